@@ -1,0 +1,64 @@
+package firewall
+
+import "net/netip"
+
+// Mark is the WAN's share of packet and connection marks: bits 8 to 15. Other bits belong to others.
+type Mark uint32
+
+const (
+	// MarkMask covers the bits in which a WAN's mark lives.
+	MarkMask Mark = 0xff00
+	// MarkPoke is carried by our own spoofed ACKs ("pokes"); they are not tracked (multi-WAN notes §5.1).
+	MarkPoke Mark = 0x10000
+)
+
+// MarkOf returns the mark of the n-th WAN of the configuration, counted from 0.
+func MarkOf(n int) Mark { return Mark(n+1) << 8 }
+
+// Policy is everything the ruleset depends on. Build turns it into a Ruleset.
+type Policy struct {
+	LAN      []string       // kernel names of the house's interfaces; empty without [lan]
+	Subnets  []netip.Prefix // the house's networks: never sent to a WAN, source of hairpin connections
+	WANs     []WAN
+	Shares   []Share // who takes new flows; fewer than two: the main table's default route decides
+	Uses     []Use
+	Forwards []Forward
+}
+
+// WAN is one way out as the firewall sees it. A WAN without a Device is left out of the ruleset.
+type WAN struct {
+	Name      string
+	Device    string
+	Mark      Mark
+	MTU       int          // path MTU the MSS is clamped to; 0: the route's
+	Alive     bool         // false: flows that belong to it are no longer sent to it
+	Addresses []netip.Addr // its own addresses, for hairpin port forwards
+	Peer      bool         // the other router over the LAN: no masquerade, no default deny, no clamp
+}
+
+// Share is a WAN's part of the new flows.
+type Share struct {
+	Mark   Mark
+	Weight int
+}
+
+// Use is one [[policy]]: flows that match every non-empty field go out by Via.
+type Use struct {
+	Devices      []string // Ethernet addresses, "02:00:00:00:00:22"
+	Sources      []netip.Prefix
+	Destinations []netip.Prefix
+	Ports        []PortRange // of TCP and UDP
+	Via          []Share     // usable WANs of the policy, cheapest only; empty: none is usable
+	Block        bool        // with an empty Via: refuse instead of using any WAN
+}
+
+// PortRange is First to Last, both included.
+type PortRange struct{ First, Last uint16 }
+
+// Forward is one port forward. Proto is "tcp" or "udp".
+type Forward struct {
+	Proto string
+	Ports PortRange
+	To    netip.AddrPort // port 0: the port that was asked for
+	WANs  []string       // names; empty: every WAN
+}

@@ -1,0 +1,105 @@
+package router
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/twinpath/twinpath/firewall"
+	"github.com/twinpath/twinpath/health"
+)
+
+// Config is the router's wanted behaviour, checked and free of text (design §3).
+type Config struct {
+	Name     string
+	LAN      LAN
+	WANs     []WANConfig // in the file's order; the n-th has firewall.MarkOf(n) and Table(n)
+	Policies []Policy
+	Forwards []firewall.Forward
+}
+
+// LAN is the house's side. The zero value means that there is none.
+type LAN struct {
+	Interface string   // kernel name, MAC address or pattern; empty with Ports
+	Ports     []string // bridged into BridgeName
+	Address   netip.Prefix
+	IPv6      bool
+	DHCP      DHCPServer
+	DNS       DNSServer
+	Hosts     []Host
+}
+
+// DHCPServer is what the house's DHCP server hands out. A zero First means that it is off.
+type DHCPServer struct {
+	First, Last netip.Addr
+	Lease       time.Duration
+}
+
+// DNSServer is the house's resolver. No Upstream means the active WAN's servers.
+type DNSServer struct {
+	Domain   string
+	Upstream []netip.Addr
+}
+
+// Host is a fixed address and name in the house.
+type Host struct {
+	MAC     string
+	Address netip.Addr
+	Name    string
+}
+
+// Kind is how a WAN gets its lease.
+type Kind uint8
+
+const (
+	NoKind Kind = iota
+	DHCP
+	Static
+	PPPoE
+	Peer
+)
+
+func (k Kind) String() string { return [...]string{"none", "dhcp", "static", "pppoe", "peer"}[k] }
+
+// Failback says what becomes of running flows when a better WAN is back.
+type Failback uint8
+
+const (
+	Drain Failback = iota // they stay until they end
+	Move                  // they are cut and told at once: for metered lines
+)
+
+// WANConfig is one way to the Internet.
+type WANConfig struct {
+	Name      string
+	Interface string // kernel name, MAC address or pattern; for a peer: empty means the LAN's
+	Kind      Kind
+	Cost      int
+	Weight    int // share among WANs of equal cost
+	MTU       int // 0: found out
+	Metered   bool
+	Failback  Failback
+	Static    StaticLine
+	Peer      netip.Addr // the other router's address on the LAN
+	PPPoE     Credentials
+	Health    health.Config
+}
+
+// StaticLine is a fixed address on a WAN.
+type StaticLine struct {
+	Address netip.Prefix
+	Gateway netip.Addr
+	DNS     []netip.Addr
+}
+
+// Credentials log in to a PPPoE line.
+type Credentials struct{ User, Password string }
+
+// Policy says who uses which WANs (firewall.Use before WANs are resolved).
+type Policy struct {
+	Devices      []string
+	Sources      []netip.Prefix
+	Destinations []netip.Prefix
+	Ports        []firewall.PortRange
+	WANs         []string
+	Block        bool // when none of them is usable: refuse, instead of any
+}

@@ -1,0 +1,105 @@
+package router
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/twinpath/twinpath/firewall"
+)
+
+// Protocol marks every route, rule and address of ours (rtnetlink "protocol"; kernel addresses carry it since 5.18).
+const Protocol = 201
+
+// Base is the first of our routing tables and rule priorities. WAN n has table Base+1+n.
+const Base = 20100
+
+// BridgeName is the bridge made of [lan] ports.
+const BridgeName = "br-lan"
+
+// Table is the routing table of the n-th WAN, counted from 0.
+func Table(n int) int { return Base + 1 + n }
+
+// Main is the kernel's main table; MainMetric is the metric of our default route in it, so that it is
+// told apart from one that someone else put there with the usual metrics 0 and 100.
+const (
+	Main       = 254
+	MainMetric = 1
+	LastMetric = 1<<31 - 1 // of the unreachable default at the end of each WAN's table (int32: 32-bit arm)
+)
+
+// Plan is everything wanted of the kernel. Applying it twice changes nothing (design §6).
+type Plan struct {
+	Sysctls   []Sysctl
+	Bridge    []string // kernel names of the ports of BridgeName; empty: no bridge
+	Links     []string // kernel names of interfaces to be up
+	Addresses []Address
+	Routes    []Route
+	Rules     []Rule
+	Ruleset   firewall.Ruleset
+}
+
+// Sysctl is one value below /proc/sys, its path with slashes: "net/ipv4/ip_forward".
+type Sysctl struct{ Path, Value string }
+
+// Address is one address of one interface.
+type Address struct {
+	Device string
+	Prefix netip.Prefix
+	// NoRoute leaves the on-link route to Routes, so that two WANs may have the same network.
+	NoRoute bool
+}
+
+// Route is one route of ours. Exactly one of Hops, Device or Unreachable says where it leads.
+type Route struct {
+	Table       int
+	Destination netip.Prefix // 0.0.0.0/0 or ::/0 for the default route
+	Gateway     netip.Addr   // invalid: on-link
+	OnLink      bool         // the gateway is on the link whatever the routes say
+	Device      string
+	Source      netip.Addr // preferred source; invalid: the kernel's choice
+	Metric      int
+	MTU         int   // 0: the link's
+	Hops        []Hop // two or more ways of equal cost
+	Unreachable bool
+}
+
+// Hop is one way of a multipath route.
+type Hop struct {
+	Gateway netip.Addr
+	Device  string
+	Weight  int // 1 to 255
+}
+
+// Rule is one policy rule of ours, for both families.
+type Rule struct {
+	Priority int
+	Mark     firewall.Mark // 0: every packet
+	Mask     firewall.Mark
+	Table    int
+	// OnlySpecific ignores default routes of the table ("suppress_prefixlength 0").
+	OnlySpecific bool
+}
+
+// Vacate asks for the flows of a WAN that carries nothing any more to be ended.
+type Vacate struct {
+	WAN  string
+	Mark firewall.Mark
+	// Idle: flows without a packet for this long are spared: the outage may heal before they speak. 0 spares none.
+	Idle time.Duration
+	// Tell makes the TCP clients learn of it at once (reset and poke, multi-WAN notes §5.1).
+	Tell bool
+}
+
+// Vacated is what ending a WAN's flows did.
+type Vacated struct {
+	Flows int // ended
+	Told  int // TCP clients that were poked
+}
+
+// Applied is what applying a Plan did.
+type Applied struct {
+	Changes  int           // kernel objects added, replaced or removed
+	Restored []string      // objects that we had put there and someone else removed, as ip or nft text
+	Hidden   []string      // foreign routes that take precedence over ours
+	Took     time.Duration // of it all, to the last route or nft change
+}
