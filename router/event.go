@@ -1,0 +1,37 @@
+package router
+
+import "time"
+
+// EventKind says what an Event is about.
+type EventKind string
+
+const (
+	EventRouter EventKind = "router" // the daemon itself: start, configuration, what others did to the kernel
+	EventWAN    EventKind = "wan"    // one line's state
+	EventSwitch EventKind = "switch" // which line carries the house
+)
+
+// Blame is whose fault a broken line is, as far as it can be told from here.
+type Blame string
+
+const (
+	BlameNobody Blame = ""
+	BlameCable  Blame = "cable"  // ours: the plug, the cable, or the modem's power
+	BlameISP    Blame = "isp"    // the line or the provider
+	BlameTarget Blame = "target" // one far host
+	BlameDNS    Blame = "dns"    // name resolution only
+	BlamePortal Blame = "portal" // somebody wants a login
+	BlameOwner  Blame = "owner"  // asked for: a drain, a switched-off interface, a configuration
+	BlameOther  Blame = "other"  // another program on this box
+)
+
+// Event is something a person should know, said once (design §2).
+type Event struct {
+	Time     time.Time `json:"time"`
+	Kind     EventKind `json:"kind"`
+	WAN      string    `json:"wan,omitempty"`
+	From     string    `json:"from,omitempty"`
+	To       string    `json:"to,omitempty"`
+	Blame    Blame     `json:"blame,omitempty"`
+	Sentence string    `json:"sentence"`
+}

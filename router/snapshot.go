@@ -1,0 +1,98 @@
+package router
+
+import (
+	"encoding/json"
+	"math"
+	"time"
+)
+
+// Verdict is what the house should know in one word.
+type Verdict string
+
+const (
+	VerdictUnknown  Verdict = "unknown"
+	VerdictOK       Verdict = "ok"
+	VerdictBackup   Verdict = "backup"   // works, on a line that is not the best one
+	VerdictDegraded Verdict = "degraded" // works, with checks failing on the line in use
+	VerdictOffline  Verdict = "offline"
+)
+
+// Snapshot is what the page, the API and the command line show (design §5). It is immutable.
+type Snapshot struct {
+	Router   string        `json:"router"`
+	Version  string        `json:"version"`
+	Sentence string        `json:"sentence"`
+	Verdict  Verdict       `json:"verdict"`
+	Since    time.Time     `json:"since"` // of the verdict
+	WANs     []WANSnapshot `json:"wans"`
+	VRRP     []struct{}    `json:"vrrp"`
+	Kernel   KernelView    `json:"kernel"`
+	Pending  *PendingView  `json:"pending,omitempty"` // a configuration that waits to be confirmed
+	Time     time.Time     `json:"time"`
+}
+
+// WANSnapshot is one WAN's part of a Snapshot.
+type WANSnapshot struct {
+	Name      string          `json:"name"`
+	Kind      string          `json:"kind"`
+	Interface string          `json:"interface"`
+	State     string          `json:"state"`
+	Active    bool            `json:"active"`
+	Cost      int             `json:"cost"`
+	Lost      int             `json:"lost"`
+	Weight    int             `json:"weight"`
+	Metered   bool            `json:"metered"`
+	Drained   bool            `json:"drained,omitempty"`
+	HeldUntil *time.Time      `json:"held_until,omitempty"`
+	Address   string          `json:"address"`
+	Gateway   string          `json:"gateway"`
+	DNS       []string        `json:"dns"`
+	MTU       int             `json:"mtu"`
+	RTT       Milliseconds    `json:"rtt_ms"`
+	Loss      float64         `json:"loss"`
+	Since     time.Time       `json:"since"` // of the state
+	Reason    string          `json:"reason"`
+	Checks    []CheckSnapshot `json:"checks"`
+}
+
+// CheckSnapshot is one check's part of a WANSnapshot.
+type CheckSnapshot struct {
+	Target string       `json:"target"`
+	OK     bool         `json:"ok"`
+	Weight int          `json:"weight"`
+	Flaky  bool         `json:"flaky,omitempty"`
+	RTT    Milliseconds `json:"rtt_ms"`
+	Loss   float64      `json:"loss"`
+	Reason string       `json:"reason,omitempty"`
+}
+
+// KernelView says how the last plan was taken and what others did to it.
+type KernelView struct {
+	Applied  time.Time    `json:"applied"`
+	Took     Milliseconds `json:"took_ms"`
+	Restored int          `json:"restored"` // objects of ours that someone else removed, since start
+	Error    string       `json:"error,omitempty"`
+}
+
+// PendingView is a configuration that goes back unless confirmed.
+type PendingView struct {
+	Until time.Time `json:"until"`
+}
+
+// Milliseconds is a duration that JSON shows as milliseconds with a tenth.
+type Milliseconds time.Duration
+
+// MarshalJSON implements json.Marshaler.
+func (m Milliseconds) MarshalJSON() ([]byte, error) {
+	return json.Marshal(math.Round(time.Duration(m).Seconds()*1e4) / 10)
+}
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (m *Milliseconds) UnmarshalJSON(text []byte) error {
+	var ms float64
+	if err := json.Unmarshal(text, &ms); err != nil {
+		return err
+	}
+	*m = Milliseconds(ms * float64(time.Millisecond))
+	return nil
+}
