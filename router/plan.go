@@ -27,6 +27,12 @@ const (
 	LastMetric = 1<<31 - 1 // of the unreachable default at the end of each WAN's table (int32: 32-bit arm)
 )
 
+// The destinations of default routes: constants, if Go had them.
+var (
+	anyIPv4 = netip.PrefixFrom(netip.IPv4Unspecified(), 0)
+	anyIPv6 = netip.PrefixFrom(netip.IPv6Unspecified(), 0)
+)
+
 // Plan is everything wanted of the kernel. Applying it twice changes nothing (design §6).
 type Plan struct {
 	Sysctls   []Sysctl

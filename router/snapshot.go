@@ -25,7 +25,6 @@ type Snapshot struct {
 	Verdict  Verdict       `json:"verdict"`
 	Since    time.Time     `json:"since"` // of the verdict
 	WANs     []WANSnapshot `json:"wans"`
-	VRRP     []struct{}    `json:"vrrp"`
 	Kernel   KernelView    `json:"kernel"`
 	Pending  *PendingView  `json:"pending,omitempty"` // a configuration that waits to be confirmed
 	Time     time.Time     `json:"time"`

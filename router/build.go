@@ -1,0 +1,229 @@
+package router
+
+import (
+	"net/netip"
+	"slices"
+
+	"github.com/twinpath/twinpath/firewall"
+	"github.com/twinpath/twinpath/health"
+)
+
+// Plan turns a decision into everything wanted of the kernel. It changes nothing.
+func (s *State) Plan(d Decision) Plan {
+	var p Plan
+	lan := s.lanDevice()
+	s.planLAN(&p, lan)
+	for i, l := range s.lines {
+		s.planLine(&p, l, d.Conditions[i])
+	}
+	if len(s.lines) > 0 {
+		p.Rules = append([]Rule{{Priority: Base, Table: Main, OnlySpecific: true}}, p.Rules...)
+		p.Routes = append(p.Routes, s.mainDefault(d)...)
+		p.Sysctls = append(forwarding(), p.Sysctls...)
+	}
+	p.Ruleset = firewall.Build(s.policy(d, lan))
+	return p
+}
+
+// forwarding are the sysctls of a router (kernel Documentation/networking/ip-sysctl.rst, nf_conntrack-sysctl.rst).
+func forwarding() []Sysctl {
+	return []Sysctl{
+		{"net/ipv4/ip_forward", "1"},
+		{"net/ipv6/conf/all/forwarding", "1"},
+		// The kernel takes the larger of "all" and the interface: only with 0 here does each WAN keep its own.
+		{"net/ipv4/conf/all/rp_filter", "0"},
+		{"net/ipv4/conf/all/send_redirects", "0"},
+		// A TCP flow that began before us is picked up as new, so that it can be answered with a reset.
+		{"net/netfilter/nf_conntrack_tcp_loose", "1"},
+	}
+}
+
+func (s *State) planLAN(p *Plan, lan string) {
+	if lan == "" {
+		return
+	}
+	for _, port := range s.config.LAN.Ports {
+		if link, ok := find(s.links, port); ok {
+			p.Bridge = append(p.Bridge, link.Name)
+			p.Links = append(p.Links, link.Name)
+		}
+	}
+	p.Links = append(p.Links, lan)
+	if s.config.LAN.Address.IsValid() {
+		p.Addresses = append(p.Addresses, Address{Device: lan, Prefix: s.config.LAN.Address})
+	}
+	p.Sysctls = append(p.Sysctls, Sysctl{"net/ipv4/conf/" + lan + "/send_redirects", "0"}, Sysctl{"net/ipv4/conf/" + lan + "/rp_filter", "2"})
+}
+
+// lanDevice returns the kernel name of the house's interface; empty while there is none.
+func (s *State) lanDevice() string {
+	if len(s.config.LAN.Ports) > 0 {
+		return BridgeName
+	}
+	if s.config.LAN.Interface == "" {
+		return ""
+	}
+	link, _ := find(s.links, s.config.LAN.Interface)
+	return link.Name
+}
+
+// planLine adds a WAN's table, rule, addresses and routes. Its table always ends in "unreachable", so that a
+// marked packet can never leave by another line.
+func (s *State) planLine(p *Plan, l *line, c condition) {
+	table := Table(l.number)
+	for _, everything := range []netip.Prefix{anyIPv4, anyIPv6} {
+		p.Routes = append(p.Routes, Route{Table: table, Destination: everything, Metric: LastMetric, Unreachable: true})
+	}
+	p.Rules = append(p.Rules, Rule{Priority: table, Mark: l.mark(), Mask: firewall.MarkMask, Table: table})
+	if l.link.Index == 0 {
+		return
+	}
+	if l.config.Kind != Peer {
+		p.Links = append(p.Links, l.link.Name)
+		p.Sysctls = append(p.Sysctls, lineSysctls(l.link.Name)...)
+	}
+	if l.lease == nil || c.Blame == BlameOwner && !c.Ready && l.link.Up {
+		return // nothing given, or a network that is the house's own
+	}
+	if l.config.Kind != Peer {
+		p.Addresses = append(p.Addresses, Address{Device: l.link.Name, Prefix: l.lease.Address, NoRoute: true})
+	}
+	p.Routes = append(p.Routes, s.lineRoutes(l)...)
+}
+
+// lineSysctls let two WANs have the same network: each answers ARP for its own address only.
+func lineSysctls(device string) []Sysctl {
+	conf := "net/ipv4/conf/" + device + "/"
+	return []Sysctl{
+		{conf + "rp_filter", "2"}, // loose: replies come in by a line that is not the default
+		{conf + "ignore_routes_with_linkdown", "1"},
+		{conf + "arp_ignore", "1"},
+		{conf + "arp_announce", "2"},
+		{conf + "send_redirects", "0"},
+	}
+}
+
+// lineRoutes are a WAN's own network, default and classless static routes, in its table and (but the default) in main.
+func (s *State) lineRoutes(l *line) []Route {
+	table := Table(l.number)
+	var routes []Route
+	if l.config.Kind != Peer && !l.lease.Address.IsSingleIP() {
+		network := Route{Destination: l.lease.Address.Masked(), Device: l.link.Name, Source: l.source(), Metric: MainMetric}
+		network.Table = table
+		routes = append(routes, network)
+		network.Table, network.Metric = Main, lineMetric(l.number)
+		routes = append(routes, network)
+	}
+	for _, r := range l.lease.Routes {
+		route := l.via(r.Gateway)
+		route.Destination, route.Metric = r.Destination, MainMetric
+		route.Table = table
+		routes = append(routes, route)
+		route.Table, route.Metric = Main, lineMetric(l.number)
+		routes = append(routes, route)
+	}
+	def := l.via(l.lease.Gateway)
+	def.Table, def.Destination, def.Metric = table, anyIPv4, MainMetric
+	return append(routes, def)
+}
+
+// lineMetric keeps equal networks of two WANs apart in the main table.
+func lineMetric(number int) int { return 100 + number }
+
+func (l *line) source() netip.Addr {
+	if l.config.Kind == Peer {
+		return netip.Addr{}
+	}
+	return l.lease.Address.Addr()
+}
+
+// via is a route through a gateway of this line, without destination and table.
+func (l *line) via(gateway netip.Addr) Route {
+	r := Route{Device: l.link.Name, Source: l.source(), MTU: l.mtu()}
+	if gateway.IsValid() && !gateway.IsUnspecified() {
+		r.Gateway = gateway
+		r.OnLink = l.config.Kind != Peer && !l.lease.Address.Masked().Contains(gateway)
+	}
+	return r
+}
+
+// mtu is the path MTU where it is known to be smaller than the link's; else 0.
+func (l *line) mtu() int {
+	mtu := l.config.MTU
+	if mtu == 0 && l.lease != nil {
+		mtu = l.lease.MTU
+	}
+	if mtu >= l.link.MTU {
+		return 0
+	}
+	return mtu
+}
+
+// mainDefault is the default route of the main table: the router's own traffic and its DNS follow the decision.
+func (s *State) mainDefault(d Decision) []Route {
+	def := Route{Table: Main, Destination: anyIPv4, Metric: MainMetric}
+	var single Route
+	for _, name := range d.Carrying {
+		l := s.line(name)
+		if l.lease == nil || l.link.Index == 0 {
+			continue
+		}
+		single = l.via(l.lease.Gateway)
+		def.Hops = append(def.Hops, Hop{Gateway: single.Gateway, Device: single.Device, Weight: l.config.Weight})
+	}
+	switch len(def.Hops) {
+	case 0:
+		return nil
+	case 1:
+		single.Table, single.Destination, single.Metric = def.Table, def.Destination, def.Metric
+		return []Route{single}
+	}
+	return []Route{def}
+}
+
+// alive reports whether flows that belong to a WAN are still sent to it.
+func (s *State) alive(d Decision, i int) bool {
+	return d.FailOpen || d.Conditions[i].usable()
+}
+
+// policy is the firewall's view of a decision.
+func (s *State) policy(d Decision, lan string) firewall.Policy {
+	p := firewall.Policy{Forwards: s.config.Forwards}
+	if lan != "" {
+		p.LAN = []string{lan}
+	}
+	if a := s.config.LAN.Address; a.IsValid() {
+		p.Subnets = []netip.Prefix{a.Masked()}
+	}
+	for i, l := range s.lines {
+		w := firewall.WAN{Name: l.config.Name, Device: l.link.Name, Mark: l.mark(), MTU: l.mtu(), Alive: s.alive(d, i), Peer: l.config.Kind == Peer}
+		if l.lease != nil && !w.Peer {
+			w.Addresses = []netip.Addr{l.lease.Address.Addr()}
+		}
+		p.WANs = append(p.WANs, w)
+		if len(d.Carrying) > 1 && d.Carries(l.config.Name) {
+			p.Shares = append(p.Shares, firewall.Share{Mark: l.mark(), Weight: l.config.Weight})
+		}
+	}
+	for _, rule := range s.config.Policies {
+		p.Uses = append(p.Uses, s.use(d, rule))
+	}
+	return p
+}
+
+// use resolves a [[policy]] to the cheapest usable of its WANs.
+func (s *State) use(d Decision, rule Policy) firewall.Use {
+	u := firewall.Use{Devices: rule.Devices, Sources: rule.Sources, Destinations: rule.Destinations, Ports: rule.Ports, Block: rule.Block}
+	named := func(i int) bool { return slices.Contains(rule.WANs, s.lines[i].config.Name) }
+	names := s.cheapest(d.Conditions, func(i int) bool {
+		return named(i) && d.Conditions[i].usable() && d.Conditions[i].State != health.Unknown && !s.lines[i].drained
+	})
+	if len(names) == 0 {
+		names = s.cheapest(d.Conditions, func(i int) bool { return named(i) && s.alive(d, i) })
+	}
+	for _, name := range names {
+		l := s.line(name)
+		u.Via = append(u.Via, firewall.Share{Mark: l.mark(), Weight: l.config.Weight})
+	}
+	return u
+}

@@ -1,0 +1,202 @@
+package router
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"sync/atomic"
+	"time"
+
+	"github.com/twinpath/twinpath/health"
+	"github.com/twinpath/twinpath/wan"
+)
+
+// crew runs a client and a monitor for each WAN, and restarts them when what they stand on changes.
+type crew struct {
+	ports    Ports
+	inbox    *inbox
+	log      *slog.Logger
+	clients  map[string]*post
+	monitors map[string]*post
+	asked    map[string]bool // a diagnosis was made of the present outage
+}
+
+// post is one running client or monitor.
+type post struct {
+	key     string
+	client  wan.Client
+	monitor Monitor
+	carrier bool
+	dns     atomic.Pointer[[]netip.AddrPort]
+	cancel  context.CancelFunc
+	done    chan struct{}
+}
+
+func newCrew(ports Ports, in *inbox, log *slog.Logger) *crew {
+	return &crew{ports: ports, inbox: in, log: log, clients: map[string]*post{}, monitors: map[string]*post{}, asked: map[string]bool{}}
+}
+
+// attend starts, stops and informs the clients.
+func (c *crew) attend(ctx context.Context, s *State, now time.Time) {
+	for name, p := range c.clients {
+		l := s.line(name)
+		if l == nil || p.key != l.clientKey() {
+			if l == nil && p.client != nil {
+				c.release(name, p)
+			}
+			p.end()
+			delete(c.clients, name)
+		}
+	}
+	for _, l := range s.lines {
+		if l.link.Index == 0 || l.config.Kind == PPPoE || l.drained && l.flows == 0 {
+			continue
+		}
+		p := c.clients[l.config.Name]
+		if p == nil {
+			p = c.startClient(ctx, l)
+			c.clients[l.config.Name] = p
+		}
+		if l.link.Carrier && !p.carrier {
+			p.client.LinkUp()
+		}
+		p.carrier = l.link.Carrier
+	}
+}
+
+// clientKey changes when a client has to be replaced.
+func (l *line) clientKey() string {
+	return fmt.Sprint(l.link.Index, l.config.Kind, l.number, l.config.Static, l.config.Peer, l.drained && l.flows == 0)
+}
+
+func (c *crew) startClient(ctx context.Context, l *line) *post {
+	name, index := l.config.Name, l.link.Index
+	client := c.ports.Client(Attached{
+		Config: l.config, Device: l.link.Name, Mark: l.mark(),
+		Report: func(u wan.Update) { c.inbox.put(LeaseSeen{u, index}, nil) },
+	})
+	p := &post{key: l.clientKey(), client: client, carrier: l.link.Carrier}
+	p.start(ctx, c.log.With("wan", name), "client", client.Run)
+	return p
+}
+
+func (c *crew) release(name string, p *post) {
+	if err := p.client.Release(); err != nil {
+		c.log.Warn("give the lease back", "wan", name, "err", err)
+	}
+}
+
+// watch starts, stops and informs the monitors, and has new outages diagnosed. It comes after Apply:
+// a probe needs its WAN's table.
+func (c *crew) watch(ctx context.Context, s *State, d Decision) {
+	wanted := map[string]bool{}
+	for i, l := range s.lines {
+		name := l.config.Name
+		if !d.Conditions[i].Ready {
+			continue
+		}
+		wanted[name] = true
+		key := fmt.Sprint(l.link.Index, l.config.Health, l.number)
+		p := c.monitors[name]
+		if p != nil && p.key != key {
+			p.end()
+			p = nil
+		}
+		if p == nil {
+			p = c.startMonitor(ctx, l, key)
+			c.monitors[name] = p
+		}
+		p.resolveBy(l.lease.DNS)
+		c.assess(ctx, l)
+	}
+	for name, p := range c.monitors {
+		if !wanted[name] {
+			p.end()
+			delete(c.monitors, name)
+			delete(c.asked, name)
+		}
+	}
+}
+
+func (c *crew) startMonitor(ctx context.Context, l *line, key string) *post {
+	name, index := l.config.Name, l.link.Index
+	p := &post{key: key}
+	p.monitor = c.ports.Monitor(Watched{
+		WAN: name, Device: l.link.Name, Mark: l.mark(), Health: l.config.Health, Suspect: l.suspect,
+		DNS:    func() []netip.AddrPort { return *p.dns.Load() },
+		Report: func(v health.Verdict) { c.inbox.put(HealthSeen{name, index, v}, nil) },
+	})
+	p.resolveBy(l.lease.DNS)
+	p.start(ctx, c.log.With("wan", name), "monitor", p.monitor.Run)
+	return p
+}
+
+// assess follows a line into an outage: the client hears that its line is dead, and the break is located once.
+func (c *crew) assess(ctx context.Context, l *line) {
+	name := l.config.Name
+	down := l.checked && l.verdict.State == health.Down
+	if p := c.clients[name]; p != nil && down {
+		p.client.Dead()
+	}
+	if down && !c.asked[name] && !l.suspect {
+		suspected := Suspected{WAN: name, Device: l.link.Name, Mark: l.mark(), Gateway: l.lease.Gateway, Checks: l.verdict.Checks}
+		go func() { c.inbox.put(c.ports.Diagnose(ctx, suspected), nil) }()
+	}
+	c.asked[name] = down
+}
+
+// countFlows asks how many flows the drained WANs still carry, and gives the lease back when it is none.
+func (c *crew) countFlows(s *State) {
+	for _, l := range s.lines {
+		name := l.config.Name
+		if !l.drained || l.flows == 0 {
+			continue
+		}
+		n, err := c.ports.Kernel.Flows(l.mark())
+		if err != nil {
+			c.log.Warn("count flows", "wan", name, "err", err)
+			continue
+		}
+		if p := c.clients[name]; n == 0 && p != nil {
+			c.release(name, p)
+		}
+		c.inbox.put(FlowsCounted{name, n}, nil)
+	}
+}
+
+func (p *post) resolveBy(servers []netip.Addr) {
+	list := make([]netip.AddrPort, 0, len(servers))
+	for _, s := range servers {
+		list = append(list, netip.AddrPortFrom(s, 53))
+	}
+	p.dns.Store(&list)
+}
+
+func (p *post) start(ctx context.Context, log *slog.Logger, what string, run func(context.Context) error) {
+	ctx, p.cancel = context.WithCancel(ctx)
+	p.done = make(chan struct{})
+	go func() {
+		defer close(p.done)
+		if err := run(ctx); err != nil {
+			log.Error(what+" ended", "err", err)
+		}
+	}()
+}
+
+func (p *post) end() {
+	p.cancel()
+	<-p.done
+}
+
+// stop ends everyone and waits for them.
+func (c *crew) stop() {
+	for _, posts := range []map[string]*post{c.clients, c.monitors} {
+		for _, p := range posts {
+			p.cancel()
+		}
+		for _, p := range posts {
+			<-p.done
+		}
+	}
+}

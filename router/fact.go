@@ -1,0 +1,68 @@
+package router
+
+import (
+	"time"
+
+	"github.com/twinpath/twinpath/health"
+	"github.com/twinpath/twinpath/wan"
+)
+
+// Fact is one piece of news that Fold takes in.
+type Fact interface{ fact() }
+
+// LinksSeen is the full list of the machine's interfaces.
+type LinksSeen []Link
+
+// LeaseSeen is news of a WAN's client. Index is that of the interface it works on: news of one that is gone is dropped.
+type LeaseSeen struct {
+	wan.Update
+	Index int
+}
+
+// HealthSeen is a WAN's new verdict, with the index of its interface.
+type HealthSeen struct {
+	WAN     string
+	Index   int
+	Verdict health.Verdict
+}
+
+// DiagnosisSeen names the first broken thing of a WAN that went down.
+type DiagnosisSeen struct {
+	WAN    string
+	Clause string // "the ISP's first hop 198.51.100.1 does not answer"
+	Blame  Blame
+}
+
+// DrainWished asks for a WAN to be left or, with Off, to be used again. An empty WAN means all of them (only with Off).
+type DrainWished struct {
+	WAN string
+	Off bool
+}
+
+// FlowsCounted is how many flows a drained WAN still carries.
+type FlowsCounted struct {
+	WAN   string
+	Flows int
+}
+
+// PlanApplied is the kernel's answer to the last plan.
+type PlanApplied struct {
+	Applied Applied
+	Err     error
+}
+
+// Reconfigured replaces the configuration.
+type Reconfigured struct{ Config Config }
+
+// PendingSet says until when the configuration in use waits to be confirmed; zero: it does not.
+type PendingSet struct{ Until time.Time }
+
+func (LinksSeen) fact()     {}
+func (LeaseSeen) fact()     {}
+func (HealthSeen) fact()    {}
+func (DiagnosisSeen) fact() {}
+func (DrainWished) fact()   {}
+func (FlowsCounted) fact()  {}
+func (PlanApplied) fact()   {}
+func (Reconfigured) fact()  {}
+func (PendingSet) fact()    {}

@@ -1,0 +1,63 @@
+package router
+
+import "sync"
+
+// letter is a fact and, where someone waits for it to have come true, the way to tell.
+type letter struct {
+	fact Fact
+	done chan<- error
+}
+
+// inbox takes facts from any goroutine without making it wait. It is bounded: of a WAN's verdicts and of
+// interface lists only the latest is kept, and the rest is as rare as what people do.
+type inbox struct {
+	mu      sync.Mutex
+	letters []letter
+	look    bool
+	wake    chan struct{}
+}
+
+func newInbox() *inbox { return &inbox{wake: make(chan struct{}, 1)} }
+
+func (b *inbox) put(f Fact, done chan<- error) {
+	b.mu.Lock()
+	if h, ok := f.(HealthSeen); ok {
+		b.letters = without(b.letters, h.WAN)
+	}
+	b.letters = append(b.letters, letter{f, done})
+	b.mu.Unlock()
+	b.ring()
+}
+
+// without drops an older verdict of the same WAN.
+func without(letters []letter, name string) []letter {
+	for i, l := range letters {
+		if h, ok := l.fact.(HealthSeen); ok && h.WAN == name {
+			return append(letters[:i], letters[i+1:]...)
+		}
+	}
+	return letters
+}
+
+// lookAgain asks for the kernel to be read and made right.
+func (b *inbox) lookAgain() {
+	b.mu.Lock()
+	b.look = true
+	b.mu.Unlock()
+	b.ring()
+}
+
+func (b *inbox) ring() {
+	select {
+	case b.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (b *inbox) take() (letters []letter, look bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	letters, look = b.letters, b.look
+	b.letters, b.look = nil, false
+	return letters, look
+}

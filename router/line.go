@@ -1,0 +1,146 @@
+package router
+
+import (
+	"fmt"
+	"path"
+	"strings"
+	"time"
+
+	"github.com/twinpath/twinpath/firewall"
+	"github.com/twinpath/twinpath/health"
+	"github.com/twinpath/twinpath/wan"
+)
+
+// patience is how long a fresh line may ask for its lease before it counts as down: a DHCP exchange with two lost packets.
+const patience = 10 * time.Second
+
+// line is all that is known of one WAN.
+type line struct {
+	config WANConfig
+	number int // in the configuration, from 0
+
+	link     Link // zero Index: no interface matches
+	seen     time.Time
+	lease    *wan.Lease
+	asking   string // the client's own words while there is no lease
+	reported bool   // the client has spoken
+	leased   bool   // it has had a lease since the link appeared
+	verdict  health.Verdict
+	checked  bool // verdict is of this lease
+	suspect  bool // the next monitor starts from failing: the line was lost
+	hold     health.Hold
+	drained  bool
+	flows    int // left on a drained line; -1: not counted yet
+
+	diagnosis *DiagnosisSeen
+
+	// what was last said of it
+	told  condition
+	since time.Time
+}
+
+func (l *line) mark() firewall.Mark { return firewall.MarkOf(l.number) }
+
+// condition is a line's state with its reason, as a function of the facts.
+type condition struct {
+	State  health.State
+	Lost   int
+	Reason string
+	Blame  Blame
+	Ready  bool // it has what it takes to carry packets: link, carrier, lease
+	Held   time.Time
+}
+
+func (c condition) usable() bool { return c.Ready && c.State.Usable() }
+
+// condition walks down the ladder and stops at the first broken thing.
+func (l *line) condition(now time.Time, lan LAN) condition {
+	if c, broken := l.attachment(now, lan); broken {
+		return c
+	}
+	c := condition{State: health.Unknown, Reason: "first checks under way", Ready: true}
+	if l.checked {
+		c.State, c.Lost, c.Reason = l.verdict.State, l.verdict.Lost, l.verdict.Reason
+		c.Blame = blameOf(l.verdict)
+		if l.diagnosis != nil && c.State == health.Down {
+			c.Reason, c.Blame = l.diagnosis.Clause, l.diagnosis.Blame
+		}
+	}
+	if until := l.hold.Until(); c.State.Usable() && until.After(now) {
+		c.Held = until
+		c.State, c.Lost = health.Degraded, 100
+		c.Reason = fmt.Sprintf("works again; held back until %s because it keeps failing", until.Local().Format("15:04:05"))
+	}
+	return c
+}
+
+// attachment is the part of the ladder below the checks: interface, cable, lease.
+func (l *line) attachment(now time.Time, lan LAN) (condition, bool) {
+	down := func(blame Blame, format string, args ...any) (condition, bool) {
+		return condition{State: health.Down, Lost: 100, Reason: fmt.Sprintf(format, args...), Blame: blame}, true
+	}
+	switch {
+	case l.config.Kind == PPPoE:
+		return down(BlameOther, "this version cannot dial PPPoE")
+	case l.link.Index == 0:
+		return down(BlameCable, "there is no interface %s", l.pattern(lan))
+	case !l.link.Up:
+		return down(BlameOwner, "%s is switched off", l.link.Name)
+	case !l.link.Carrier:
+		return down(BlameCable, "no cable in %s, or nothing behind it has power", l.link.Name)
+	case l.lease == nil && !l.leased && now.Before(l.seen.Add(patience)):
+		return condition{State: health.Unknown, Reason: l.asking}, true
+	case l.lease == nil:
+		return down(BlameISP, "%s", l.asking)
+	case l.config.Kind != Peer && lan.Address.IsValid() && l.lease.Address.Overlaps(lan.Address.Masked()):
+		return down(BlameOwner, "the modem's network %s is the house's own: change [lan] address or the modem's", l.lease.Address.Masked())
+	}
+	return condition{}, false
+}
+
+func (l *line) pattern(lan LAN) string {
+	if l.config.Interface == "" && l.config.Kind == Peer {
+		return lan.Device()
+	}
+	return l.config.Interface
+}
+
+// Device is the name by which the house's side is configured: the bridge of its ports, or its interface.
+func (l LAN) Device() string {
+	if len(l.Ports) > 0 {
+		return BridgeName
+	}
+	return l.Interface
+}
+
+// find returns the first interface that a name, MAC address or pattern stands for.
+// A MAC address prefers hardware: bridges and VLANs carry their port's.
+func find(links []Link, pattern string) (Link, bool) {
+	isMAC := strings.Count(pattern, ":") == 5
+	for _, hardware := range []bool{true, false} {
+		for _, l := range links {
+			if isMAC {
+				if strings.EqualFold(l.MAC, pattern) && (l.Kind == "") == hardware {
+					return l, true
+				}
+			} else if ok, err := path.Match(pattern, l.Name); err == nil && ok {
+				return l, true
+			}
+		}
+	}
+	return Link{}, false
+}
+
+func blameOf(v health.Verdict) Blame {
+	switch {
+	case v.State == health.Captive:
+		return BlamePortal
+	case v.State == health.Down:
+		return BlameISP
+	case v.Broken == health.DNSOnly:
+		return BlameDNS
+	case v.Broken == health.OneTarget:
+		return BlameTarget
+	}
+	return BlameNobody
+}

@@ -1,0 +1,66 @@
+package router
+
+import (
+	"context"
+	"net/netip"
+	"time"
+
+	"github.com/twinpath/twinpath/firewall"
+	"github.com/twinpath/twinpath/health"
+	"github.com/twinpath/twinpath/wan"
+)
+
+// Kernel is where plans come true. internal/kernel has the real one.
+type Kernel interface {
+	Apply(Plan) (Applied, error)
+	Links() ([]Link, error)
+	// Defaults lists the devices that our default route in the main table leads to.
+	Defaults() ([]string, error)
+	Vacate(Vacate) (Vacated, error)
+	// Flows counts the connections that belong to a WAN.
+	Flows(firewall.Mark) (int, error)
+}
+
+// Monitor watches a WAN's checks. health.Monitor is the real one.
+type Monitor interface {
+	Run(context.Context) error
+	Kick() // something happened to the line: look now
+}
+
+// Watched is what a Monitor is made from.
+type Watched struct {
+	WAN     string
+	Device  string
+	Mark    firewall.Mark
+	Health  health.Config
+	Suspect bool // the line was lost: its checks have to pass `rise` times first
+	DNS     func() []netip.AddrPort
+	Report  func(health.Verdict)
+}
+
+// Attached is what a WAN's client is made from.
+type Attached struct {
+	Config WANConfig
+	Device string
+	Mark   firewall.Mark
+	Report func(wan.Update)
+}
+
+// Ports are the router's ways to the world. All are set.
+type Ports struct {
+	Kernel   Kernel
+	Client   func(Attached) wan.Client
+	Monitor  func(Watched) Monitor
+	Diagnose func(context.Context, Suspected) DiagnosisSeen
+	Record   func(Event) // must not block
+	Now      func() time.Time
+}
+
+// Suspected is a WAN that went down with everything attached: where is it broken?
+type Suspected struct {
+	WAN     string
+	Device  string
+	Mark    firewall.Mark
+	Gateway netip.Addr
+	Checks  []health.CheckVerdict
+}

@@ -1,0 +1,127 @@
+package router
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/twinpath/twinpath/health"
+)
+
+// list joins names for a sentence.
+func list(names []string) string {
+	switch len(names) {
+	case 0:
+		return "nothing"
+	case 1:
+		return names[0]
+	}
+	return strings.Join(names[:len(names)-1], ", ") + " and " + names[len(names)-1]
+}
+
+// fault says whose it is and what to do, as the end of a sentence.
+func fault(b Blame) string {
+	switch b {
+	case BlameCable:
+		return " (look at the cable and at the power of the modem)"
+	case BlameISP:
+		return " (the provider's side; nothing to do here)"
+	case BlameTarget:
+		return " (the far host's fault, not the line's)"
+	case BlameDNS:
+		return " (name resolution only)"
+	case BlamePortal:
+		return " (log in, or renew the plan)"
+	}
+	return ""
+}
+
+// sentence says how the house is served, what is broken first and whose it is.
+func (s *State) sentence(d Decision) string {
+	switch s.verdict {
+	case VerdictOffline:
+		return "No Internet. " + s.complaints(d, func(int) bool { return true })
+	case VerdictUnknown:
+		if len(s.lines) == 0 {
+			return "No way to the Internet is configured."
+		}
+		return "Looking for the Internet: first checks are under way."
+	}
+	text := fmt.Sprintf("Internet works, on %s.", list(d.Carrying))
+	switch s.verdict {
+	case VerdictBackup:
+		text = fmt.Sprintf("Internet works, on the backup %s since %s.", list(d.Carrying), s.since.Local().Format("15:04"))
+	case VerdictDegraded:
+		text = fmt.Sprintf("Internet works, on %s, but not as it should.", list(d.Carrying))
+	}
+	broken := func(i int) bool { return d.Conditions[i].State != health.Up && d.Conditions[i].State != health.Unknown }
+	return strings.TrimSpace(text + " " + s.complaints(d, broken))
+}
+
+func (s *State) complaints(d Decision, which func(int) bool) string {
+	var all []string
+	for i, l := range s.lines {
+		if which(i) {
+			c := d.Conditions[i]
+			all = append(all, fmt.Sprintf("%s: %s%s.", l.config.Name, c.Reason, fault(c.Blame)))
+		}
+	}
+	return strings.Join(all, " ")
+}
+
+// Snapshot shows the state and the decision in force.
+func (s *State) Snapshot(now time.Time, version string, d Decision) *Snapshot {
+	snap := &Snapshot{
+		Router: s.config.Name, Version: version, Sentence: s.sentence(d), Verdict: s.verdict, Since: s.since.UTC(),
+		WANs: []WANSnapshot{}, Kernel: s.kernel, Time: now.UTC(),
+	}
+	snap.Kernel.Applied = snap.Kernel.Applied.UTC()
+	if !s.pending.IsZero() {
+		snap.Pending = &PendingView{Until: s.pending.UTC()}
+	}
+	for i, l := range s.lines {
+		snap.WANs = append(snap.WANs, l.snapshot(d.Conditions[i], d.Carries(l.config.Name)))
+	}
+	return snap
+}
+
+func (l *line) snapshot(c condition, active bool) WANSnapshot {
+	w := WANSnapshot{
+		Name: l.config.Name, Kind: l.config.Kind.String(), Interface: l.link.Name, State: c.State.String(), Active: active,
+		Cost: l.config.Cost, Lost: c.Lost, Weight: l.config.Weight, Metered: l.config.Metered, Drained: l.drained,
+		RTT: Milliseconds(l.verdict.RTT), Loss: l.verdict.Loss, Since: l.since.UTC(), Reason: c.Reason,
+		DNS: []string{}, Checks: []CheckSnapshot{},
+	}
+	if w.Interface == "" {
+		w.Interface = l.config.Interface
+	}
+	if !c.Held.IsZero() {
+		held := c.Held.UTC()
+		w.HeldUntil = &held
+	}
+	if l.lease != nil {
+		l.showLease(&w)
+	}
+	for _, check := range l.verdict.Checks {
+		w.Checks = append(w.Checks, CheckSnapshot{
+			Target: check.Check.String(), OK: check.OK, Weight: check.Check.Weight, Flaky: check.Flaky,
+			RTT: Milliseconds(check.RTT), Loss: check.Loss, Reason: check.Reason,
+		})
+	}
+	return w
+}
+
+func (l *line) showLease(w *WANSnapshot) {
+	if l.lease.Address.IsValid() {
+		w.Address = l.lease.Address.Addr().String()
+	}
+	if l.lease.Gateway.IsValid() {
+		w.Gateway = l.lease.Gateway.String()
+	}
+	for _, server := range l.lease.DNS {
+		w.DNS = append(w.DNS, server.String())
+	}
+	if w.MTU = l.mtu(); w.MTU == 0 {
+		w.MTU = l.link.MTU
+	}
+}

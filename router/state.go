@@ -1,0 +1,196 @@
+package router
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/twinpath/twinpath/health"
+)
+
+// State is every fact the router knows. One goroutine owns it.
+type State struct {
+	config   Config
+	links    []Link
+	lines    []*line
+	carrying []string // names of the WANs that take new flows
+	pending  time.Time
+	kernel   KernelView
+	sweeps   []sweep
+	alives   []bool   // whose flows the plan in force sends to them, in the file's order
+	hidden   []string // foreign routes already complained of
+
+	verdict Verdict
+	since   time.Time
+}
+
+// NewState returns the state before the first fact. An earlier run's default route may still lead to some
+// devices: the WANs on them go on carrying the house until there is a reason to move.
+func NewState(config Config, links []Link, devices []string, now time.Time) *State {
+	s := &State{links: links, verdict: VerdictUnknown, since: now}
+	s.configure(config, now)
+	for _, l := range s.lines {
+		if l.link.Index != 0 && slices.Contains(devices, l.link.Name) {
+			s.carrying = append(s.carrying, l.config.Name)
+		}
+	}
+	return s
+}
+
+// Fold takes one fact in and returns what a person should know of it.
+func (s *State) Fold(now time.Time, fact Fact) []Event {
+	switch f := fact.(type) {
+	case LinksSeen:
+		return s.foldLinks(now, f)
+	case LeaseSeen:
+		return s.foldLease(now, f)
+	case HealthSeen:
+		s.foldHealth(f)
+	case DiagnosisSeen:
+		return s.foldDiagnosis(now, f)
+	case DrainWished:
+		return s.foldDrain(now, f)
+	case FlowsCounted:
+		return s.foldFlows(now, f)
+	case PlanApplied:
+		return s.foldApplied(now, f)
+	case Reconfigured:
+		s.configure(f.Config, now)
+		return []Event{{Time: now, Kind: EventRouter, Sentence: "The configuration in use has changed."}}
+	case PendingSet:
+		s.pending = f.Until
+	}
+	return nil
+}
+
+// configure keeps what is known of WANs that stay what they were.
+func (s *State) configure(config Config, now time.Time) {
+	old := s.lines
+	s.config, s.lines = config, nil
+	for n, c := range config.WANs {
+		l := &line{flows: -1, asking: "asking for an address", since: now}
+		for _, o := range old {
+			if o.config.Name == c.Name && sameAttachment(o.config, c) && o.number == n {
+				l = o
+			}
+		}
+		l.config, l.number = c, n
+		s.lines = append(s.lines, l)
+	}
+	s.carrying = slices.DeleteFunc(s.carrying, func(name string) bool { return s.line(name) == nil })
+	s.relink(now)
+}
+
+// sameAttachment reports whether a WAN's client can go on under a new configuration.
+func sameAttachment(a, b WANConfig) bool {
+	return a.Kind == b.Kind && a.Interface == b.Interface && a.Peer == b.Peer && a.PPPoE == b.PPPoE &&
+		a.Static.Address == b.Static.Address && a.Static.Gateway == b.Static.Gateway && slices.Equal(a.Static.DNS, b.Static.DNS)
+}
+
+func (s *State) line(name string) *line {
+	for _, l := range s.lines {
+		if l.config.Name == name {
+			return l
+		}
+	}
+	return nil
+}
+
+func (s *State) foldLinks(now time.Time, links LinksSeen) []Event {
+	s.links = links
+	s.relink(now)
+	return nil
+}
+
+// relink finds each line's interface again and forgets what belonged to another one.
+func (s *State) relink(now time.Time) {
+	for _, l := range s.lines {
+		link, _ := find(s.links, l.pattern(s.config.LAN))
+		fresh := link.Index != l.link.Index
+		lost := l.link.Carrier && !link.Carrier
+		l.link = link
+		if fresh {
+			l.lease, l.leased, l.asking, l.seen = nil, false, "asking for an address", now
+		}
+		if fresh || lost {
+			l.unverify(l.suspect || lost || l.told.State == health.Down)
+		}
+	}
+}
+
+// unverify drops the verdict: it was of a line that is gone.
+func (l *line) unverify(suspect bool) {
+	l.checked, l.verdict, l.diagnosis = false, health.Verdict{}, nil
+	l.suspect = suspect
+}
+
+func (s *State) foldLease(now time.Time, f LeaseSeen) []Event {
+	l := s.line(f.WAN)
+	if l == nil || l.link.Index != f.Index {
+		return nil
+	}
+	before := l.lease
+	l.lease, l.asking, l.reported = f.Lease, f.Reason, true
+	if f.Lease == nil {
+		if before != nil {
+			l.unverify(true)
+		}
+		return nil
+	}
+	l.leased = true
+	if before != nil && before.Address != f.Lease.Address {
+		l.unverify(false)
+		return []Event{{Time: now, Kind: EventWAN, WAN: f.WAN, Sentence: fmt.Sprintf("%s has a new address: %s (was %s).", f.WAN, f.Lease.Address.Addr(), before.Address.Addr())}}
+	}
+	return nil
+}
+
+func (s *State) foldHealth(f HealthSeen) {
+	l := s.line(f.WAN)
+	if l == nil || l.link.Index != f.Index || l.lease == nil || !l.link.Carrier {
+		return
+	}
+	if f.Verdict.State != health.Down {
+		l.diagnosis = nil
+	}
+	l.verdict, l.checked = f.Verdict, true
+	if f.Verdict.State.Usable() && f.Verdict.State != health.Unknown {
+		l.suspect = false
+	}
+}
+
+func (s *State) foldDiagnosis(now time.Time, f DiagnosisSeen) []Event {
+	l := s.line(f.WAN)
+	if l == nil || !l.checked || l.verdict.State != health.Down {
+		return nil
+	}
+	l.diagnosis = &f
+	return []Event{{Time: now, Kind: EventWAN, WAN: f.WAN, Blame: f.Blame, Sentence: fmt.Sprintf("%s: %s%s.", f.WAN, f.Clause, fault(f.Blame))}}
+}
+
+func (s *State) foldDrain(now time.Time, f DrainWished) []Event {
+	var events []Event
+	for _, l := range s.lines {
+		if (f.WAN == l.config.Name || f.WAN == "") && l.drained == f.Off {
+			l.drained, l.flows = !f.Off, -1
+			sentence := fmt.Sprintf("%s is being drained: new connections leave it, running ones may end.", l.config.Name)
+			if f.Off {
+				sentence = fmt.Sprintf("%s may be used again.", l.config.Name)
+			}
+			events = append(events, Event{Time: now, Kind: EventWAN, WAN: l.config.Name, Blame: BlameOwner, Sentence: sentence})
+		}
+	}
+	return events
+}
+
+func (s *State) foldFlows(now time.Time, f FlowsCounted) []Event {
+	l := s.line(f.WAN)
+	if l == nil || !l.drained || l.flows == f.Flows {
+		return nil
+	}
+	l.flows = f.Flows
+	if f.Flows > 0 || slices.Contains(s.carrying, f.WAN) {
+		return nil
+	}
+	return []Event{{Time: now, Kind: EventWAN, WAN: f.WAN, Blame: BlameOwner, Sentence: fmt.Sprintf("%s is drained: nothing uses it any more, it may be unplugged.", f.WAN)}}
+}

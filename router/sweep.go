@@ -1,0 +1,90 @@
+package router
+
+import (
+	"slices"
+	"time"
+
+	"github.com/twinpath/twinpath/health"
+)
+
+const (
+	// blip is the age of an outage before idle flows are given up on a line that still has its carrier:
+	// shorter ones heal by themselves and nothing need be cut (multi-WAN notes §4).
+	blip = 3 * time.Second
+	// resweep is how long stragglers are looked for after a switch: flows created while it was under way.
+	resweep = 10 * time.Second
+)
+
+// sweep ends the flows of one vacated WAN: at once, and again each second while new ones may slip in.
+type sweep struct {
+	wan   string
+	began time.Time // of the outage
+	full  time.Time // from here on idle flows are ended too
+	next  time.Time
+	until time.Time
+}
+
+// scheduleSweeps starts a sweep for each WAN that lost its flows in this decision, and stops those that make no sense any more.
+func (s *State) scheduleSweeps(now time.Time, d Decision) {
+	was := s.alives
+	s.alives = make([]bool, len(s.lines))
+	for i := range s.lines {
+		s.alives[i] = s.alive(d, i)
+	}
+	s.sweeps = slices.DeleteFunc(s.sweeps, func(w sweep) bool {
+		i := s.index(w.wan)
+		return i < 0 || d.FailOpen || s.alives[i] && !s.moving(d, i)
+	})
+	if d.FailOpen {
+		return
+	}
+	for i, l := range s.lines {
+		switch {
+		case i < len(was) && was[i] && !s.alives[i]:
+			s.sweeps = append(s.sweeps, newSweep(now, l, d.Conditions[i]))
+		case slices.Contains(s.carrying, l.config.Name) && s.moving(d, i):
+			s.sweeps = append(s.sweeps, sweep{wan: l.config.Name, began: now, full: now, next: now, until: now.Add(resweep)})
+		}
+	}
+}
+
+// moving reports whether a working WAN that carries nothing new is to give up its running flows as well.
+func (s *State) moving(d Decision, i int) bool {
+	l := s.lines[i]
+	return l.config.Failback == Move && !l.drained && !d.Carries(l.config.Name)
+}
+
+func newSweep(now time.Time, l *line, c condition) sweep {
+	w := sweep{wan: l.config.Name, began: now, full: now, next: now, until: now.Add(resweep)}
+	if c.Ready && l.verdict.State == health.Down && !l.verdict.Silent.IsZero() {
+		w.began = l.verdict.Silent
+		w.full = w.began.Add(blip)
+	}
+	return w
+}
+
+// DueSweeps returns the flows to be ended now.
+func (s *State) DueSweeps(now time.Time) []Vacate {
+	var due []Vacate
+	for i := range s.sweeps {
+		w := &s.sweeps[i]
+		if w.next.After(now) {
+			continue
+		}
+		l := s.line(w.wan)
+		v := Vacate{WAN: w.wan, Mark: l.mark(), Tell: true}
+		w.next = now.Add(time.Second)
+		if now.Before(w.full) {
+			// Whoever spoke since the outage began has lost packets already; the others need not notice.
+			v.Idle = now.Sub(w.began) + time.Second
+			w.next = w.full
+		}
+		due = append(due, v)
+	}
+	s.sweeps = slices.DeleteFunc(s.sweeps, func(w sweep) bool { return w.next.After(w.until) })
+	return due
+}
+
+func (s *State) index(name string) int {
+	return slices.IndexFunc(s.lines, func(l *line) bool { return l.config.Name == name })
+}
