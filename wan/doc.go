@@ -1,0 +1,6 @@
+// Package wan gets and keeps the lease of each way to the Internet.
+//
+// A Client speaks for one WAN: DHCP, Static or Peer. It reports an Update whenever its lease or the
+// reason for having none changes; the router owns what becomes of it in the kernel. The DHCP client is
+// a Machine without clock and socket (RFC 2131, 2132, 3442, 5227), driven by DHCP.
+package wan
