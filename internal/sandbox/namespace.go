@@ -42,6 +42,15 @@ func Add(name string) (*Namespace, error) {
 	return &Namespace{Name: name}, nil
 }
 
+// Remove takes the namespace's name away. Its interfaces go with the last socket and process in it.
+func (n *Namespace) Remove() error {
+	path := filepath.Join(directory, n.Name)
+	if err := unix.Unmount(path, unix.MNT_DETACH); err != nil {
+		return fmt.Errorf("remove namespace %s: %w", n.Name, err)
+	}
+	return os.Remove(path)
+}
+
 // Do runs f on a thread inside the namespace. Sockets that f opens stay there; goroutines that it starts do not.
 func (n *Namespace) Do(f func() error) error {
 	file, err := os.Open(filepath.Join(directory, n.Name))

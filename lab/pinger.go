@@ -1,0 +1,121 @@
+package lab
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/net/icmp"
+	"golang.org/x/net/ipv4"
+)
+
+// Pinger sends ICMP echo requests from a device to one address at each interval.
+type Pinger struct {
+	conn  *icmp.PacketConn
+	to    *net.IPAddr
+	stop  chan struct{}
+	tasks sync.WaitGroup
+
+	mu   sync.Mutex
+	sent []time.Time
+	rtt  map[int]time.Duration
+}
+
+// pingID tells our answers from those of a ping command on the same device.
+const pingID = 0x7470
+
+// StartPinger starts pinging; after 65,536 requests the numbers would repeat, which no lab run reaches.
+func (d *Device) StartPinger(target string, interval time.Duration) (*Pinger, error) {
+	a, err := netip.ParseAddr(target)
+	if err != nil {
+		return nil, err
+	}
+	p := &Pinger{to: &net.IPAddr{IP: a.AsSlice()}, stop: make(chan struct{}), rtt: map[int]time.Duration{}}
+	err = d.space.Do(func() (err error) {
+		p.conn, err = icmp.ListenPacket("ip4:icmp", "0.0.0.0")
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("ping %s: %w", target, err)
+	}
+	p.tasks.Go(func() { p.send(interval) })
+	p.tasks.Go(p.receive)
+	return p, nil
+}
+
+func (p *Pinger) send(interval time.Duration) {
+	tick := time.NewTicker(interval)
+	defer tick.Stop()
+	for {
+		p.mu.Lock()
+		number := len(p.sent)
+		p.sent = append(p.sent, time.Now())
+		p.mu.Unlock()
+		m := icmp.Message{Type: ipv4.ICMPTypeEcho, Body: &icmp.Echo{ID: pingID, Seq: number}}
+		if packet, err := m.Marshal(nil); err == nil {
+			_, _ = p.conn.WriteTo(packet, p.to) // what cannot be sent is a lost ping
+		}
+		select {
+		case <-p.stop:
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+func (p *Pinger) receive() {
+	buffer := make([]byte, 1500)
+	for {
+		n, _, err := p.conn.ReadFrom(buffer)
+		if err != nil {
+			return
+		}
+		m, err := icmp.ParseMessage(1, buffer[:n]) // 1: the protocol number of ICMP
+		if err != nil || m.Type != ipv4.ICMPTypeEchoReply {
+			continue
+		}
+		echo, ok := m.Body.(*icmp.Echo)
+		if ok && echo.ID == pingID {
+			p.answered(echo.Seq)
+		}
+	}
+}
+
+func (p *Pinger) answered(number int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if _, again := p.rtt[number]; !again && number < len(p.sent) {
+		p.rtt[number] = time.Since(p.sent[number])
+	}
+}
+
+// Stop ends the pinger and returns the result.
+func (p *Pinger) Stop() PingResult {
+	close(p.stop)
+	_ = p.conn.SetReadDeadline(time.Now().Add(100 * time.Millisecond)) // for the last answers
+	p.tasks.Wait()
+	_ = p.conn.Close()
+	r := PingResult{Sent: len(p.sent), Lost: len(p.sent) - len(p.rtt)}
+	all := make([]time.Duration, 0, len(p.rtt))
+	for _, d := range p.rtt {
+		all = append(all, d)
+	}
+	if len(all) > 0 {
+		slices.Sort(all)
+		r.Median, r.Slowest = all[len(all)/2], all[len(all)-1]
+	}
+	return r
+}
+
+// PingResult is what a Pinger has measured.
+type PingResult struct {
+	Sent, Lost      int
+	Median, Slowest time.Duration
+}
+
+func (r PingResult) String() string {
+	return fmt.Sprintf("%d of %d lost, median %s, slowest %s", r.Lost, r.Sent, round(r.Median), round(r.Slowest))
+}

@@ -1,0 +1,198 @@
+package lab
+
+import (
+	"encoding/binary"
+	"fmt"
+	"net"
+	"net/netip"
+	"runtime"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// UDPProbe is one flow of numbered datagrams from a device to the echo server, at fixed times. It stands for a
+// call or a game: the longest run of lost ones is what its user would have felt.
+type UDPProbe struct {
+	conn     *net.UDPConn
+	interval time.Duration
+	start    time.Time
+	stop     chan struct{}
+	tasks    sync.WaitGroup
+
+	mu     sync.Mutex
+	probes []probe
+	late   time.Duration
+}
+
+// probe is one datagram; times count from the start.
+type probe struct {
+	sent     time.Duration
+	answered time.Duration
+	via      netip.Addr // the source address the server saw; invalid while there is no answer
+}
+
+// UDPInterval is the usual time between two probes: the resolution of a gap.
+const UDPInterval = 2 * time.Millisecond
+
+// StartUDP starts a probe. The socket is not connected, so that an ICMP error does not end it.
+func (d *Device) StartUDP(interval time.Duration) (*UDPProbe, error) {
+	p := &UDPProbe{interval: interval, start: time.Now(), stop: make(chan struct{})}
+	err := d.space.Do(func() (err error) {
+		p.conn, err = net.ListenUDP("udp4", nil)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	p.tasks.Go(p.send)
+	p.tasks.Go(p.receive)
+	return p, nil
+}
+
+func (p *UDPProbe) send() {
+	runtime.LockOSThread() // a thread of its own wakes up on time; the runtime's timers are a millisecond coarse
+	defer runtime.UnlockOSThread()
+	packet := make([]byte, 8)
+	for due := p.start; ; due = due.Add(p.interval) {
+		select {
+		case <-p.stop:
+			return
+		default:
+		}
+		sleepUntil(due)
+		if late := time.Since(due); late > 5*p.interval {
+			due = due.Add(late) // a burst of late ones would hide a gap
+		}
+		binary.BigEndian.PutUint64(packet, p.book(due))
+		_, _ = p.conn.WriteToUDPAddrPort(packet, echoServer()) // what cannot be sent is a lost probe
+	}
+}
+
+// book notes the next probe and returns its number.
+func (p *UDPProbe) book(due time.Time) uint64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := time.Now()
+	p.late = max(p.late, now.Sub(due))
+	p.probes = append(p.probes, probe{sent: now.Sub(p.start)})
+	return uint64(len(p.probes) - 1)
+}
+
+func sleepUntil(t time.Time) {
+	for {
+		rest := time.Until(t)
+		if rest <= 0 {
+			return
+		}
+		ts := unix.NsecToTimespec(int64(rest))
+		_ = unix.Nanosleep(&ts, nil) // interrupted by a signal: once more
+	}
+}
+
+func (p *UDPProbe) receive() {
+	buffer := make([]byte, 64)
+	for {
+		n, _, err := p.conn.ReadFromUDPAddrPort(buffer)
+		if err != nil {
+			return
+		}
+		var via netip.AddrPort
+		if n < 8 || via.UnmarshalBinary(buffer[8:n]) != nil {
+			continue
+		}
+		p.answer(binary.BigEndian.Uint64(buffer), via.Addr())
+	}
+}
+
+func (p *UDPProbe) answer(number uint64, via netip.Addr) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if number < uint64(len(p.probes)) && !p.probes[number].via.IsValid() {
+		p.probes[number].answered, p.probes[number].via = time.Since(p.start), via
+	}
+}
+
+// Stop ends the probe after the last answers had time to arrive, and returns the whole result.
+func (p *UDPProbe) Stop() UDPResult {
+	close(p.stop)
+	const grace = 100 * time.Millisecond // the lab's round trip is under 1 ms, on a busy machine some 10
+	time.Sleep(grace)
+	_ = p.conn.Close()
+	p.tasks.Wait()
+	return p.Since(p.start)
+}
+
+// Since is the result for the probes sent from a moment on.
+func (p *UDPProbe) Since(from time.Time) UDPResult {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return measure(p.probes, p.start, from.Sub(p.start), p.late)
+}
+
+// First is when the first answer to a probe sent after a moment arrived that went by a line; zero if none did.
+func (p *UDPProbe) First(after time.Time, by *Line) time.Time {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, one := range p.probes {
+		if one.via.IsValid() && one.sent >= after.Sub(p.start) && by.Carries(one.via) {
+			return p.start.Add(one.answered)
+		}
+	}
+	return time.Time{}
+}
+
+// UDPResult is what a UDPProbe has measured.
+type UDPResult struct {
+	Sent, Lost int
+	Gap        time.Duration // from the first of the longest run of lost probes to the next answered one
+	GapStart   time.Time     // zero without a loss
+	Late       time.Duration // the worst delay of the sender itself: the precision of the rest
+	Via        []netip.Addr  // the source addresses that the server saw, in order of change
+}
+
+func (r UDPResult) String() string {
+	return fmt.Sprintf("longest gap %s, %d of %d lost, via %v, sender up to %s late",
+		round(r.Gap), r.Lost, r.Sent, r.Via, round(r.Late))
+}
+
+func measure(probes []probe, start time.Time, from, late time.Duration) UDPResult {
+	r := UDPResult{Late: late}
+	lost := time.Duration(-1) // when the current run of losses began
+	ends := func(at time.Duration) {
+		if lost >= 0 && at-lost > r.Gap {
+			r.Gap, r.GapStart = at-lost, start.Add(lost)
+		}
+		lost = -1
+	}
+	for _, one := range probes {
+		if one.sent < from {
+			continue
+		}
+		r.Sent++
+		if !one.via.IsValid() {
+			r.Lost++
+			if lost < 0 {
+				lost = one.sent
+			}
+			continue
+		}
+		ends(one.sent)
+		if len(r.Via) == 0 || r.Via[len(r.Via)-1] != one.via {
+			r.Via = append(r.Via, one.via)
+		}
+	}
+	if len(probes) > 0 {
+		ends(probes[len(probes)-1].sent)
+	}
+	return r
+}
+
+// round makes a duration readable: milliseconds below a second, tens of them above.
+func round(d time.Duration) time.Duration {
+	if d < time.Second {
+		return d.Round(100 * time.Microsecond)
+	}
+	return d.Round(10 * time.Millisecond)
+}
