@@ -30,9 +30,6 @@ func (s *State) Commit(now time.Time, d Decision) []Event {
 func (l *line) tell(now time.Time, c condition) []Event {
 	was := l.told
 	l.told = c
-	if c.State == health.Up || !was.State.Usable() && c.State == health.Degraded {
-		l.hold.Recover(now)
-	}
 	if was.State == c.State && was.Held.Equal(c.Held) && (was.Ready == c.Ready || c.State != health.Down) {
 		return nil
 	}

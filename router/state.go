@@ -45,7 +45,7 @@ func (s *State) Fold(now time.Time, fact Fact) []Event {
 	case LeaseSeen:
 		return s.foldLease(now, f)
 	case HealthSeen:
-		s.foldHealth(f)
+		s.foldHealth(now, f)
 	case DiagnosisSeen:
 		return s.foldDiagnosis(now, f)
 	case DrainWished:
@@ -145,7 +145,7 @@ func (s *State) foldLease(now time.Time, f LeaseSeen) []Event {
 	return nil
 }
 
-func (s *State) foldHealth(f HealthSeen) {
+func (s *State) foldHealth(now time.Time, f HealthSeen) {
 	l := s.line(f.WAN)
 	if l == nil || l.link.Index != f.Index || l.lease == nil || !l.link.Carrier {
 		return
@@ -153,8 +153,12 @@ func (s *State) foldHealth(f HealthSeen) {
 	if f.Verdict.State != health.Down {
 		l.diagnosis = nil
 	}
+	v := f.Verdict.State
+	if v == health.Up || v == health.Degraded && (!l.checked || !l.verdict.State.Usable()) {
+		l.hold.Recover(now)
+	}
 	l.verdict, l.checked = f.Verdict, true
-	if f.Verdict.State.Usable() && f.Verdict.State != health.Unknown {
+	if v == health.Up || v == health.Degraded {
 		l.suspect = false
 	}
 }

@@ -1,0 +1,54 @@
+package router
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/twinpath/twinpath/wan"
+)
+
+// Preview returns the plan for a configuration before anything is known of the world: every interface is
+// taken to exist under the name it has in the file, every cable to be in, and only fixed leases are known. The notes say what
+// comes later.
+func Preview(config Config) (p Plan, notes []string) {
+	var now time.Time
+	s := NewState(config, previewLinks(config), nil, now)
+	for _, l := range s.lines {
+		lease := FixedLease(l.config)
+		if lease == nil {
+			notes = append(notes, fmt.Sprintf("%s (%s on %s): its address and default route come with its lease", l.config.Name, l.config.Kind, l.config.Interface))
+			continue
+		}
+		s.Fold(now, LeaseSeen{wan.Update{WAN: l.config.Name, Lease: lease}, l.link.Index})
+	}
+	d := s.Decide(now)
+	return s.Plan(d), notes
+}
+
+// FixedLease is the lease that is written in a WAN's configuration; nil when somebody else gives it.
+func FixedLease(c WANConfig) *wan.Lease {
+	switch c.Kind {
+	case Static:
+		return &wan.Lease{Address: c.Static.Address, Gateway: c.Static.Gateway, DNS: c.Static.DNS}
+	case Peer:
+		return &wan.Lease{Gateway: c.Peer}
+	}
+	return nil
+}
+
+func previewLinks(config Config) []Link {
+	names := append([]string{config.LAN.Interface}, config.LAN.Ports...)
+	if len(config.LAN.Ports) > 0 {
+		names = append(names, BridgeName)
+	}
+	for _, w := range config.WANs {
+		names = append(names, w.Interface)
+	}
+	var links []Link
+	for _, name := range names {
+		if name != "" {
+			links = append(links, Link{Index: len(links) + 1, Name: name, MAC: name, Up: true, Carrier: true, MTU: 1500})
+		}
+	}
+	return links
+}
