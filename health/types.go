@@ -79,6 +79,7 @@ type Verdict struct {
 	MinRTT time.Duration
 	Loss   float64   // share of probes in the window without an answer, 0 to 1
 	Silent time.Time // when the current run of misses began; zero while something answers
+	Broken Broken    // what the failing checks have in common
 	Checks []CheckVerdict
 }
 
