@@ -46,6 +46,12 @@ type Member struct {
 	Set   string
 }
 
+// Range wants a port within a range.
+type Range struct {
+	Field Field
+	Ports PortRange
+}
+
 // Hashed spreads source and destination address over 0 to Modulus−1 and wants a result below Below.
 // The same two addresses always have the same result.
 type Hashed struct {
@@ -79,6 +85,8 @@ func (m Member) String() string {
 	}
 	return fmt.Sprintf("%s @%s", m.Field, m.Set)
 }
+
+func (r Range) String() string { return fmt.Sprintf("%s %d-%d", r.Field, r.Ports.First, r.Ports.Last) }
 
 func (h Hashed) String() string {
 	from, to := Source4, Destination4
@@ -207,6 +215,7 @@ func (Match) closed()      {}
 func (Masked) closed()     {}
 func (Bits) closed()       {}
 func (Member) closed()     {}
+func (Range) closed()      {}
 func (Hashed) closed()     {}
 func (Verdict) closed()    {}
 func (Reject) closed()     {}

@@ -1,0 +1,61 @@
+package firewall
+
+// filter is what may pass: from the house everything, from a WAN what was asked for.
+func (b *builder) filter() {
+	b.chain("refuse",
+		// Five lines a minute tell that something knocks without filling an SD card; the counters know how often.
+		Rule{Limit{Rate: 5, Burst: 5, Minute: true}, Log{Prefix: "twinpath: "}},
+		Rule{drop()})
+	b.input()
+	b.forward()
+}
+
+// input protects the router. Nothing of ours listens on a WAN.
+func (b *builder) input() {
+	rules := []Rule{
+		{from("lo"), accept()},
+		{known(), accept()},
+		{in(InDevice, setLAN), accept()},
+		{invalid(), b.count("invalid"), drop()},
+		{Match{Field: ICMPType, Value: small("echo-request", 8)}, echoes(), accept()},
+		{in(ICMPType, setICMPErrors), accept()},
+		{in(ICMPv6Type, setICMPv6Errors), accept()},
+		{Match{Field: ICMPv6Type, Value: small("echo-request", 128)}, echoes(), accept()},
+		// RFC 4861 §6.1.2, §7.1: neighbour discovery that passed a router is forged.
+		{Match{Field: HopLimit6, Value: small("255", 255)}, in(ICMPv6Type, setNeighbours), accept()},
+		{in(ICMPv6Type, setListeners), accept()},
+		{ipv4(), port(UDPFrom, 67), port(UDPPort, 68), accept()},
+		{ipv6(), port(UDPPort, 546), accept()},
+	}
+	rules = append(rules, b.refusals()...)
+	b.base("filter_input", Hook{Type: "filter", At: "input", Priority: priorityFilter, Drop: true}, rules...)
+}
+
+// echoes is how much ping of us is answered: enough for a person and for an ISP's monitor.
+func echoes() Limit { return Limit{Rate: 20, Burst: 20} }
+
+// refusals count and refuse what is left over.
+func (b *builder) refusals() []Rule {
+	var rules []Rule
+	for _, w := range b.uplinks() {
+		rules = append(rules, Rule{from(w.Device), b.count("dropped_" + w.word), goTo("refuse")})
+	}
+	return append(rules, Rule{b.count("unmatched"), goTo("refuse")})
+}
+
+func (b *builder) forward() {
+	house := in(InDevice, setLAN)
+	rules := []Rule{
+		{flagged(markBlocked), b.count("blocked"), Reject{}},
+		{known(), accept()},
+		// Before anything about states: of a flow through the peer we see one direction only.
+		{house, in(OutDevice, setLAN), accept()},
+		// A connection that the switch forgot is told so at once (multi-WAN notes §5.1).
+		{house, fresh(), midstream(), b.count("resets"), Reject{Reset: true}},
+		{invalid(), b.count("invalid"), drop()},
+		{house, in(OutDevice, setUplink), accept()},
+		{in(InDevice, setUplink), bits(ConnStatus, "dnat", statusRedirected), accept()},
+	}
+	rules = append(rules, b.refusals()...)
+	b.base("filter_forward", Hook{Type: "filter", At: "forward", Priority: priorityFilter, Drop: true}, rules...)
+}

@@ -1,0 +1,104 @@
+package firewall
+
+// described are the ways in which a packet can have the devices and ports of a policy.
+func (b *builder) described(name string, u Use) [][]Expr {
+	var station []Expr
+	if len(u.Devices) > 0 {
+		station = and(in(EtherSource, b.once(name+"_device", Ethernet, false, stations(u.Devices))))
+	}
+	if len(u.Ports) == 0 {
+		return [][]Expr{station}
+	}
+	set := b.once(name+"_port", Port, true, ports(u.Ports))
+	return [][]Expr{
+		join(station, and(in(TCPPort, set))),
+		join(station, and(in(UDPPort, set))),
+	}
+}
+
+// once is set for names that more than one rule uses.
+func (b *builder) once(name string, kind Type, interval bool, elements []Element) string {
+	for _, s := range b.rules.Sets {
+		if s.Name == name {
+			return name
+		}
+	}
+	return b.set(name, kind, interval, elements)
+}
+
+// output keeps the router's own flows, and its answers, on the WAN they belong to. It overrides no mark
+// that a socket of ours has set.
+func (b *builder) output() {
+	rules := []Rule{
+		{otherWAN(PacketMark, 0), accept()},
+		// A reset or ICMP error to a client carries the mark of the client's flow, but goes to the house.
+		{in(Destination4, setHouse4), accept()},
+		{in(Destination6, setHouse6), accept()},
+	}
+	rules = append(rules, b.restore(func(w way) bool { return w.Alive && !w.Peer })...)
+	b.base("mangle_output", Hook{Type: "route", At: "output", Priority: priorityMangle}, rules...)
+}
+
+// postrouting records by which WAN a flow really leaves, so that it stays there: whatever the kernel made
+// of the mark, the device it chose wins. Answers to connections that came in are not moved.
+func (b *builder) postrouting() {
+	var rules []Rule
+	for _, w := range b.uplinks() {
+		b.chain("to_"+w.word, append(clamps(w),
+			Rule{original(), otherWAN(ConnMark, w.Mark), setWAN(ConnMark, w.Mark)})...)
+		rules = append(rules, Rule{leaving(w.Device), goTo("to_" + w.word)})
+	}
+	rules = append(rules, b.toPeer()...)
+	b.base("mangle_postrouting", Hook{Type: "filter", At: "postrouting", Priority: priorityMangle}, rules...)
+	b.clampForwarded()
+}
+
+// toPeer tells flows through the other router by where they go: to none of the house's networks.
+func (b *builder) toPeer() []Rule {
+	for _, w := range b.ways {
+		if w.Peer {
+			start := and(in(InDevice, setLAN), leaving(w.Device), original(), wan(ConnMark, 0))
+			return []Rule{
+				join(start, and(ipv4(), out(Destination4, setHouse4), setWAN(ConnMark, w.Mark))),
+				join(start, and(ipv6(), out(Destination6, setHouse6), setWAN(ConnMark, w.Mark))),
+			}
+		}
+	}
+	return nil
+}
+
+// Headers of IP and TCP without options: RFC 9293 §3.7.1.
+const (
+	headers4 = 40
+	headers6 = 60
+	// No path is narrower than what RFC 791 and RFC 8200 §5 demand of IPv4 hosts and IPv6 links.
+	narrowest4 = 576
+	narrowest6 = 1280
+	widest     = 65535
+)
+
+// clamps keep both ends of a TCP connection from sending segments the WAN cannot carry.
+func clamps(w way) []Rule {
+	if w.MTU == 0 {
+		return []Rule{{opening(), Clamp{}}}
+	}
+	mtu := min(w.MTU, widest)
+	return []Rule{
+		{ipv4(), opening(), Clamp{Size: uint16(max(mtu, narrowest4) - headers4)}},
+		{ipv6(), opening(), Clamp{Size: uint16(max(mtu, narrowest6) - headers6)}},
+	}
+}
+
+// clampForwarded does for packets from a WAN of unknown MTU what prerouting cannot: "rt mtu" needs the
+// route, and looks at both directions of it.
+func (b *builder) clampForwarded() {
+	var rules []Rule
+	for _, w := range b.uplinks() {
+		if w.MTU == 0 {
+			rules = append(rules, Rule{from(w.Device), opening(), Clamp{}})
+		}
+	}
+	if len(rules) > 0 {
+		b.base("mangle_forward", Hook{Type: "filter", At: "forward", Priority: priorityMangle}, rules...)
+	}
+}
