@@ -1,0 +1,85 @@
+package firewall
+
+import "net/netip"
+
+// policies are the homes that the golden files show.
+func policies() map[string]Policy {
+	return map[string]Policy{
+		"one_wan":  {LAN: []string{"lan0"}, Subnets: house(), WANs: []WAN{fibre()}},
+		"two_wans": twoWANs(),
+		"one_dead": oneDead(),
+		"peer": {LAN: []string{"lan0"}, Subnets: house(), WANs: []WAN{fibre(),
+			{Name: "other", Device: "lan0", Mark: MarkOf(1), Alive: true, Peer: true}}},
+		"no_lan": {WANs: []WAN{fibre(), dsl()}},
+		"ports":  rangesOfPorts(),
+		"odd":    oddNames(),
+	}
+}
+
+func house() []netip.Prefix {
+	return []netip.Prefix{netip.MustParsePrefix("192.168.1.0/24"), netip.MustParsePrefix("fd00:1::/64")}
+}
+
+func fibre() WAN {
+	return WAN{Name: "fibre", Device: "wan0", Mark: MarkOf(0), MTU: 1492, Alive: true,
+		Addresses: []netip.Addr{netip.MustParseAddr("203.0.113.2")}}
+}
+
+func dsl() WAN {
+	return WAN{Name: "dsl", Device: "wan1", Mark: MarkOf(1), Alive: true,
+		Addresses: []netip.Addr{netip.MustParseAddr("198.51.100.2"), netip.MustParseAddr("2001:db8:2::2")}}
+}
+
+func twoWANs() Policy {
+	return Policy{
+		LAN: []string{"lan0"}, Subnets: house(), WANs: []WAN{fibre(), dsl()},
+		Shares: []Share{{MarkOf(0), 3}, {MarkOf(1), 1}},
+		Uses: []Use{
+			{Devices: []string{"02:00:00:00:00:22", "02:00:00:00:00:0A"}, Via: []Share{{MarkOf(0), 1}}},
+			{Sources: []netip.Prefix{netip.MustParsePrefix("192.168.1.64/26")}, Block: true},
+			{Destinations: []netip.Prefix{netip.MustParsePrefix("8.8.8.0/24"), netip.MustParsePrefix("2001:db8:8::/48")},
+				Via: []Share{{MarkOf(0), 1}, {MarkOf(1), 1}}},
+			{Sources: []netip.Prefix{netip.MustParsePrefix("192.168.1.7/32")}},
+		},
+		Forwards: []Forward{
+			{Proto: "tcp", Ports: PortRange{443, 443}, To: netip.MustParseAddrPort("192.168.1.10:443"), WANs: []string{"fibre"}},
+			{Proto: "udp", Ports: PortRange{5060, 5061}, To: netip.MustParseAddrPort("192.168.1.11:0")},
+			{Proto: "tcp", Ports: PortRange{22, 22}, To: netip.MustParseAddrPort("[fd00:1::10]:2222")},
+		},
+	}
+}
+
+func oneDead() Policy {
+	p := twoWANs()
+	p.WANs[1].Alive = false
+	p.Shares = p.Shares[:1]
+	return p
+}
+
+func rangesOfPorts() Policy {
+	p := Policy{LAN: []string{"lan0"}, Subnets: house(), WANs: []WAN{fibre(), dsl()}}
+	p.Uses = []Use{
+		{Ports: []PortRange{{80, 80}, {443, 443}, {81, 99}, {90, 95}}, Via: []Share{{MarkOf(1), 1}}},
+		{Devices: []string{"02:00:00:00:00:22"}, Ports: []PortRange{{0, 65535}}, Block: true,
+			Sources:      []netip.Prefix{netip.MustParsePrefix("192.168.1.0/25"), netip.MustParsePrefix("192.168.1.128/26"), netip.MustParsePrefix("192.168.1.9/32")},
+			Destinations: []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("::/0")}},
+	}
+	p.Forwards = []Forward{
+		{Proto: "tcp", Ports: PortRange{6000, 6010}, To: netip.MustParseAddrPort("192.168.1.10:0")},
+		{Proto: "udp", Ports: PortRange{7000, 7010}, To: netip.MustParseAddrPort("192.168.1.10:7000"), WANs: []string{"dsl"}},
+		{Proto: "sctp", Ports: PortRange{9, 9}, To: netip.MustParseAddrPort("192.168.1.10:9")},
+	}
+	return p
+}
+
+// oddNames has everything that cannot be named in nft text as it is.
+func oddNames() Policy {
+	return Policy{LAN: []string{"lan0", "lan0", `la"n`, "lan*"}, Subnets: house(), WANs: []WAN{
+		{Name: "Мой провайдер", Device: "wan0", Mark: MarkOf(0), MTU: 40, Alive: true},
+		{Name: "no device", Mark: MarkOf(1)},
+		{Name: "a b", Device: "wwan-0.5", Mark: MarkOf(2), MTU: 70000},
+		{Name: "ab", Device: "wan2", Mark: MarkOf(3)},
+		{Name: "mark twice", Device: "wan3", Mark: MarkOf(3)},
+		{Name: "no mark", Device: "wan4"},
+	}}
+}
