@@ -44,9 +44,14 @@ func (b *builder) refusals() []Rule {
 }
 
 func (b *builder) forward() {
+	b.chain("blocked",
+		// Its line may come back before anybody ends the flow: say nothing that the other end believes.
+		Rule{known(), drop()},
+		Rule{midstream(), Reject{Reset: true}},
+		Rule{Reject{}})
 	house := in(InDevice, setLAN)
 	rules := []Rule{
-		{flagged(markBlocked), b.count("blocked"), Reject{}},
+		{flagged(markBlocked), b.count("blocked"), goTo("blocked")},
 		{known(), accept()},
 		// Before anything about states: of a flow through the peer we see one direction only.
 		{house, in(OutDevice, setLAN), accept()},
