@@ -75,7 +75,7 @@ func (c *Connector) Stop() ConnectResult {
 type ConnectResult struct {
 	Tried, Failed   int
 	Median, Slowest time.Duration // of those that succeeded
-	Outage          time.Duration // from the first of the longest row of failures to the next success
+	Outage          time.Duration // from the first of the longest row of failures to the start of the next success
 }
 
 func (r ConnectResult) String() string {
@@ -95,7 +95,6 @@ func summarise(all []attempt) ConnectResult {
 			if row.IsZero() {
 				row = one.start
 			}
-			r.Outage = max(r.Outage, one.start.Add(one.took).Sub(row))
 		default:
 			took = append(took, one.took)
 			if !row.IsZero() {
@@ -103,6 +102,9 @@ func summarise(all []attempt) ConnectResult {
 			}
 			row = time.Time{}
 		}
+	}
+	if last := len(all) - 1; !row.IsZero() {
+		r.Outage = max(r.Outage, all[last].start.Add(all[last].took).Sub(row))
 	}
 	if len(took) > 0 {
 		slices.Sort(took)

@@ -170,10 +170,8 @@ func sysctl(n *sandbox.Namespace, path, value string) error {
 
 // forwarding makes the namespace a router that takes packets by any way.
 func forwarding(n *sandbox.Namespace) error {
-	for _, path := range []string{"net/ipv4/ip_forward"} {
-		if err := sysctl(n, path, "1"); err != nil {
-			return err
-		}
+	if err := sysctl(n, "net/ipv4/ip_forward", "1"); err != nil {
+		return err
 	}
 	return sysctl(n, "net/ipv4/conf/all/rp_filter", "0")
 }

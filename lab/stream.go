@@ -102,6 +102,12 @@ func (s *Stream) end(err error) {
 	}
 }
 
+// settled reports whether every record has been answered or the connection broke.
+func (s *Stream) settled() bool {
+	r := s.Result()
+	return r.Cause != nil || r.Answered == r.Sent
+}
+
 func stopped(stop <-chan struct{}) bool {
 	select {
 	case <-stop:
@@ -142,6 +148,12 @@ func (s *Stream) Result() StreamResult {
 		r.Stall = max(r.Stall, until.Sub(s.last))
 	}
 	return r
+}
+
+// survived reports whether the connection lives and was never silent for long; an idle one must have answered everything.
+func (r StreamResult) survived() bool {
+	const long = time.Second
+	return r.Cause == nil && r.Answered > 0 && r.Stall < long && (r.Answered == r.Sent || r.Stall > 0)
 }
 
 // Told is how long after a moment the connection broke: negative before it, 0 while it lives.

@@ -1,0 +1,116 @@
+package lab
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"slices"
+	"text/tabwriter"
+	"time"
+)
+
+// Command is "twinpath lab": it builds the Default home, runs the binary as its router and plays the story, then leaves the
+// home to the user. With --play it exits by itself, with 0 if every promise was kept, else 1; 2 is wrong usage.
+// The caller has entered the sandbox.
+func Command(ctx context.Context, args []string, in io.Reader, out io.Writer, binary string) int {
+	flags := flag.NewFlagSet("lab", flag.ContinueOnError)
+	flags.SetOutput(out)
+	play := flags.Bool("play", false, "play the story and exit: 0 when every promise was kept")
+	runs := flags.Int("runs", 1, "play the story so often, each time in a new home")
+	switch err := flags.Parse(args); {
+	case errors.Is(err, flag.ErrHelp):
+		return 0
+	case err != nil:
+		return 2
+	case flags.NArg() > 0 || *runs < 1:
+		fmt.Fprintln(out, "usage: twinpath lab [--play] [--runs N]")
+		return 2
+	}
+	p := player{in: in, out: out, binary: binary}
+	for run := range *runs {
+		if err := p.run(ctx, !*play && run == *runs-1); err != nil {
+			fmt.Fprintln(out, err)
+			return 1
+		}
+	}
+	if *runs > 1 {
+		printRuns(out, p.stories)
+	}
+	if slices.ContainsFunc(p.stories, func(s Story) bool { return !s.Kept() }) {
+		return 1
+	}
+	return 0
+}
+
+type player struct {
+	in      io.Reader
+	out     io.Writer
+	binary  string
+	stories []Story
+}
+
+// run plays the story in a home of its own, and leaves it to the user when stay is set.
+func (p *player) run(ctx context.Context, stay bool) error {
+	h, err := Build(ctx, Default())
+	if err != nil {
+		return err
+	}
+	defer h.Close()
+	b := h.Boxes[0]
+	story := Story{}
+	err = b.Start(ctx, p.binary, DefaultConfig)
+	if err == nil {
+		story, err = Play(ctx, p.out, h, b)
+	}
+	p.stories = append(p.stories, story)
+	if err != nil {
+		err = fmt.Errorf("%w\nthe end of the daemon's log:\n%s", err, tail(b.Log()))
+	}
+	if !stay || ctx.Err() != nil {
+		return err
+	}
+	if err != nil {
+		fmt.Fprintln(p.out, err)
+	}
+	return Interactive(ctx, p.in, p.out, h)
+}
+
+// printRuns prints the median and the worst of several stories.
+func printRuns(w io.Writer, stories []Story) {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(t, "%d runs, median / worst\tUDP gap\tlost\tTCP told\tidle TCP told\tcarried after\t\n", len(stories))
+	for i, c := range stories[0].Chapters {
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t\n", c.Title,
+			middle(stories, i, func(c Chapter) time.Duration { return c.UDP.Gap }),
+			worstLost(stories, i),
+			middle(stories, i, func(c Chapter) time.Duration { return max(c.Told, 0) }),
+			middle(stories, i, func(c Chapter) time.Duration { return max(c.ToldIdle, 0) }),
+			middle(stories, i, func(c Chapter) time.Duration { return c.Took }))
+	}
+	_ = t.Flush()
+}
+
+// middle is the median and the worst of one value of one chapter.
+func middle(stories []Story, chapter int, of func(Chapter) time.Duration) string {
+	var all []time.Duration
+	for _, s := range stories {
+		if chapter < len(s.Chapters) {
+			all = append(all, of(s.Chapters[chapter]))
+		}
+	}
+	slices.Sort(all)
+	return fmt.Sprintf("%s / %s", round(all[len(all)/2]), round(all[len(all)-1]))
+}
+
+func worstLost(stories []Story, chapter int) string {
+	var all []int
+	for _, s := range stories {
+		if chapter < len(s.Chapters) {
+			all = append(all, s.Chapters[chapter].UDP.Lost)
+		}
+	}
+	slices.Sort(all)
+	return fmt.Sprintf("%d / %d", all[len(all)/2], all[len(all)-1])
+}
