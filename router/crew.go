@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -19,7 +20,8 @@ type crew struct {
 	log      *slog.Logger
 	clients  map[string]*post
 	monitors map[string]*post
-	asked    map[string]bool // a diagnosis was made of the present outage
+	scouted  map[string]health.State // what each line was when it was last looked along
+	scouts   sync.WaitGroup
 }
 
 // post is one running client or monitor.
@@ -34,7 +36,7 @@ type post struct {
 }
 
 func newCrew(ports Ports, in *inbox, log *slog.Logger) *crew {
-	return &crew{ports: ports, inbox: in, log: log, clients: map[string]*post{}, monitors: map[string]*post{}, asked: map[string]bool{}}
+	return &crew{ports: ports, inbox: in, log: log, clients: map[string]*post{}, monitors: map[string]*post{}, scouted: map[string]health.State{}}
 }
 
 // attend starts, stops and informs the clients.
@@ -114,7 +116,7 @@ func (c *crew) watch(ctx context.Context, s *State, d Decision) {
 		if !wanted[name] {
 			p.end()
 			delete(c.monitors, name)
-			delete(c.asked, name)
+			delete(c.scouted, name)
 		}
 	}
 }
@@ -133,17 +135,26 @@ func (c *crew) startMonitor(ctx context.Context, l *line, key string) *post {
 }
 
 // assess follows a line into an outage: the client hears that its line is dead, and the break is located once.
+// While the line works, what its first hop is like is learned once.
 func (c *crew) assess(ctx context.Context, l *line) {
 	name := l.config.Name
-	down := l.checked && l.verdict.State == health.Down
-	if p := c.clients[name]; p != nil && down {
+	if p := c.clients[name]; p != nil && l.checked && l.verdict.State == health.Down {
 		p.client.Dead()
 	}
-	if down && !c.asked[name] && !l.suspect {
-		suspected := Suspected{WAN: name, Device: l.link.Name, Mark: l.mark(), Gateway: l.lease.Gateway, Checks: l.verdict.Checks}
-		go func() { c.inbox.put(c.ports.Diagnose(ctx, suspected), nil) }()
+	if !l.checked || l.verdict.State == c.scouted[name] {
+		return
 	}
-	c.asked[name] = down
+	before := c.scouted[name]
+	c.scouted[name] = l.verdict.State
+	look := Suspected{
+		WAN: name, Device: l.link.Name, Mark: l.mark(), Gateway: l.lease.Gateway, DNS: l.lease.DNS, Checks: l.verdict.Checks,
+	}
+	switch {
+	case l.verdict.State == health.Up && before == health.Unknown:
+		c.scouts.Go(func() { c.ports.Scout.Learn(ctx, look) })
+	case l.verdict.State == health.Down && !l.suspect:
+		c.scouts.Go(func() { c.inbox.put(c.ports.Scout.Diagnose(ctx, look), nil) })
+	}
 }
 
 // countFlows asks how many flows the drained WANs still carry, and gives the lease back when it is none.
@@ -199,4 +210,5 @@ func (c *crew) stop() {
 			<-p.done
 		}
 	}
+	c.scouts.Wait()
 }

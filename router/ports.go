@@ -48,19 +48,28 @@ type Attached struct {
 
 // Ports are the router's ways to the world. All are set.
 type Ports struct {
-	Kernel   Kernel
-	Client   func(Attached) wan.Client
-	Monitor  func(Watched) Monitor
-	Diagnose func(context.Context, Suspected) DiagnosisSeen
-	Record   func(Event) // must not block
-	Now      func() time.Time
+	Kernel  Kernel
+	Client  func(Attached) wan.Client
+	Monitor func(Watched) Monitor
+	Scout   Scout
+	Record  func(Event) // must not block
+	Now     func() time.Time
 }
 
-// Suspected is a WAN that went down with everything attached: where is it broken?
+// Scout looks along a WAN once. Both calls take a second or so.
+type Scout interface {
+	// Learn is called while the line works: does its first hop answer at all?
+	Learn(context.Context, Suspected)
+	// Diagnose is called when it does not: what is the first broken thing?
+	Diagnose(context.Context, Suspected) DiagnosisSeen
+}
+
+// Suspected is a WAN to be looked along: everything is attached.
 type Suspected struct {
 	WAN     string
 	Device  string
 	Mark    firewall.Mark
 	Gateway netip.Addr
+	DNS     []netip.Addr
 	Checks  []health.CheckVerdict
 }

@@ -83,6 +83,18 @@ func (r *Router) Reconfigure(ctx context.Context, config Config) error {
 	}
 }
 
+// Answer returns when the loop has made a full round: the proof of life for a watchdog.
+func (r *Router) Answer(ctx context.Context) error {
+	done := make(chan error, 1)
+	r.inbox.put(nil, done)
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
 // Snapshot returns the newest view and a channel that is closed when there is a newer one.
 func (r *Router) Snapshot() (*Snapshot, <-chan struct{}) {
 	changed := *r.changed.Load()
@@ -125,7 +137,7 @@ func (r *Router) round(ctx context.Context) {
 	}
 	r.crew.attend(ctx, r.state, now)
 	if !r.settled(now) {
-		r.state.answer(waiting, nil)
+		answer(waiting, nil)
 		return
 	}
 	d := r.state.Decide(now)
@@ -138,10 +150,10 @@ func (r *Router) round(ctx context.Context) {
 		r.crew.countFlows(r.state)
 	}
 	r.publish(r.state.Snapshot(now, r.version, d))
-	r.state.answer(waiting, err)
+	answer(waiting, err)
 }
 
-func (s *State) answer(waiting []chan<- error, err error) {
+func answer(waiting []chan<- error, err error) {
 	for _, w := range waiting {
 		w <- err
 	}

@@ -55,8 +55,7 @@ func (s *State) Fold(now time.Time, fact Fact) []Event {
 	case PlanApplied:
 		return s.foldApplied(now, f)
 	case Reconfigured:
-		s.configure(f.Config, now)
-		return []Event{{Time: now, Kind: EventRouter, Sentence: "The configuration in use has changed."}}
+		return s.foldConfig(now, f)
 	case PendingSet:
 		s.pending = f.Until
 	}
@@ -85,6 +84,15 @@ func (s *State) configure(config Config, now time.Time) {
 func sameAttachment(a, b WANConfig) bool {
 	return a.Kind == b.Kind && a.Interface == b.Interface && a.Peer == b.Peer && a.PPPoE == b.PPPoE &&
 		a.Static.Address == b.Static.Address && a.Static.Gateway == b.Static.Gateway && slices.Equal(a.Static.DNS, b.Static.DNS)
+}
+
+func (s *State) foldConfig(now time.Time, f Reconfigured) []Event {
+	s.configure(f.Config, now)
+	sentence := "The configuration in use has changed."
+	if !s.pending.IsZero() {
+		sentence = "Nobody confirmed the new configuration: the old one is in use again."
+	}
+	return []Event{{Time: now, Kind: EventRouter, Blame: BlameOwner, Sentence: sentence}}
 }
 
 func (s *State) line(name string) *line {

@@ -1,0 +1,175 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/coreos/go-systemd/v22/daemon"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/twinpath/twinpath/config"
+	"github.com/twinpath/twinpath/internal/kernel"
+	"github.com/twinpath/twinpath/router"
+	"github.com/twinpath/twinpath/store"
+	"github.com/twinpath/twinpath/web"
+)
+
+// runDaemon is "twinpath run".
+func runDaemon(ctx context.Context, args []string, std stdio) error {
+	flags := flag.NewFlagSet("run", flag.ContinueOnError)
+	file := flags.String("config", bootFile, "")
+	state := flags.String("state", stateDir, "")
+	socket := flags.String("socket", socketPath, "")
+	if _, err := parse(flags, args, 0, 0); err != nil {
+		return err
+	}
+	for _, dir := range []string{*state, filepath.Dir(*socket)} {
+		if err := os.MkdirAll(dir, 0o750); err != nil {
+			return err
+		}
+	}
+	log := slog.New(slog.NewTextHandler(std.err, nil))
+	h, err := assemble(*file, *state, *socket, log)
+	if err != nil {
+		return err
+	}
+	return h.run(ctx)
+}
+
+// household is the daemon's parts, made but not started.
+type household struct {
+	log    *slog.Logger
+	kernel *kernel.Kernel
+	router *router.Router
+	events *store.Events
+	keeper *config.Keeper
+	socket *web.Socket
+}
+
+func assemble(file, state, socket string, log *slog.Logger) (*household, error) {
+	h := &household{log: log, kernel: kernel.New(log), events: store.NewEvents(state, log)}
+	h.keeper = &config.Keeper{Boot: file, State: state, Name: hostname(), Use: h.use, Log: log}
+	cfg, err := h.keeper.Load()
+	if err != nil {
+		return nil, fmt.Errorf("the configuration cannot be used:\n%w", err)
+	}
+	for _, sentence := range config.Unserved(cfg) {
+		log.Warn(sentence)
+		h.events.Record(router.Event{Time: time.Now(), Kind: router.EventRouter, Blame: router.BlameOwner, Sentence: sentence})
+	}
+	h.router, err = router.New(cfg, version, ports(h.kernel, h.events, state, log), log)
+	if err != nil {
+		return nil, err
+	}
+	api := &web.API{Source: h.router, History: h.events, Applier: h}
+	h.socket = &web.Socket{Path: socket, Handler: api.Handler()}
+	return h, nil
+}
+
+// run starts everything in one group and stops it together.
+func (h *household) run(ctx context.Context) error {
+	h.events.Record(router.Event{Time: time.Now(), Kind: router.EventRouter, Sentence: "Twinpath " + version + " has started."})
+	group, ctx := errgroup.WithContext(ctx)
+	for _, task := range []func(context.Context) error{
+		h.router.Run,
+		h.events.Run,
+		h.socket.Run,
+		func(ctx context.Context) error { return h.kernel.Watch(ctx, h.router.Look) },
+		h.reloads,
+		h.watchdog,
+	} {
+		group.Go(func() error { return task(ctx) })
+	}
+	err := group.Wait()
+	h.keeper.Close()
+	if errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+// use makes a configuration the running one. The kernel takes milliseconds; ten seconds mean that it never will.
+func (h *household) use(cfg router.Config) error {
+	const patience = 10 * time.Second
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	err := h.router.Reconfigure(ctx, cfg)
+	h.router.Tell(router.PendingSet{})
+	return err
+}
+
+// Apply implements web.Applier.
+func (h *household) Apply(ctx context.Context, name string, text []byte, confirm time.Duration) error {
+	if err := h.keeper.Apply(ctx, name, text, confirm); err != nil {
+		return err
+	}
+	if p := h.keeper.Status(); p.Waiting {
+		h.router.Tell(router.PendingSet{Until: p.Until})
+	}
+	return nil
+}
+
+// Confirm implements web.Applier.
+func (h *household) Confirm() error {
+	if err := h.keeper.Confirm(); err != nil {
+		return err
+	}
+	h.router.Tell(router.PendingSet{})
+	return nil
+}
+
+// reloads reads the boot file again at each SIGHUP. A bad one is said and changes nothing.
+func (h *household) reloads(ctx context.Context) error {
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGHUP)
+	defer signal.Stop(signals)
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-signals:
+			if err := h.keeper.Reload(); err != nil {
+				h.log.Error("reload refused, the running configuration stays", "err", err)
+				h.events.Record(router.Event{Time: time.Now(), Kind: router.EventRouter, Blame: router.BlameOwner,
+					Sentence: "The configuration file was not taken over, the running one stays: " + err.Error()})
+			}
+		}
+	}
+}
+
+// watchdog tells systemd that we are ready and, for as long as the loop answers, alive (sd_notify(3)).
+func (h *household) watchdog(ctx context.Context) error {
+	if err := h.router.Answer(ctx); err != nil {
+		return nil
+	}
+	notify(daemon.SdNotifyReady)
+	defer notify(daemon.SdNotifyStopping)
+	period, err := daemon.SdWatchdogEnabled(false)
+	if err != nil || period == 0 {
+		<-ctx.Done()
+		return nil
+	}
+	beat := time.NewTicker(period / 2)
+	defer beat.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-beat.C:
+			if h.router.Answer(ctx) == nil {
+				notify(daemon.SdNotifyWatchdog)
+			}
+		}
+	}
+}
+
+// notify is best effort: without systemd there is nobody to hear it.
+func notify(state string) { _, _ = daemon.SdNotify(false, state) }

@@ -1,0 +1,144 @@
+// Command twinpath keeps a house online over two ways to the Internet (README.md).
+//
+// Exit status: 0 done, 1 the answer is no, 2 wrong usage.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+)
+
+// version is set by the linker (Makefile).
+var version = "unknown"
+
+// Where things are unless flags say otherwise (docs/architecture.md).
+const (
+	bootFile   = "/etc/twinpath/twinpath.toml"
+	stateDir   = "/var/lib/twinpath"
+	socketPath = "/run/twinpath/twinpath.sock"
+)
+
+// Exit statuses (design §4).
+const (
+	done    = 0
+	no      = 1
+	misused = 2
+)
+
+// usageError is a command line that makes no sense.
+type usageError string
+
+func (e usageError) Error() string { return string(e) }
+
+// errNo ends a command with status 1 and no more words than were printed already.
+var errNo = errors.New("the answer is no")
+
+// stdio is what a command talks through.
+type stdio struct {
+	in       io.Reader
+	out, err io.Writer
+}
+
+type command struct {
+	name, args, does string
+	run              func(ctx context.Context, args []string, std stdio) error
+}
+
+func commands() []command {
+	return []command{
+		{"run", "[--config F] [--state DIR] [--socket S]", "the daemon", runDaemon},
+		{"check", "[F]", "every problem of a config", check},
+		{"plan", "[F]", "what would be asked of the kernel", plan},
+		{"status", "[--json] [--watch]", "how the house is served", status},
+		{"events", "[--since T] [--json]", "what happened", events},
+		{"apply", "F [--confirm 90s]", "new config; back to the old one unless confirmed in time", apply},
+		{"confirm", "", "keep the config just applied", confirm},
+		{"drain", "WAN", "planned move: new connections leave this WAN", drain},
+		{"resume", "[WAN]", "use it again", resume},
+		{"lab", "[--play]", "a whole home in network namespaces, to pull its cables", labCommand},
+		{"cleanup", "", "remove every kernel object of ours", cleanup},
+		{"version", "", "print the version", printVersion},
+	}
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	os.Exit(execute(ctx, os.Args[1:], stdio{os.Stdin, os.Stdout, os.Stderr}))
+}
+
+// execute runs one command line and returns the exit status.
+func execute(ctx context.Context, args []string, std stdio) int {
+	if len(args) == 0 || args[0] == "help" || args[0] == "-h" || args[0] == "--help" {
+		usage(std.out)
+		return done
+	}
+	for _, c := range commands() {
+		if c.name == args[0] {
+			return report(c, c.run(ctx, args[1:], std), std)
+		}
+	}
+	fmt.Fprintf(std.err, "twinpath: there is no command %q\nhint: \"twinpath help\" lists them\n", args[0])
+	return misused
+}
+
+func report(c command, err error, std stdio) int {
+	var wrong usageError
+	switch {
+	case err == nil, errors.Is(err, flag.ErrHelp):
+		return done
+	case errors.Is(err, errNo):
+		return no
+	case errors.As(err, &wrong):
+		fmt.Fprintf(std.err, "twinpath %s: %v\nusage: twinpath %s %s\n", c.name, err, c.name, c.args)
+		return misused
+	}
+	fmt.Fprintf(std.err, "twinpath %s: %v\n", c.name, err)
+	return no
+}
+
+func usage(w io.Writer) {
+	fmt.Fprint(w, "twinpath keeps a house online over two ways to the Internet.\n\n")
+	for _, c := range commands() {
+		fmt.Fprintf(w, "  twinpath %-48s %s\n", strings.TrimSpace(c.name+" "+c.args), c.does)
+	}
+}
+
+// parse reads flags that may stand before or after the other arguments, and checks how many of those there are.
+func parse(flags *flag.FlagSet, args []string, least, most int) ([]string, error) {
+	flags.SetOutput(io.Discard)
+	flags.Usage = func() {}
+	var rest []string
+	for {
+		if err := flags.Parse(args); err != nil {
+			return nil, usageError(err.Error())
+		}
+		if flags.NArg() == 0 {
+			break
+		}
+		rest = append(rest, flags.Arg(0))
+		args = flags.Args()[1:]
+	}
+	switch {
+	case len(rest) < least:
+		return nil, usageError("something is missing")
+	case len(rest) > most:
+		return nil, usageError(fmt.Sprintf("%q is too much", rest[most]))
+	}
+	return rest, nil
+}
+
+func printVersion(_ context.Context, args []string, std stdio) error {
+	if _, err := parse(flag.NewFlagSet("version", flag.ContinueOnError), args, 0, 0); err != nil {
+		return err
+	}
+	fmt.Fprintln(std.out, version)
+	return nil
+}

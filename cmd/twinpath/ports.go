@@ -1,0 +1,64 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"path/filepath"
+	"time"
+
+	"github.com/twinpath/twinpath/health"
+	"github.com/twinpath/twinpath/internal/kernel"
+	"github.com/twinpath/twinpath/router"
+	"github.com/twinpath/twinpath/store"
+	"github.com/twinpath/twinpath/wan"
+)
+
+// ports connects the router to the real world.
+func ports(k *kernel.Kernel, events *store.Events, state string, log *slog.Logger) router.Ports {
+	return router.Ports{
+		Kernel:  k,
+		Client:  func(a router.Attached) wan.Client { return client(a, state, log) },
+		Monitor: func(w router.Watched) router.Monitor { return newMonitor(w, log) },
+		Scout:   newScout(),
+		Record:  events.Record,
+		Now:     time.Now,
+	}
+}
+
+func client(a router.Attached, state string, log *slog.Logger) wan.Client {
+	name := a.Config.Name
+	switch a.Config.Kind {
+	case router.Static:
+		return &wan.Static{Name: name, Lease: *router.FixedLease(a.Config), Report: a.Report}
+	case router.Peer:
+		return &wan.Peer{Name: name, Gateway: a.Config.Peer, Report: a.Report}
+	}
+	return &wan.DHCP{
+		Name: name, Device: a.Device, Hostname: hostname(),
+		Sockets: kernel.DHCPSockets{Mark: uint32(a.Mark)},
+		Store:   wan.FileStore{Path: filepath.Join(state, "lease-"+name+".json")},
+		Report:  a.Report,
+		Log:     log.With("wan", name),
+		Uptime:  wan.ReadUptime,
+	}
+}
+
+// monitor is a health.Monitor with the sockets of its probes.
+type monitor struct {
+	*health.Monitor
+	prober *health.NetProber
+}
+
+func newMonitor(w router.Watched, log *slog.Logger) *monitor {
+	prober := health.NewProber(health.Path{Device: w.Device, Control: kernel.Control(w.Device, uint32(w.Mark)), DNS: w.DNS})
+	return &monitor{
+		Monitor: &health.Monitor{Config: w.Health, Prober: prober, Suspect: w.Suspect, Report: w.Report, Log: log.With("wan", w.WAN)},
+		prober:  prober,
+	}
+}
+
+// Run watches until ctx ends and leaves no socket behind.
+func (m *monitor) Run(ctx context.Context) error {
+	defer m.prober.Close()
+	return m.Monitor.Run(ctx)
+}
