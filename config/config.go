@@ -20,7 +20,11 @@ import (
 const MaxSize = 1 << 20
 
 // maxDepth is how deep brackets may nest. The schema needs 3; the decoder recurses, so it is not given more than 64.
-const maxDepth = 64
+// A dotted key costs it the square of its parts: more dots are a ruler in a comment at most.
+const (
+	maxDepth = 64
+	maxDots  = 128
+)
 
 // Parse checks text, the content of the file called name, and returns the configuration it describes.
 // Config.Name stays empty when the file does not give one. With problems the configuration is not to be used.
@@ -29,6 +33,7 @@ func Parse(name string, text []byte) (router.Config, Problems) {
 	if what, hint := unreadable(text); what != "" {
 		return cfg, Problems{{File: name, What: what, Hint: hint}}
 	}
+	text = bytes.TrimPrefix(text, []byte("\ufeff"))
 	root, syntax := decode(name, string(text))
 	if root == nil {
 		return cfg, syntax
@@ -89,24 +94,29 @@ func unreadable(text []byte) (what, hint string) {
 		return "is UTF-16 text", "save it as UTF-8"
 	case bytes.IndexByte(text, 0) >= 0:
 		return fmt.Sprintf("is not text: byte %d is NUL", bytes.IndexByte(text, 0)), "a configuration is a UTF-8 text file"
-	case depth(text) > maxDepth:
-		return fmt.Sprintf("nests brackets more than %d deep", maxDepth), "this is not a Twinpath configuration"
+	}
+	if brackets, dots := depth(text); brackets > maxDepth || dots > maxDots {
+		return "nests its tables too deep", "this is not a Twinpath configuration"
 	}
 	return "", ""
 }
 
-// depth returns how many brackets are open at once at most. It counts those in strings and comments too:
-// nobody writes so many there.
-func depth(text []byte) int {
-	open, most := 0, 0
+// depth returns how many brackets are open at once and how many dots one key has, at most. It counts those in
+// strings and comments too: nobody writes so many there.
+func depth(text []byte) (brackets, dots int) {
+	open, run := 0, 0
 	for _, c := range text {
 		switch c {
+		case '.':
+			run++
 		case '[', '{':
-			open++
+			open, run = open+1, 0
 		case ']', '}':
-			open = max(0, open-1)
+			open, run = max(0, open-1), 0
+		case '=', ',', '#', '\n':
+			run = 0
 		}
-		most = max(most, open)
+		brackets, dots = max(brackets, open), max(dots, run)
 	}
-	return most
+	return brackets, dots
 }

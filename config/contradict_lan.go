@@ -13,13 +13,11 @@ func (r *reading) lan(l router.LAN) {
 	case one && several:
 		r.problem("lan.ports", "keep one of the two", "does not go with lan.interface")
 	case !one && !several:
-		r.problem("lan", `for example interface = "eth0"`, "lacks interface (or ports)")
+		r.wants("lan", "interface", `for example interface = "eth0"; or ports = ["eth0", "eth2"], bridged`)
 	case several && len(l.Ports) == 0 && r.listEmpty("lan.ports"):
 		r.problem("lan.ports", `for example ["eth0", "eth2"]`, "is an empty list")
 	}
-	if !r.has("lan.address") {
-		r.problem("lan", `for example address = "192.168.1.1/24"`, "lacks address")
-	}
+	r.wants("lan", "address", `for example address = "192.168.1.1/24"`)
 	if r.has("lan.dhcp") {
 		r.dhcpRange(l)
 	}
@@ -30,9 +28,7 @@ func (r *reading) listEmpty(path string) bool { return !r.has(element(path, 0)) 
 
 func (r *reading) dhcpRange(l router.LAN) {
 	const at = "lan.dhcp.range"
-	if !r.has(at) {
-		r.problem("lan.dhcp", `for example range = ["192.168.1.100", "192.168.1.199"]`, "lacks range")
-	}
+	r.wants("lan.dhcp", "range", `for example range = ["192.168.1.100", "192.168.1.199"]`)
 	first, last := l.DHCP.First, l.DHCP.Last
 	if !first.IsValid() || !last.IsValid() || !l.Address.IsValid() {
 		return

@@ -55,7 +55,7 @@ func (v value) ownAddress(least, most int) netip.Prefix {
 	}
 	p, err := netip.ParsePrefix(text)
 	switch {
-	case err != nil && !strings.Contains(text, "/"):
+	case err != nil && isAddress(text):
 		v.problem(fmt.Sprintf("for example \"%s/24\"", text), "%s lacks the length of its network", quote(text))
 	case err != nil || p.Addr().Is4In6():
 		v.problem("", "%s is not an address with the length of its network", quote(text))
@@ -71,6 +71,11 @@ func (v value) ownAddress(least, most int) netip.Prefix {
 		return p
 	}
 	return netip.Prefix{}
+}
+
+func isAddress(text string) bool {
+	_, err := netip.ParseAddr(text)
+	return err == nil
 }
 
 // edge says whether a is the network or broadcast address of p: "network", "broadcast", or "" for a host's. A /31 and

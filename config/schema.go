@@ -12,6 +12,7 @@ type reading struct {
 	file     string
 	lines    index
 	problems Problems
+	broken   []string // paths of what should be tables and is not: nothing is missing in them
 }
 
 // has reports whether the file mentions path, rightly or wrongly.
@@ -64,11 +65,14 @@ func (k keys[T]) read(v value, out *T) {
 // tables reads an array of tables: [[wan]]. More than limit are a problem.
 func tables[T any](v value, limit int, k keys[T], out *[]T) {
 	list, ok := elements(v.raw)
-	if _, plain := v.raw.([]any); !ok || plain && len(list) == 0 {
+	switch {
+	case !ok:
 		v.wantTables()
 		return
-	}
-	if len(list) > limit {
+	case len(list) == 0:
+		v.problem("leave it out", "is an empty list")
+		return
+	case len(list) > limit:
 		v.problem("", "%d are too many: at most %d", len(list), limit)
 		return
 	}
@@ -94,6 +98,7 @@ func elements(raw any) ([]any, bool) {
 }
 
 func (v value) wantTable() {
+	v.r.broken = append(v.r.broken, v.path)
 	name := v.path[strings.LastIndexByte(v.path, '.')+1:]
 	if _, array := v.raw.([]map[string]any); array {
 		v.problem(fmt.Sprintf("write [%s], in single brackets", bare(v.path)), "can be given only once")

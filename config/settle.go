@@ -1,6 +1,7 @@
 package config
 
 import (
+	"slices"
 	"time"
 
 	"github.com/twinpath/twinpath/router"
@@ -81,7 +82,12 @@ func needs(kind router.Kind) (wanted []string, example string) {
 
 // required adds a problem when the table at path lacks the key.
 func (r *reading) required(path, name string) {
-	if !r.has(join(path, name)) {
-		r.problem(path, "", "lacks %s", name)
+	r.wants(path, name, "")
+}
+
+// wants is required with a hint.
+func (r *reading) wants(path, name, hint string) {
+	if !r.has(join(path, name)) && !slices.Contains(r.broken, path) {
+		r.problem(path, hint, "lacks %s", name)
 	}
 }

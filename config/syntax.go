@@ -38,15 +38,21 @@ func decode(name, text string) (map[string]any, Problems) {
 func syntaxProblem(name, text string, wrong toml.ParseError) (Problem, string) {
 	lines := strings.SplitAfter(text, "\n")
 	at := min(max(wrong.Position.Line, 1), len(lines)) - 1
+	if at > 0 && strings.Contains(wrong.Message, `got '\n'`) {
+		at-- // the decoder stands behind the line that ended too early
+	}
 	message := strings.TrimSuffix(wrong.Message, ".")
 	if message != "" {
 		message = strings.ToLower(message[:1]) + message[1:]
 	}
-	p := Problem{File: name, Line: at + 1, Key: wrong.LastKey, What: message}
+	p := Problem{File: name, Line: at + 1, Key: wrong.LastKey, What: message, Hint: syntaxHint(message)}
 	single := unquoted(lines[at])
 	switch {
 	case strings.Contains(message, "has already been defined"):
 		p.What, p.Hint = "is given twice", "keep one of the two"
+		if _, key, ok := strings.Cut(wrong.Message, "'"); ok {
+			p.Key = before(key, "'")
+		}
 		single = oneLine(lines[at])
 	case single && strings.HasPrefix(message, "expected value"), single && strings.Contains(message, "top-level item"):
 		key, val, _ := strings.Cut(strings.TrimSpace(lines[at]), "=")
@@ -60,6 +66,24 @@ func syntaxProblem(name, text string, wrong toml.ParseError) (Problem, string) {
 	}
 	lines[at] = "\n"
 	return p, strings.Join(lines, "")
+}
+
+// syntaxHint says what most likely led to the decoder's message.
+func syntaxHint(message string) string {
+	for _, known := range [...]struct{ part, hint string }{
+		{"strings cannot contain newlines", "the closing quote is missing"},
+		{"end table name", "a section is [name] on a line of its own, a repeated one [[name]]"},
+		{"expected '.' or '='", `a line is key = value, a [section], or a # comment`},
+		{"expected value but found", "is the bracket or quote before it closed?"},
+		{"expected a comma", "entries are parted by commas; or is the bracket before it not closed?"},
+		{"escape", `write a backslash twice, or use single quotes: 'C:\dir'`},
+		{"utf-8", "save the file as UTF-8"},
+	} {
+		if strings.Contains(strings.ToLower(message), known.part) {
+			return known.hint
+		}
+	}
+	return ""
 }
 
 // unquoted reports whether the line is a key with a bare word: nothing that could go on in the next line.

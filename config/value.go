@@ -143,7 +143,8 @@ func (v value) choice(words ...string) string {
 	if near := nearest(text, words); near != "" {
 		hint = fmt.Sprintf("did you mean %q?", near)
 	}
-	v.problem(hint, "must be %s, not %s", strings.Join(quoted, " or "), v.kind())
+	last := len(quoted) - 1
+	v.problem(hint, "must be %s or %s, not %s", strings.Join(quoted[:last], ", "), quoted[last], v.kind())
 	return ""
 }
 
@@ -173,7 +174,7 @@ func (v value) some(each func(value)) {
 	case !ok:
 		each(v)
 	case len(list) == 0:
-		v.problem("leave the key out to mean all", "is an empty list")
+		v.problem("give at least one", "is an empty list")
 	default:
 		v.list(each)
 	}

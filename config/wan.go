@@ -51,7 +51,7 @@ func kindOf(word string) router.Kind {
 // mtu reads the size of the largest packet: 576 is IPv4's least (RFC 791), 9000 the usual jumbo frame.
 func (v value) mtu() int {
 	if _, text := v.raw.(string); text {
-		v.problem(`leave it out, or give a number such as 1492`, `must be "auto" or a number, not %s`, v.kind())
+		v.problem(`for example mtu = 1492`, `must be "auto" or a number, not %s`, v.kind())
 		return 0
 	}
 	return v.number(576, 9000)

@@ -1,0 +1,120 @@
+package config
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/BurntSushi/toml"
+
+	"github.com/twinpath/twinpath/router"
+)
+
+// FuzzParse: no text makes Parse panic, every key of a readable file has its line, and what is accepted keeps the
+// promises that the router builds on.
+func FuzzParse(f *testing.F) {
+	for _, pattern := range []string{"testdata/bad/*.toml", "testdata/good/*.toml", "../packaging/twinpath.toml"} {
+		names, err := filepath.Glob(pattern)
+		if err != nil || len(names) == 0 {
+			f.Fatalf("%s: no files (%v)", pattern, err)
+		}
+		for _, name := range names {
+			text, err := os.ReadFile(name)
+			if err != nil {
+				f.Fatal(err)
+			}
+			f.Add(text)
+		}
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		cfg, problems := Parse("f", text)
+		root := map[string]any{}
+		if what, _ := unreadable(text); what == "" && toml.Unmarshal(text, &root) == nil {
+			located(t, lineIndex(strings.TrimPrefix(string(text), "\ufeff")), "", root)
+		}
+		if len(problems) == 0 {
+			kept(t, cfg)
+			return
+		}
+		_ = problems.Error()
+	})
+}
+
+// located fails when a key of the decoded value has no line.
+func located(t *testing.T, lines index, path string, raw any) {
+	if path != "" && lines[path] == 0 {
+		t.Errorf("%s has no line in %v", path, lines)
+	}
+	if table, ok := raw.(map[string]any); ok {
+		for name, child := range table {
+			located(t, lines, join(path, name), child)
+		}
+	}
+	if list, ok := elements(raw); ok {
+		for i, child := range list {
+			located(t, lines, element(path, i), child)
+		}
+	}
+}
+
+// kept fails when an accepted configuration breaks a promise.
+func kept(t *testing.T, cfg router.Config) {
+	names := map[string]bool{}
+	for _, w := range cfg.WANs {
+		if w.Name == "" || names[w.Name] {
+			t.Errorf("WAN name %q is empty or given twice", w.Name)
+		}
+		names[w.Name] = true
+		keptWAN(t, w)
+	}
+	for _, p := range cfg.Policies {
+		if len(p.WANs) == 0 {
+			t.Errorf("policy %+v has no WAN", p)
+		}
+		for _, name := range p.WANs {
+			if !names[name] {
+				t.Errorf("policy names unknown WAN %q", name)
+			}
+		}
+	}
+	for _, fw := range cfg.Forwards {
+		if fw.Ports.First == 0 || fw.Ports.Last < fw.Ports.First || !cfg.LAN.Address.Contains(fw.To.Addr()) || fw.Proto == "" {
+			t.Errorf("forward %+v", fw)
+		}
+	}
+	lan := cfg.LAN
+	if lan.Address.IsValid() != (lan.Interface != "" || len(lan.Ports) > 0) || lan.Interface != "" && len(lan.Ports) > 0 {
+		t.Errorf("LAN %+v", lan)
+	}
+	if d := lan.DHCP; d.First.IsValid() && (d.Last.Less(d.First) || !lan.Address.Contains(d.First) || !lan.Address.Contains(d.Last) || d.Lease <= 0) {
+		t.Errorf("DHCP %+v", d)
+	}
+}
+
+func keptWAN(t *testing.T, w router.WANConfig) {
+	switch w.Kind {
+	case router.NoKind:
+		t.Errorf("WAN %s has no kind", w.Name)
+	case router.Static:
+		if !w.Static.Address.Addr().Is4() || !w.Static.Gateway.Is4() {
+			t.Errorf("static WAN %+v", w)
+		}
+	case router.PPPoE:
+		if w.PPPoE.User == "" || w.PPPoE.Password == "" {
+			t.Errorf("PPPoE WAN %+v", w)
+		}
+	case router.Peer:
+		if !w.Peer.Is4() {
+			t.Errorf("peer WAN %+v", w)
+		}
+	}
+	if w.Kind != router.Peer && w.Interface == "" || w.Weight < 1 || w.Weight > 255 || w.Cost < 0 || w.Cost > 253 {
+		t.Errorf("WAN %+v", w)
+	}
+	for _, c := range w.Health.Checks {
+		if c.Kind == 0 || c.Target == "" || c.Weight < 1 {
+			t.Errorf("check %+v", c)
+		}
+	}
+}
