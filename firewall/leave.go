@@ -90,7 +90,8 @@ func clamps(w way) []Rule {
 }
 
 // clampForwarded does for packets from a WAN of unknown MTU what prerouting cannot: "rt mtu" needs the
-// route, and looks at both directions of it.
+// route, and looks at both directions of it. It finds the way back in the main table whatever the marks say:
+// a WAN that does not have the main default route needs its MTU named.
 func (b *builder) clampForwarded() {
 	var rules []Rule
 	for _, w := range b.uplinks() {

@@ -18,8 +18,8 @@ func (b *builder) nat() {
 	b.base("nat_postrouting", Hook{Type: "nat", At: "postrouting", Priority: prioritySourceNAT},
 		Rule{in(OutDevice, setUplink), ipv4(), Masquerade{}},
 		// Hairpin: without it the host of the house would answer its neighbour directly, who asked someone else.
-		Rule{in(InDevice, setLAN), in(OutDevice, setLAN), in(Source4, setHouse4), redirected, Masquerade{}},
-		Rule{in(InDevice, setLAN), in(OutDevice, setLAN), in(Source6, setHouse6), redirected, Masquerade{}})
+		Rule{in(OutDevice, setLAN), in(Source4, setHouse4), redirected, Masquerade{}},
+		Rule{in(OutDevice, setLAN), in(Source6, setHouse6), redirected, Masquerade{}})
 }
 
 // portForward is one forward: from each of its WANs, and from the house to these WANs' own addresses.

@@ -1,0 +1,179 @@
+package kernel
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/twinpath/twinpath/firewall"
+)
+
+func TestNftDeniesFromOutside(t *testing.T) {
+	h := newNftHouse(t)
+	h.load(h.policy())
+	h.reach(h.client, "192.168.1.1:22", "router 192.168.1.10:") // the house may
+	for _, to := range []string{"203.0.113.2:22", "192.168.1.1:22", "192.168.1.11:443"} {
+		if _, got, err := h.dial(h.isps[0], to, brief); err == nil {
+			t.Errorf("isp1 reaches %s: %q", to, got)
+		}
+	}
+	out := nftRun(t, h.router, "nft list counter inet twinpath dropped_fibre")
+	if !strings.Contains(out, "packets 3 ") {
+		t.Errorf("one SYN of each of three attempts should be counted (the next comes after %v):\n%s", time.Second, out)
+	}
+	if _, err := h.isps[0].Run("ping -c1 -W2 203.0.113.2"); err != nil {
+		t.Errorf("ping from outside: %v", err)
+	}
+}
+
+func TestNftMasquerades(t *testing.T) {
+	h := newNftHouse(t)
+	h.load(h.via())
+	h.reach(h.client, "9.9.9.1:80", "isp1 203.0.113.2:")
+	h.reach(h.client, "9.9.9.2:80", "isp2 198.51.100.2:")
+	h.reach(h.router, "9.9.9.1:80", "isp1 203.0.113.2:")
+}
+
+func TestNftForwardsPorts(t *testing.T) {
+	h := newNftHouse(t)
+	h.load(h.policy())
+	h.reach(h.isps[0], "203.0.113.2:8443", "server 203.0.113.1:")
+	// The default route leads to isp1: the answer leaves by the line that the question came in by.
+	h.reach(h.isps[1], "198.51.100.2:8443", "server 198.51.100.1:")
+	// Hairpin, by either address.
+	h.reach(h.client, "203.0.113.2:8443", "server 192.168.1.1:")
+	h.reach(h.client, "198.51.100.2:8443", "server 192.168.1.1:")
+}
+
+func TestNftClampsSegments(t *testing.T) {
+	h := newNftHouse(t)
+	nftRun(t, h.router, "ip link set wan1 mtu 1300") // the provider does not know
+	h.load(h.via())
+	for _, c := range []struct {
+		isp  int
+		to   string
+		want int
+	}{{0, "9.9.9.1:80", 1360}, {1, "9.9.9.2:80", 1260}} {
+		if c.isp == 1 { // "rt mtu" takes the way back from the main table, whatever the marks
+			nftRun(t, h.router, "ip route replace default via 198.51.100.1")
+		}
+		conn := h.reach(h.client, c.to, "isp")
+		if out, in := segment(conn), <-h.mss[c.isp]; out != c.want || in != c.want {
+			t.Errorf("by isp%d segments are up to %d out and %d in, want %d", c.isp+1, out, in, c.want)
+		}
+	}
+	nftRun(t, h.client, "ip route replace default via 192.168.1.1 advmss 1000")
+	nftRun(t, h.router, "ip route replace default via 203.0.113.1")
+	h.reach(h.client, "9.9.9.1:80", "isp1")
+	if in := <-h.mss[0]; in != 1000 {
+		t.Errorf("a client that asks for 1000 gets %d", in)
+	}
+}
+
+func TestNftResetsWhatItForgot(t *testing.T) {
+	h := newNftHouse(t)
+	h.load(h.policy())
+	c := h.reach(h.client, "9.9.9.1:80", "isp1")
+	if err := h.echo(c); err != nil {
+		t.Fatal(err)
+	}
+	h.forget()
+	if err := h.echo(c); !errors.Is(err, unix.ECONNRESET) {
+		t.Errorf("a connection that conntrack forgot ends with %v, want a reset", err)
+	}
+	if out := nftRun(t, h.router, "nft list counter inet twinpath resets"); strings.Contains(out, "packets 0") {
+		t.Errorf("not counted:\n%s", out)
+	}
+}
+
+func TestNftPinsFlows(t *testing.T) {
+	h := newNftHouse(t)
+	h.load(h.policy())
+	c, own := h.reach(h.client, "9.9.9.1:80", "isp1"), h.reach(h.router, "9.9.9.1:80", "isp1")
+	nftRun(t, h.router, "ip route replace default via 198.51.100.1")
+	h.load(h.policy()) // a reload forgets nothing either
+	for who, conn := range map[string]net.Conn{"client": c, "router": own} {
+		if err := h.echo(conn); err != nil {
+			t.Errorf("%s's connection after the default route moved: %v", who, err)
+		}
+	}
+	if h.said[0].Load() != 2 {
+		t.Errorf("isp1 heard %d bytes, want both", h.said[0].Load())
+	}
+	h.reach(h.client, "9.9.9.1:80", "isp2 198.51.100.2:")
+	h.reach(h.router, "9.9.9.1:80", "isp2 198.51.100.2:")
+}
+
+func TestNftSpreadsFlows(t *testing.T) {
+	h := newNftHouse(t)
+	p := h.policy()
+	p.Shares = []firewall.Share{{Mark: firewall.MarkOf(0), Weight: 1}, {Mark: firewall.MarkOf(1), Weight: 1}}
+	h.load(p)
+	const sites = 40
+	first := map[int]string{}
+	count := map[string]int{}
+	for round := range 2 {
+		for i := range sites {
+			_, greeting, err := h.dial(h.client, fmt.Sprintf("9.9.1.%d:80", i), patience)
+			if err != nil {
+				t.Fatal(err)
+			}
+			isp, _, _ := strings.Cut(greeting, " ")
+			if round == 0 {
+				first[i], count[isp] = isp, count[isp]+1
+			} else if first[i] != isp {
+				t.Errorf("site %d is reached by %s, then by %s", i, first[i], isp)
+			}
+		}
+		h.load(h.policy())
+		h.load(p)
+	}
+	if count["isp1"] < sites/4 || count["isp2"] < sites/4 {
+		t.Errorf("%d sites are spread as %v, want about half each", sites, count)
+	}
+	h.reach(h.server, "192.168.1.1:22", "router") // the house's own is never sent out
+}
+
+func TestNftBlocks(t *testing.T) {
+	h := newNftHouse(t)
+	p := h.policy()
+	p.Uses = []firewall.Use{
+		{Devices: []string{"02:00:00:00:00:10"}, Ports: []firewall.PortRange{{First: 80, Last: 99}}, Block: true},
+		{Sources: []netip.Prefix{netip.MustParsePrefix("192.168.1.10/32")}, Via: []firewall.Share{{Mark: firewall.MarkOf(1), Weight: 1}}},
+	}
+	h.load(p)
+	if _, _, err := h.dial(h.client, "9.9.9.1:80", patience); !errors.Is(err, unix.EHOSTUNREACH) {
+		t.Errorf("blocked device: %v, want to be told", err)
+	}
+	h.reach(h.server, "9.9.9.1:80", "isp1")
+	p.Uses[0].Ports[0].First = 81
+	h.load(p)
+	h.reach(h.client, "9.9.9.1:80", "isp2") // only the second policy is for it now
+}
+
+func TestNftLeavesTheDead(t *testing.T) {
+	h := newNftHouse(t)
+	h.load(h.via())
+	c := h.reach(h.client, "9.9.9.2:80", "isp2")
+	if err := h.echo(c); err != nil {
+		t.Fatal(err)
+	}
+	heard := h.said[1].Load()
+	p := h.via()
+	p.WANs[1].Alive, p.Uses = false, nil
+	h.load(p)
+	// The kernel ends masqueraded flows that change devices; then it is unknown, and the client is told.
+	if err := h.echo(c); !errors.Is(err, unix.ECONNRESET) {
+		t.Errorf("the flow of a dead WAN ends with %v, want a reset", err)
+	}
+	if now := h.said[1].Load(); now != heard {
+		t.Errorf("the dead WAN still carried %d bytes", now-heard)
+	}
+	h.reach(h.client, "9.9.9.2:80", "isp1 203.0.113.2:")
+}
