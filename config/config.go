@@ -64,7 +64,7 @@ func Load(path string) (router.Config, error) {
 func readFile(path string) ([]byte, error) {
 	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("read configuration: %w\nhint: write one with \"twinpath wizard\", or name another with --config", err)
+		return nil, fmt.Errorf("read configuration: %w\nhint: write one, as docs/configuration.md explains, or name another with --config", err)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read configuration: %w", err)

@@ -71,7 +71,7 @@ func TestFilesThatCannotBeRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, test := range []struct{ path, want string }{
-		{missing, "read configuration: open " + missing + ": no such file or directory\nhint: write one with \"twinpath wizard\", or name another with --config"},
+		{missing, "read configuration: open " + missing + ": no such file or directory\nhint: write one, as docs/configuration.md explains, or name another with --config"},
 		{dir, "read configuration: " + dir + " is a directory\nhint: name the file in it, for example " + dir + "/twinpath.toml"},
 		{fifo, "read configuration: /dev/null is not a regular file"},
 		{large, large + ": is larger than 1024 KiB\nhint: this is not a Twinpath configuration"},

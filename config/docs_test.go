@@ -1,0 +1,153 @@
+package config
+
+import (
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// schema is every section of the file with its keys, as docs/configuration.md heads them.
+func schema() map[string][]string {
+	return map[string][]string{
+		"[router]":             routerKeys().names(),
+		"[lan]":                lanKeys().names(),
+		"[lan.dhcp]":           dhcpKeys().names(),
+		"[lan.dns]":            dnsKeys().names(),
+		"[[lan.host]]":         hostKeys().names(),
+		"[[wan]]":              wanKeys().names(),
+		"[wan.static]":         staticKeys().names(),
+		"[wan.pppoe]":          pppoeKeys().names(),
+		"[wan.peer]":           peerKeys().names(),
+		"[wan.health]":         healthKeys().names(),
+		"[[wan.check]]":        checkKeys().names(),
+		"[[policy]]":           policyKeys().names(),
+		"[firewall]":           firewallKeys().names(),
+		"[[firewall.forward]]": forwardKeys().names(),
+	}
+}
+
+// documented is every section of the reference with the keys in its table.
+func documented(t *testing.T) map[string][]string {
+	text, err := os.ReadFile("../docs/configuration.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	row := regexp.MustCompile("^\\| `([a-z0-9_]+)` \\|")
+	keys, section := map[string][]string{}, ""
+	for line := range strings.Lines(string(text)) {
+		if heading, ok := strings.CutPrefix(line, "## "); ok {
+			section = strings.TrimSpace(heading)
+		} else if key := row.FindStringSubmatch(line); key != nil {
+			keys[section] = append(keys[section], key[1])
+		}
+	}
+	return keys
+}
+
+func TestTheReferenceHasEveryKeyAndNoOther(t *testing.T) {
+	docs := documented(t)
+	for section, known := range schema() {
+		for _, key := range known {
+			if !slices.Contains(docs[section], key) {
+				t.Errorf("docs/configuration.md lacks %s in %s", key, section)
+			}
+		}
+	}
+	for section, keys := range docs {
+		for _, key := range keys {
+			if !slices.Contains(schema()[section], key) {
+				t.Errorf("docs/configuration.md has %s in %s, which the schema does not know", key, section)
+			}
+		}
+	}
+}
+
+// TestTheSchemaIsWhole finds a section that nobody told schema about: every key that wants a table has one there.
+func TestTheSchemaIsWhole(t *testing.T) {
+	for section, known := range schema() {
+		base := strings.Trim(section, "[]")
+		for _, key := range known {
+			path := base + "." + key
+			_, one := schema()["["+path+"]"]
+			_, several := schema()["[["+path+"]]"]
+			if table := wantsTable(section, key); table != (one || several) {
+				t.Errorf("%s wants a table: %t, has a section: %t", path, table, one || several)
+			}
+		}
+	}
+	for _, key := range rootKeys().names() {
+		if schema()["["+key+"]"] == nil && schema()["[["+key+"]]"] == nil {
+			t.Errorf("no section for %s", key)
+		}
+	}
+}
+
+// wantsTable asks the parser whether the key of the section takes a table.
+func wantsTable(section, key string) bool {
+	header := section
+	if inner, ok := strings.CutPrefix(section, "[wan."); ok {
+		header = "[[wan]]\n[wan." + inner
+	}
+	if strings.HasPrefix(section, "[[wan.") {
+		header = "[[wan]]\n" + section
+	}
+	_, problems := Parse("f", []byte(header+"\n"+key+" = 1979-05-27\n"))
+	return slices.ContainsFunc(problems, func(p Problem) bool {
+		return strings.HasSuffix(p.Key, "."+key) && strings.Contains(p.What, "table")
+	})
+}
+
+// TestTheShippedFileShowsTheCommonKeys keeps the comments of the reference configuration true: with every commented
+// key taken in, each is a known one.
+func TestTheShippedFileShowsTheCommonKeys(t *testing.T) {
+	text, err := os.ReadFile("../packaging/twinpath.toml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	commented := regexp.MustCompile(`(?m)^(\s*)# (\[\[[a-z.]+\]\]|[a-z]+ = .*)$`)
+	whole := commented.ReplaceAllString(string(text), "$1$2")
+	if whole == string(text) {
+		t.Fatal("no commented key found")
+	}
+	_, problems := Parse("packaging/twinpath.toml", []byte(whole))
+	for _, p := range problems {
+		if !strings.Contains(p.What, "does not go with kind") { // one line shows each kind
+			t.Error(p)
+		}
+	}
+}
+
+// TestDocumentedDurationsAreTrue compares the limits in the reference with those of the parser.
+func TestDocumentedDurationsAreTrue(t *testing.T) {
+	text, err := os.ReadFile("../docs/configuration.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	limits := regexp.MustCompile("(?m)^\\| `(interval|timeout|confirm|fall|rise|cost|weight|mtu|status|lease)` \\|[^|]*\\|[^|]*\\| (\\w+ to \\w+)")
+	found := limits.FindAllStringSubmatch(string(text), -1)
+	if len(found) != 11 {
+		t.Fatalf("%d rows with limits, want 11: %q", len(found), found)
+	}
+	for _, row := range found {
+		if !told(row[1], row[2]) {
+			t.Errorf("%s: the parser does not say %q", row[1], row[2])
+		}
+	}
+}
+
+// told reports whether some problem with the key names the limits.
+func told(key, limits string) bool {
+	for _, header := range []string{"[[wan]]\n", "[[wan]]\n[wan.health]\n", "[[wan]]\n[[wan.check]]\n", "[lan.dhcp]\n"} {
+		for _, far := range []string{"-1", "\"-1s\""} {
+			_, problems := Parse("f", []byte(header+key+" = "+far+"\n"))
+			for _, p := range problems {
+				if strings.HasSuffix(p.Key, "."+key) && strings.Contains(p.What, "must be "+limits+",") {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
