@@ -22,7 +22,7 @@ import (
 type nftHouse struct {
 	t              *testing.T
 	router         *sandbox.Namespace
-	client, server *sandbox.Namespace   // 192.168.1.10 and .11, fd00:1::10 and ::11
+	client, server *sandbox.Namespace   // 192.168.1.10 and .11; the client is 2001:db8:1::10 too
 	isps           []*sandbox.Namespace // 203.0.113.1 and 198.51.100.1; the router has .2
 	said           []atomic.Int32       // bytes that reached each provider after the greeting
 	mss            []chan int           // segment size to callers of each provider
@@ -39,7 +39,7 @@ func newNftHouse(t *testing.T) *nftHouse {
 	h.isps = []*sandbox.Namespace{add("isp1"), add("isp2")}
 	h.wire()
 	for i, isp := range h.isps {
-		h.listen(isp, "0.0.0.0:80", func(c net.Conn) { h.provide(i, c) })
+		h.listen(isp, ":80", func(c net.Conn) { h.provide(i, c) })
 	}
 	h.listen(h.server, ":443", func(c net.Conn) { fmt.Fprintf(c, "server %s\n", c.RemoteAddr()) })
 	h.listen(h.router, ":22", func(c net.Conn) { fmt.Fprintf(c, "router %s\n", c.RemoteAddr()) })
@@ -78,6 +78,21 @@ func (h *nftHouse) wire() {
 			ip route add local 9.9.0.0/16 dev lo
 			ip route add 192.168.1.0/24 via `+strings.TrimSuffix(address, "1")+`2`)
 	}
+	h.wire6()
+}
+
+// wire6 gives the house IPv6 by the first provider, who has 2001:db8:9::/64.
+func (h *nftHouse) wire6() {
+	h.run(h.router, `sysctl -qw net.ipv6.conf.all.forwarding=1
+		ip addr add 2001:db8:1::1/64 dev lan0
+		ip addr add 2001:db8:f::2/64 dev wan0
+		ip route add default via 2001:db8:f::1`)
+	h.run(h.client, `sysctl -qw net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.eth0.accept_dad=0
+		ip addr add 2001:db8:1::10/64 dev eth0 nodad
+		ip route add default via 2001:db8:1::1`)
+	h.run(h.isps[0], `ip addr add 2001:db8:f::1/64 dev line nodad
+		ip route add local 2001:db8:9::/64 dev lo
+		ip route add 2001:db8:1::/64 via 2001:db8:f::2`)
 }
 
 func (h *nftHouse) run(ns *sandbox.Namespace, lines string) {
