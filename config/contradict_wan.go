@@ -1,8 +1,6 @@
 package config
 
 import (
-	"cmp"
-
 	"github.com/twinpath/twinpath/health"
 	"github.com/twinpath/twinpath/router"
 )
@@ -47,27 +45,23 @@ func (r *reading) peer(at string, w router.WANConfig, lan router.LAN) {
 	}
 }
 
-// health looks at the times of a WAN's checks. Absent ones have the health package's defaults.
+// health looks at what a WAN's checks say together, with the defaults for what the file does not give.
 func (r *reading) health(at string, h health.Config) {
-	interval := cmp.Or(h.Interval, defaultInterval)
-	if h.Confirm > interval {
+	h = h.WithDefaults()
+	if h.Confirm > h.Interval {
 		r.problem(join(at, "confirm"), "confirm is the hurried pace after a first miss",
-			"%s is longer than the interval of %s", short(h.Confirm), short(interval))
+			"%s is longer than the interval of %s", short(h.Confirm), short(h.Interval))
 	}
 	total := 0
 	for _, check := range h.Checks {
 		total += check.Weight
 	}
-	if total == 0 {
-		return
-	}
-	quorum := cmp.Or(h.Quorum, (total+1)/2)
-	switch {
-	case quorum > total:
-		r.problem(join(at, "quorum"), "", "%d is more than the %d that all checks weigh together: the WAN could never be up", quorum, total)
-	case total-quorum > downCost:
+	switch spare := total - h.Quorum; {
+	case spare < 0:
+		r.problem(join(at, "quorum"), "", "%d is more than the %d that all checks weigh together: the WAN could never be up", h.Quorum, total)
+	case spare > downCost:
 		r.problem(at, "use lighter checks or a higher quorum",
-			"checks weighing %d may fail before the WAN is down: at most %d, what a dead WAN costs", total-quorum, downCost)
+			"checks weighing %d may fail before the WAN is down: at most %d, what a dead WAN costs", spare, downCost)
 	}
 }
 

@@ -1,11 +1,14 @@
 package config
 
 import (
+	"fmt"
 	"os"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/twinpath/twinpath/health"
 )
 
 // schema is every section of the file with its keys, as docs/configuration.md heads them.
@@ -119,8 +122,8 @@ func TestTheShippedFileShowsTheCommonKeys(t *testing.T) {
 	}
 }
 
-// TestDocumentedDurationsAreTrue compares the limits in the reference with those of the parser.
-func TestDocumentedDurationsAreTrue(t *testing.T) {
+// TestDocumentedLimitsAreTrue compares the limits in the reference with those of the parser.
+func TestDocumentedLimitsAreTrue(t *testing.T) {
 	text, err := os.ReadFile("../docs/configuration.md")
 	if err != nil {
 		t.Fatal(err)
@@ -133,6 +136,30 @@ func TestDocumentedDurationsAreTrue(t *testing.T) {
 	for _, row := range found {
 		if !told(row[1], row[2]) {
 			t.Errorf("%s: the parser does not say %q", row[1], row[2])
+		}
+	}
+}
+
+// TestDocumentedHealthIsTrue compares the defaults in the reference with those of the health package.
+func TestDocumentedHealthIsTrue(t *testing.T) {
+	text, err := os.ReadFile("../docs/configuration.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := health.Config{}.WithDefaults()
+	wanted := []string{
+		fmt.Sprintf("| `interval` | duration | `\"%s\"` |", h.Interval),
+		fmt.Sprintf("| `timeout` | duration | `\"%s\"` |", h.Timeout),
+		fmt.Sprintf("| `confirm` | duration | `\"%s\"` |", h.Confirm),
+		fmt.Sprintf("| `fall` | number | %d |", h.Fall),
+		fmt.Sprintf("| `rise` | number | %d |", h.Rise),
+	}
+	for _, check := range h.Checks {
+		wanted = append(wanted, check.Target)
+	}
+	for _, want := range wanted {
+		if !strings.Contains(string(text), want) {
+			t.Errorf("docs/configuration.md lacks %s", want)
 		}
 	}
 }

@@ -180,12 +180,12 @@ func TestUnconfirmedGoesBack(t *testing.T) {
 		b := newBench(t, "one")
 		b.apply("two", 90*time.Second)
 		b.expect("two", "one")
-		time.Sleep(90*time.Second - 1)
+		time.Sleep(90*time.Second - time.Nanosecond)
 		synctest.Wait()
 		if s := b.Status(); !s.Waiting || s.Left != 1 {
 			t.Errorf("just before the end: %+v", s)
 		}
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		synctest.Wait()
 		b.expect("two one", "one")
 		if b.Status().Waiting || b.exists("twinpath.toml.pending") {

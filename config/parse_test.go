@@ -109,11 +109,6 @@ func TestEmptyFileIsAnEmptyConfiguration(t *testing.T) {
 	equal(t, "empty", parsed(t, ""), router.Config{})
 }
 
-func TestAHurriedIntervalHurriesTheConfirmation(t *testing.T) {
-	cfg := parsed(t, "[[wan]]\nname = \"a\"\ninterface = \"eth1\"\nhealth = { interval = \"100ms\" }\n")
-	equal(t, "confirm", cfg.WANs[0].Health.Confirm, 100*time.Millisecond)
-}
-
 func TestUnserved(t *testing.T) {
 	equal(t, "full", Unserved(full(t)), []string{
 		"lan.dhcp is set, but this version hands out no addresses: the house needs another DHCP server.",

@@ -2,25 +2,14 @@ package config
 
 import (
 	"slices"
-	"time"
 
 	"github.com/twinpath/twinpath/router"
-)
-
-// defaultInterval and defaultConfirm are the health package's (design §1).
-const (
-	defaultInterval = time.Second
-	defaultConfirm  = 200 * time.Millisecond
 )
 
 // settle gives a WAN its defaults and looks at what its keys say together.
 func settle(r *reading, path string, w *router.WANConfig) {
 	if !r.has(join(path, "weight")) {
 		w.Weight = 1
-	}
-	// A hurried interval without a word on confirm must not make the confirmation the slower of the two.
-	if w.Health.Interval > 0 && w.Health.Interval < defaultConfirm && !r.has(path+".health.confirm") {
-		w.Health.Confirm = w.Health.Interval
 	}
 	r.required(path, "name")
 	var lines []router.Kind
