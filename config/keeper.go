@@ -18,7 +18,7 @@ import (
 const maxConfirm = 24 * time.Hour
 
 // Keeper owns the boot file and changes it only as a whole: what an owner has not confirmed is gone after a crash, a
-// power cut or the time to confirm. Its zero fields but Log are to be filled in before Load; it is safe for concurrent use.
+// power cut or the time to confirm. All fields but Log are filled in before Load. It is safe for concurrent use.
 type Keeper struct {
 	Boot  string                    // path of the file that counts at the next start
 	State string                    // directory of ours for the pending and the previous file
