@@ -48,6 +48,7 @@ func newNftHouse(t *testing.T) *nftHouse {
 
 func (h *nftHouse) wire() {
 	h.run(h.router, `sysctl -qw net.ipv4.ip_forward=1 net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.default.rp_filter=0 net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0
+		sysctl -qew net.bridge.bridge-nf-call-iptables=0 net.bridge.bridge-nf-call-ip6tables=0
 		ip link add lan0 type bridge
 		ip link set lan0 up
 		ip addr add 192.168.1.1/24 dev lan0
@@ -163,9 +164,14 @@ const (
 
 // dial connects and reads the greeting.
 func (h *nftHouse) dial(ns *sandbox.Namespace, to string, wait time.Duration) (net.Conn, string, error) {
+	return h.dialFrom(ns, nil, to, wait)
+}
+
+// dialFrom is dial with an address of its own.
+func (h *nftHouse) dialFrom(ns *sandbox.Namespace, from net.Addr, to string, wait time.Duration) (net.Conn, string, error) {
 	var c net.Conn
 	err := ns.Do(func() (err error) {
-		c, err = net.DialTimeout("tcp", to, wait)
+		c, err = (&net.Dialer{LocalAddr: from, Timeout: wait}).Dial("tcp", to)
 		return err
 	})
 	if err != nil {

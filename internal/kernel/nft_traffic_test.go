@@ -45,7 +45,13 @@ func TestNftForwardsPorts(t *testing.T) {
 	h.load(h.policy())
 	h.reach(h.isps[0], "203.0.113.2:8443", "server 203.0.113.1:")
 	// The default route leads to isp1: the answer leaves by the line that the question came in by.
-	h.reach(h.isps[1], "198.51.100.2:8443", "server 198.51.100.1:")
+	far := &net.TCPAddr{IP: net.IPv4(9, 9, 5, 5)}
+	if _, got, err := h.dialFrom(h.isps[1], far, "198.51.100.2:8443", patience); !strings.HasPrefix(got, "server 9.9.5.5:") {
+		t.Errorf("from behind isp2: got %q (%v)", got, err)
+	}
+	if _, err := h.isps[1].Run("ping -c1 -W2 -I 9.9.5.5 198.51.100.2"); err != nil { // the router's own answers too
+		t.Errorf("ping from behind isp2: %v", err)
+	}
 	// Hairpin, by either address.
 	h.reach(h.client, "203.0.113.2:8443", "server 192.168.1.1:")
 	h.reach(h.client, "198.51.100.2:8443", "server 192.168.1.1:")
