@@ -78,6 +78,7 @@ func (s *stage) watch(ctx context.Context, c *Chapter, i instruments, happen fun
 	if err := happen(); err != nil {
 		return err
 	}
+	fmt.Fprintln(s.w)
 	s.say("%s: %s", s.good.Name, c.Title)
 	var err error
 	if c.Broken {
@@ -124,7 +125,18 @@ func (s *stage) failed(ctx context.Context, c *Chapter, i instruments, mark time
 func (s *stage) returned(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, returnBound)
 	defer cancel()
-	if _, err := s.box.AwaitStatus(ctx, func(st Status) bool { return st.Active() == s.good.Name }); err != nil {
+	var told string
+	_, err := s.box.AwaitStatus(ctx, func(st Status) bool {
+		if st.Active() == s.good.Name {
+			return true
+		}
+		if state := st.state(s.good.Name); state != told { // so that a long proof does not look like a hang
+			told = state
+			s.say("%s is %s", s.good.Name, state)
+		}
+		return false
+	})
+	if err != nil {
 		return err
 	}
 	return s.carried(ctx, s.good)
@@ -156,11 +168,16 @@ func (s *stage) await(ctx context.Context, bound time.Duration, is func() bool) 
 
 // tell prints what the house felt.
 func (s *stage) tell(c Chapter) {
-	s.say("         UDP, every 2 ms:  longest gap %s, %d of %d lost", round(c.UDP.Gap), c.UDP.Lost, c.UDP.Sent)
-	s.say("         TCP stream:       %s", c.fate(c.Stream, c.Told))
-	s.say("         idle connection:  %s", c.fate(c.Idle, c.ToldIdle))
-	s.say("         new connections:  %d of %d failed", c.Connect.Failed, c.Connect.Tried)
-	s.say("         new flows use %s; status: %s", c.Line, c.Sentence)
+	for _, line := range [][2]string{
+		{"UDP each 2 ms", fmt.Sprintf("longest gap %s, %d of %d lost", round(c.UDP.Gap), c.UDP.Lost, c.UDP.Sent)},
+		{"TCP stream", c.fate(c.Stream, c.Told)},
+		{"idle connection", c.fate(c.Idle, c.ToldIdle)},
+		{"new connections", fmt.Sprintf("%d of %d failed", c.Connect.Failed, c.Connect.Tried)},
+		{"new flows", fmt.Sprintf("by %s, %s after the event", c.Line, round(c.Took))},
+	} {
+		fmt.Fprintf(s.w, "%10s  %-16s %s\n", "", line[0], line[1])
+	}
+	s.say("%s", c.Sentence)
 }
 
 // fate is what became of a connection. Nobody minds whether it was told a little before the first datagram came through.

@@ -18,17 +18,21 @@ func Command(ctx context.Context, args []string, in io.Reader, out io.Writer, bi
 	flags := flag.NewFlagSet("lab", flag.ContinueOnError)
 	flags.SetOutput(out)
 	play := flags.Bool("play", false, "play the story and exit: 0 when every promise was kept")
+	quiet := flags.Bool("no-story", false, "leave the home to the user at once")
 	runs := flags.Int("runs", 1, "play the story so often, each time in a new home")
 	switch err := flags.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
 		return 0
 	case err != nil:
 		return 2
-	case flags.NArg() > 0 || *runs < 1:
-		fmt.Fprintln(out, "usage: twinpath lab [--play] [--runs N]")
+	case flags.NArg() > 0 || *runs < 1 || *quiet && *play:
+		fmt.Fprintln(out, "usage: twinpath lab [--play | --no-story] [--runs N]")
 		return 2
 	}
 	p := player{in: in, out: out, binary: binary}
+	if *quiet {
+		return p.only(ctx)
+	}
 	for run := range *runs {
 		if err := p.run(ctx, !*play && run == *runs-1); err != nil {
 			fmt.Fprintln(out, err)
@@ -53,28 +57,55 @@ type player struct {
 
 // run plays the story in a home of its own, and leaves it to the user when stay is set.
 func (p *player) run(ctx context.Context, stay bool) error {
-	h, err := Build(ctx, Default())
-	if err != nil {
+	h, err := p.open(ctx)
+	if h == nil {
 		return err
 	}
 	defer h.Close()
-	b := h.Boxes[0]
-	story := Story{}
-	err = b.Start(ctx, p.binary, DefaultConfig)
+	var story Story
 	if err == nil {
-		story, err = Play(ctx, p.out, h, b)
+		story, err = Play(ctx, p.out, h, h.Boxes[0])
 	}
 	p.stories = append(p.stories, story)
-	if err != nil {
-		err = fmt.Errorf("%w\nthe end of the daemon's log:\n%s", err, tail(b.Log()))
+	switch {
+	case ctx.Err() != nil:
+		return errors.New("interrupted")
+	case err != nil:
+		err = fmt.Errorf("%w\nthe end of the daemon's log:\n%s", err, tail(h.Boxes[0].Log()))
 	}
-	if !stay || ctx.Err() != nil {
+	if !stay {
 		return err
 	}
 	if err != nil {
 		fmt.Fprintln(p.out, err)
 	}
 	return Interactive(ctx, p.in, p.out, h)
+}
+
+// only leaves a home to the user, and returns the exit status.
+func (p *player) only(ctx context.Context) int {
+	h, err := p.open(ctx)
+	if h == nil {
+		fmt.Fprintln(p.out, err)
+		return 1
+	}
+	defer h.Close()
+	if err != nil {
+		fmt.Fprintln(p.out, err)
+	}
+	if err := Interactive(ctx, p.in, p.out, h); err != nil {
+		return 1
+	}
+	return 0
+}
+
+// open builds a home and starts the daemon in it. There is a home even when the daemon does not start.
+func (p *player) open(ctx context.Context) (*House, error) {
+	h, err := Build(ctx, Default())
+	if err != nil {
+		return nil, err
+	}
+	return h, h.Boxes[0].Start(ctx, p.binary, DefaultConfig)
 }
 
 // printRuns prints the median and the worst of several stories.

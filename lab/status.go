@@ -25,6 +25,8 @@ type WANStatus struct {
 	Lost    int    `json:"lost"`
 	Address string `json:"address"`
 	Reason  string `json:"reason"`
+	// HeldUntil is when a flapping line may carry again; nil while it is not held down.
+	HeldUntil *time.Time `json:"held_until,omitempty"`
 }
 
 // Active names the line that carries new traffic, or is empty.
@@ -35,6 +37,20 @@ func (s Status) Active() string {
 		}
 	}
 	return ""
+}
+
+// state is a line's state and whether it is being held down, as one word or two.
+func (s Status) state(line string) string {
+	for _, w := range s.WANs {
+		switch {
+		case w.Name != line:
+		case w.HeldUntil != nil:
+			return fmt.Sprintf("%s, held until %s because it flaps", w.State, w.HeldUntil.Local().Format(time.TimeOnly))
+		default:
+			return w.State
+		}
+	}
+	return "unknown"
 }
 
 // All reports whether every line is in a state.

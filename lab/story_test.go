@@ -167,7 +167,7 @@ func TestPrompt(t *testing.T) {
 }
 
 func TestCommandUsage(t *testing.T) {
-	for _, args := range [][]string{{"extra"}, {"--runs", "0"}, {"--no-such"}} {
+	for _, args := range [][]string{{"extra"}, {"--runs", "0"}, {"--no-such"}, {"--play", "--no-story"}} {
 		var out bytes.Buffer
 		if got := Command(t.Context(), args, strings.NewReader(""), &out, "/bin/false"); got != 2 {
 			t.Errorf("%v: exit %d, want 2: %s", args, got, out.String())
