@@ -2,8 +2,8 @@
 //
 // Build is pure. The Ruleset prints as nft text; internal/kernel loads it.
 //
-// A packet of the house is marked on its way in (mark.go), may pass or not (filter.go), gets its way out
-// recorded when it leaves (leave.go) and its address changed (nat.go).
+// A packet of the house is marked on its way in (mark.go, use.go), may pass or not (filter.go), gets its way out
+// recorded when it leaves (leave.go), and its address changed (nat.go).
 package firewall
 
 import "slices"

@@ -1,31 +1,5 @@
 package firewall
 
-// described are the ways in which a packet can have the devices and ports of a policy.
-func (b *builder) described(name string, u Use) [][]Expr {
-	var station []Expr
-	if len(u.Devices) > 0 {
-		station = and(in(EtherSource, b.once(name+"_device", Ethernet, false, stations(u.Devices))))
-	}
-	if len(u.Ports) == 0 {
-		return [][]Expr{station}
-	}
-	set := b.once(name+"_port", Port, true, ports(u.Ports))
-	return [][]Expr{
-		join(station, and(in(TCPPort, set))),
-		join(station, and(in(UDPPort, set))),
-	}
-}
-
-// once is set for names that more than one rule uses.
-func (b *builder) once(name string, kind Type, interval bool, elements []Element) string {
-	for _, s := range b.rules.Sets {
-		if s.Name == name {
-			return name
-		}
-	}
-	return b.set(name, kind, interval, elements)
-}
-
 // output keeps the router's own flows, and its answers, on the WAN they belong to. It overrides no mark
 // that a socket of ours has set.
 func (b *builder) output() {
@@ -57,10 +31,10 @@ func (b *builder) postrouting() {
 func (b *builder) toPeer() []Rule {
 	for _, w := range b.ways {
 		if w.Peer {
-			start := and(in(InDevice, setLAN), leaving(w.Device), original(), wan(ConnMark, 0))
+			start := []Expr{in(InDevice, setLAN), leaving(w.Device), original(), wan(ConnMark, 0)}
 			return []Rule{
-				join(start, and(ipv4(), out(Destination4, setHouse4), setWAN(ConnMark, w.Mark))),
-				join(start, and(ipv6(), out(Destination6, setHouse6), setWAN(ConnMark, w.Mark))),
+				concat(start, []Expr{ipv4(), out(Destination4, setHouse4), setWAN(ConnMark, w.Mark)}),
+				concat(start, []Expr{ipv6(), out(Destination6, setHouse6), setWAN(ConnMark, w.Mark)}),
 			}
 		}
 	}

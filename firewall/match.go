@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
 )
 
@@ -43,7 +44,7 @@ func out(f Field, s string) Expr { return Member{Field: f, Set: s, Not: true} }
 func bits(f Field, text string, n uint32) Bits { return Bits{Field: f, Value: native(text, n)} }
 func kind(text string, n uint32) Match         { return Match{Field: DestKind, Value: native(text, n)} }
 
-// wan wants the WAN's bits of a mark to be those of m; NoMark of m is "none".
+// wan wants the WAN's bits of a mark to be those of m; 0 is none.
 func wan(f Field, m Mark) Masked {
 	return Masked{Field: f, Mask: mark(MarkMask), Value: mark(m)}
 }
@@ -105,12 +106,6 @@ func original() Expr { return Match{Field: ConnSide, Value: small("original", 0)
 func accept() Verdict           { return Verdict{Kind: Accept} }
 func drop() Verdict             { return Verdict{Kind: Drop} }
 func goTo(chain string) Verdict { return Verdict{Kind: Goto, Chain: chain} }
-func join(lists ...[]Expr) Rule { return concat(lists) }
-func and(exprs ...Expr) []Expr  { return exprs }
-func concat(lists [][]Expr) Rule {
-	var r Rule
-	for _, l := range lists {
-		r = append(r, l...)
-	}
-	return r
-}
+
+// concat makes a new list: two rules that begin alike share no memory.
+func concat(lists ...[]Expr) Rule { return slices.Concat(lists...) }
