@@ -5,9 +5,12 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
+	"github.com/ti-mo/conntrack"
 	"golang.org/x/sys/unix"
 
 	"github.com/twinpath/twinpath/firewall"
@@ -234,4 +237,39 @@ func TestNftSendsByThePeer(t *testing.T) {
 		}
 	}
 	h.reach(h.client, "9.9.9.1:80", "isp1 203.0.113.2:")
+}
+
+func TestNftTracksNoPokes(t *testing.T) {
+	h := newNftHouse(t)
+	h.load(h.policy())
+	for _, mark := range []int{int(firewall.MarkPoke), 0} {
+		err := h.router.Do(func() error {
+			control := func(_, _ string, raw syscall.RawConn) (err error) {
+				_ = raw.Control(func(fd uintptr) { err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_MARK, mark) })
+				return err
+			}
+			c, err := (&net.Dialer{Control: control}).Dial("udp", "192.168.1.10:9")
+			if err != nil {
+				return err
+			}
+			defer c.Close()
+			if _, err := c.Write([]byte{1}); err != nil {
+				return err
+			}
+			tracker, err := conntrack.Dial(nil)
+			if err != nil {
+				return err
+			}
+			defer tracker.Close()
+			flows, err := tracker.Dump(nil)
+			tracked := slices.ContainsFunc(flows, func(f conntrack.Flow) bool { return f.TupleOrig.Proto.DestinationPort == 9 })
+			if tracked != (mark == 0) {
+				t.Errorf("a packet marked %#x is tracked: %v", mark, tracked)
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
 }
