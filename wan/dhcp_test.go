@@ -1,0 +1,463 @@
+package wan
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"net/netip"
+	"os"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/insomniacslk/dhcp/dhcpv4"
+)
+
+// network is an in-memory link with one DHCP server. It implements Sockets; each line is one of its own.
+type network struct {
+	mu       sync.Mutex
+	serve    func(p *dhcpv4.DHCPv4) *dhcpv4.DHCPv4 // nil: silence
+	open     int                                   // lines that are open
+	opened   int                                   // in total
+	kinds    []dhcpv4.MessageType                  // of messages sent
+	user     string                                // of every address
+	broken   error                                 // of Open
+	noRoute  bool                                  // unicast fails
+	unicasts int
+}
+
+type cord struct {
+	n      *network
+	inbox  chan []byte
+	closed chan struct{}
+	once   sync.Once
+}
+
+func (n *network) Open(string) (Line, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.broken != nil {
+		return nil, n.broken
+	}
+	n.open++
+	n.opened++
+	return &cord{n: n, inbox: make(chan []byte, 8), closed: make(chan struct{})}, nil
+}
+
+func (n *network) Conflict(ctx context.Context, _ string, _ netip.Addr) (string, error) {
+	select {
+	case <-time.After(450 * time.Millisecond):
+	case <-ctx.Done():
+		return "", ctx.Err()
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.user, nil
+}
+
+func (c *cord) HardwareAddr() net.HardwareAddr { return ourMAC }
+
+func (c *cord) Send(message []byte, _, to netip.Addr) error {
+	p, err := dhcpv4.FromBytes(message)
+	if err != nil {
+		return err
+	}
+	c.n.mu.Lock()
+	defer c.n.mu.Unlock()
+	if to.IsValid() {
+		if c.n.noRoute {
+			return errors.New("network is unreachable")
+		}
+		c.n.unicasts++
+	}
+	c.n.kinds = append(c.n.kinds, p.MessageType())
+	if c.n.serve == nil {
+		return nil
+	}
+	if r := c.n.serve(p); r != nil {
+		select {
+		case c.inbox <- r.ToBytes():
+		default:
+		}
+	}
+	return nil
+}
+
+func (c *cord) Receive(buffer []byte) (int, error) {
+	select {
+	case raw := <-c.inbox:
+		return copy(buffer, raw), nil
+	case <-c.closed:
+		return 0, net.ErrClosed
+	}
+}
+
+func (c *cord) Close() error {
+	c.once.Do(func() {
+		close(c.closed)
+		c.n.mu.Lock()
+		c.n.open--
+		c.n.mu.Unlock()
+	})
+	return nil
+}
+
+// honest serves address7 for an hour.
+func honest(p *dhcpv4.DHCPv4) *dhcpv4.DHCPv4 {
+	switch p.MessageType() {
+	case discover:
+		return answer(p, offer, server1, address7)
+	case request:
+		return answer(p, ack, server1, address7)
+	}
+	return nil
+}
+
+// shelf is a Store in memory.
+type shelf struct {
+	saved *Saved
+	full  bool
+}
+
+func (s *shelf) Load() (Saved, bool) {
+	if s.saved == nil {
+		return Saved{}, false
+	}
+	return *s.saved, true
+}
+
+func (s *shelf) Save(v Saved) error {
+	if s.full {
+		return errors.New("no space left on device")
+	}
+	s.saved = &v
+	return nil
+}
+
+func (s *shelf) Forget() { s.saved = nil }
+
+// running is a DHCP client at work in a synctest bubble.
+type running struct {
+	*DHCP
+	t    *testing.T
+	n    *network
+	mu   sync.Mutex
+	news []Update
+	stop func()
+}
+
+func run(t *testing.T, n *network, store Store) *running {
+	r := &running{t: t, n: n}
+	r.DHCP = &DHCP{
+		Name: "fibre", Device: "wan0", Sockets: n, Store: store,
+		Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Report: func(u Update) {
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			r.news = append(r.news, u)
+		},
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error)
+	go func() { done <- r.Run(ctx) }()
+	r.stop = func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Errorf("Run ended with %v", err)
+		}
+		if n.open != 0 {
+			t.Errorf("%d sockets are left open", n.open)
+		}
+	}
+	return r
+}
+
+// latest is the last update after that much time.
+func (r *running) latest(after time.Duration) Update {
+	time.Sleep(after)
+	synctest.Wait()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.news) == 0 {
+		r.t.Fatal("nothing was reported")
+	}
+	return r.news[len(r.news)-1]
+}
+
+func (r *running) has(after time.Duration, address netip.Addr) {
+	r.t.Helper()
+	u := r.latest(after)
+	if u.WAN != "fibre" || u.Lease == nil || u.Lease.Address.Addr() != address {
+		r.t.Fatalf("reported %+v, want %v", u, address)
+	}
+}
+
+func TestRun(t *testing.T) {
+	scenes := map[string]func(*testing.T){
+		"leased within a second, renewed, silent between": func(t *testing.T) {
+			n, s := &network{serve: honest}, &shelf{}
+			r := run(t, n, s)
+			defer r.stop()
+			r.has(time.Second, address7)
+			if n.open != 0 || s.saved == nil {
+				t.Errorf("bound with %d sockets open, saved %v", n.open, s.saved)
+			}
+			r.has(29*time.Minute, address7)
+			if n.opened != 1 {
+				t.Errorf("opened %d sockets before T1", n.opened)
+			}
+			r.has(24*time.Hour, address7)
+			if n.unicasts < 48 {
+				t.Errorf("renewed %d times in a day", n.unicasts)
+			}
+		},
+		"a restart keeps the lease": func(t *testing.T) {
+			n, s := &network{serve: honest}, &shelf{}
+			r := run(t, n, s)
+			r.has(time.Second, address7)
+			r.stop()
+			if k := n.kinds[len(n.kinds)-1]; k != request {
+				t.Errorf("sent %s when stopped", k)
+			}
+			n.serve = nil // the server is away
+			r = run(t, n, s)
+			defer r.stop()
+			r.has(0, address7)
+			r.has(30*time.Minute, address7)
+			if u := r.latest(time.Hour); u.Lease != nil {
+				t.Errorf("still uses %v after its end", u.Lease.Address)
+			}
+		},
+		"released": func(t *testing.T) {
+			n, s := &network{serve: honest}, &shelf{}
+			r := run(t, n, s)
+			defer r.stop()
+			r.has(time.Second, address7)
+			if err := r.Release(); err != nil {
+				t.Error(err)
+			}
+			u := r.latest(time.Hour)
+			if u.Lease != nil || s.saved != nil || n.kinds[len(n.kinds)-1] != dhcpv4.MessageTypeRelease {
+				t.Errorf("after the release: %+v, saved %v, sent %v", u, s.saved, n.kinds)
+			}
+			r.LinkUp()
+			r.has(time.Second, address7)
+		},
+		"released when not running": func(t *testing.T) {
+			d := &DHCP{Name: "fibre"}
+			if err := d.Release(); err == nil || err.Error() != "release lease of fibre: its client is not running" {
+				t.Errorf("got %v", err)
+			}
+		},
+		"the disk is full": func(t *testing.T) {
+			r := run(t, &network{serve: honest}, &shelf{full: true})
+			defer r.stop()
+			r.has(time.Second, address7)
+		},
+		"the device comes later": func(t *testing.T) {
+			n := &network{serve: honest, broken: errors.New("no such network interface")}
+			r := run(t, n, &shelf{})
+			defer r.stop()
+			if u := r.latest(time.Minute); u.Lease != nil || u.Reason != "no DHCP server answers" {
+				t.Errorf("reported %+v", u)
+			}
+			n.mu.Lock()
+			n.broken = nil
+			n.mu.Unlock()
+			r.LinkUp()
+			r.has(time.Second, address7)
+		},
+		"no route to the server: broadcast": func(t *testing.T) {
+			n := &network{serve: honest, noRoute: true}
+			r := run(t, n, &shelf{})
+			defer r.stop()
+			r.has(24*time.Hour, address7)
+			if n.unicasts != 0 || n.opened < 40 {
+				t.Errorf("%d messages by unicast, %d exchanges", n.unicasts, n.opened)
+			}
+		},
+		"the address is in use": func(t *testing.T) {
+			n := &network{serve: honest, user: "02:00:00:00:00:99"}
+			r := run(t, n, &shelf{})
+			defer r.stop()
+			if u := r.latest(time.Second); u.Lease != nil || u.Reason != "address 198.51.100.7 is in use by 02:00:00:00:00:99" {
+				t.Errorf("reported %+v", u)
+			}
+			n.mu.Lock()
+			n.user = ""
+			n.mu.Unlock()
+			r.has(15*time.Second, address7)
+		},
+		"dead behind a live cable": func(t *testing.T) {
+			n := &network{serve: honest}
+			r := run(t, n, &shelf{})
+			defer r.stop()
+			r.has(time.Second, address7)
+			before := len(n.kinds)
+			for range 8 * 60 {
+				r.Dead()
+				time.Sleep(time.Second)
+			}
+			r.has(0, address7)
+			if got := n.kinds[before:]; len(got) != 5 { // confirm after 1 min, discover and request after 2 and 4 more
+				t.Errorf("sent %v in eight minutes", got)
+			}
+		},
+		"stopped while it looks for another user": func(t *testing.T) {
+			r := run(t, &network{serve: honest}, &shelf{})
+			time.Sleep(400 * time.Millisecond)
+			r.stop()
+		},
+	}
+	for name, scene := range scenes {
+		t.Run(name, func(t *testing.T) { synctest.Test(t, scene) })
+	}
+}
+
+// capricious is a server that drops, refuses, mixes up and lies, until it is told to be honest.
+type capricious struct {
+	random *rand.Rand
+	honest bool
+	next   byte
+}
+
+func (c *capricious) serve(p *dhcpv4.DHCPv4) *dhcpv4.DHCPv4 {
+	if c.honest {
+		return honest(p)
+	}
+	r := c.reply(p)
+	if r == nil {
+		return nil
+	}
+	switch c.random.IntN(12) {
+	case 0, 1:
+		return nil
+	case 2:
+		r.TransactionID[0]++
+	case 3:
+		return answer(p, nak, server1, nobody)
+	case 4:
+		r.DeleteOption(dhcpv4.OptionServerIdentifier)
+	case 5:
+		r.YourIPAddr = net.IP{127, 0, 0, 1}
+	case 6:
+		raw := make([]byte, c.random.IntN(400))
+		for i := range raw {
+			raw[i] = byte(c.random.Uint32())
+		}
+		r.UpdateOption(dhcpv4.OptGeneric(dhcpv4.GenericOptionCode(1+c.random.IntN(254)), raw))
+	case 7:
+		dhcpv4.WithLeaseTime(c.random.Uint32N(200))(r)
+	}
+	return r
+}
+
+func (c *capricious) reply(p *dhcpv4.DHCPv4) *dhcpv4.DHCPv4 {
+	switch p.MessageType() {
+	case discover:
+		c.next = c.next%200 + 2
+		return answer(p, offer, server1, netip.AddrFrom4([4]byte{198, 51, 100, c.next}))
+	case request:
+		asked, _ := address(p.Options.Get(dhcpv4.OptionRequestedIPAddress))
+		if !asked.IsValid() {
+			asked, _ = address(p.ClientIPAddr.To4())
+		}
+		return answer(p, ack, server1, asked)
+	}
+	return nil
+}
+
+// A thousand cycles of leases with such a server leave the client bound and nothing behind.
+func TestCapriciousServer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := &capricious{random: rand.New(rand.NewPCG(3, 4))}
+		n := &network{serve: c.serve}
+		r := run(t, n, &shelf{})
+		leases, flaps := 0, rand.New(rand.NewPCG(5, 6))
+		for leases < 1000 {
+			time.Sleep(10 * time.Minute)
+			if flaps.IntN(20) == 0 {
+				r.LinkUp()
+			}
+			r.mu.Lock()
+			for _, u := range r.news {
+				if u.Lease != nil {
+					leases++
+					sane(t, rebased(*u.Lease))
+				}
+			}
+			r.news = nil
+			r.mu.Unlock()
+		}
+		n.mu.Lock()
+		c.honest = true
+		n.mu.Unlock()
+		r.LinkUp()
+		r.has(3*time.Hour, address7)
+		r.stop()
+		t.Logf("%d messages sent, faults %v", len(n.kinds), r.Faults())
+		if len(r.Faults()) < 6 {
+			t.Errorf("met only %v", r.Faults())
+		}
+	})
+}
+
+// rebased drops the times, which sane counts from noon.
+func rebased(l Lease) Lease {
+	l.Renew, l.Rebind, l.Expire = time.Time{}, time.Time{}, time.Time{}
+	return l
+}
+
+func TestFixedLines(t *testing.T) {
+	lease := *saved()
+	tests := map[string]struct {
+		client func(func(Update)) Client
+		want   netip.Addr // gateway
+	}{
+		"static": {func(f func(Update)) Client { return &Static{Name: "fibre", Lease: lease, Report: f} }, server1},
+		"peer":   {func(f func(Update)) Client { return &Peer{Name: "fibre", Gateway: server2, Report: f} }, server2},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			news := make(chan Update, 1)
+			c := test.client(func(u Update) { news <- u })
+			ctx, cancel := context.WithCancel(t.Context())
+			done := make(chan error)
+			go func() { done <- c.Run(ctx) }()
+			if u := <-news; u.WAN != "fibre" || u.Lease.Gateway != test.want || u.Lease.Address.IsValid() != (name == "static") {
+				t.Errorf("reported %+v", u)
+			}
+			c.LinkUp()
+			c.Dead()
+			if err := c.Release(); err != nil {
+				t.Error(err)
+			}
+			if u := <-news; u.Lease != nil {
+				t.Errorf("released to %+v", u)
+			}
+			cancel()
+			if err := <-done; err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+func TestTheStoreSurvivesAPowerCut(t *testing.T) {
+	dir := t.TempDir()
+	f := FileStore{dir + "/lease.json"}
+	if err := f.Save(keep(*saved(), noon, Uptime{})); err != nil {
+		t.Fatal(err)
+	}
+	// What a cut in the middle of a save leaves beside it.
+	if err := os.WriteFile(dir+"/.lease.json.123", []byte(`{"lease":`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := f.Load(); !ok {
+		t.Error("the old lease is gone")
+	}
+}
