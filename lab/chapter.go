@@ -71,7 +71,7 @@ func (s *stage) chapter(ctx context.Context, c Chapter, happen func() error) (Ch
 }
 
 func (s *stage) watch(ctx context.Context, c *Chapter, i instruments, happen func() error) error {
-	if err := pause(ctx, before); err != nil {
+	if err := pause(ctx, before+s.phase); err != nil {
 		return err
 	}
 	mark := time.Now()

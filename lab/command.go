@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -34,7 +35,8 @@ func Command(ctx context.Context, args []string, in io.Reader, out io.Writer, bi
 		return p.only(ctx)
 	}
 	for run := range *runs {
-		if err := p.run(ctx, !*play && run == *runs-1); err != nil {
+		phase := time.Duration(run) * time.Second / time.Duration(*runs) // spread over the default interval of checks
+		if err := p.run(ctx, phase, !*play && run == *runs-1); err != nil {
 			fmt.Fprintln(out, err)
 			return 1
 		}
@@ -56,7 +58,7 @@ type player struct {
 }
 
 // run plays the story in a home of its own, and leaves it to the user when stay is set.
-func (p *player) run(ctx context.Context, stay bool) error {
+func (p *player) run(ctx context.Context, phase time.Duration, stay bool) error {
 	h, err := p.open(ctx)
 	if h == nil {
 		return err
@@ -64,7 +66,7 @@ func (p *player) run(ctx context.Context, stay bool) error {
 	defer h.Close()
 	var story Story
 	if err == nil {
-		story, err = Play(ctx, p.out, h, h.Boxes[0])
+		story, err = playAt(ctx, p.out, h, h.Boxes[0], phase)
 	}
 	p.stories = append(p.stories, story)
 	switch {
@@ -113,35 +115,27 @@ func printRuns(w io.Writer, stories []Story) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(t, "%d runs, median / worst\tUDP gap\tlost\tTCP told\tidle TCP told\tcarried after\t\n", len(stories))
 	for i, c := range stories[0].Chapters {
+		told := []string{"-", "-"}
+		if c.Broken {
+			told[0] = spread(stories, i, func(c Chapter) time.Duration { return round(max(c.Told, 0)) })
+			told[1] = spread(stories, i, func(c Chapter) time.Duration { return round(max(c.ToldIdle, 0)) })
+		}
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t\n", c.Title,
-			middle(stories, i, func(c Chapter) time.Duration { return c.UDP.Gap }),
-			worstLost(stories, i),
-			middle(stories, i, func(c Chapter) time.Duration { return max(c.Told, 0) }),
-			middle(stories, i, func(c Chapter) time.Duration { return max(c.ToldIdle, 0) }),
-			middle(stories, i, func(c Chapter) time.Duration { return c.Took }))
+			spread(stories, i, func(c Chapter) time.Duration { return round(c.UDP.Gap) }),
+			spread(stories, i, func(c Chapter) int { return c.UDP.Lost }), told[0], told[1],
+			spread(stories, i, func(c Chapter) time.Duration { return round(c.Took) }))
 	}
-	_ = t.Flush()
+	_ = t.Flush() // w's errors are those of the terminal
 }
 
-// middle is the median and the worst of one value of one chapter.
-func middle(stories []Story, chapter int, of func(Chapter) time.Duration) string {
-	var all []time.Duration
+// spread is the median and the worst of one value of one chapter.
+func spread[T cmp.Ordered](stories []Story, chapter int, of func(Chapter) T) string {
+	var all []T
 	for _, s := range stories {
 		if chapter < len(s.Chapters) {
 			all = append(all, of(s.Chapters[chapter]))
 		}
 	}
 	slices.Sort(all)
-	return fmt.Sprintf("%s / %s", round(all[len(all)/2]), round(all[len(all)-1]))
-}
-
-func worstLost(stories []Story, chapter int) string {
-	var all []int
-	for _, s := range stories {
-		if chapter < len(s.Chapters) {
-			all = append(all, s.Chapters[chapter].UDP.Lost)
-		}
-	}
-	slices.Sort(all)
-	return fmt.Sprintf("%d / %d", all[len(all)/2], all[len(all)-1])
+	return fmt.Sprintf("%v / %v", all[len(all)/2], all[len(all)-1])
 }

@@ -71,16 +71,23 @@ type stage struct {
 	good   *Line
 	spare  *Line
 	start  time.Time
+	phase  time.Duration
 }
 
 // Play plays the story in a house whose first router's daemon runs, with its first two lines: both up, cable pulled,
 // back, provider dead behind a live cable, back. It prints to w what the first client felt, and a table in the end. It waits
 // for events and not for times; the error is of a story that could not be played to its end.
 func Play(ctx context.Context, w io.Writer, h *House, b *Box) (Story, error) {
+	return playAt(ctx, w, h, b, 0)
+}
+
+// playAt is Play with every event put off by a phase: several runs hit a daemon's probes at different moments.
+func playAt(ctx context.Context, w io.Writer, h *House, b *Box, phase time.Duration) (Story, error) {
 	if len(h.Lines) < 2 || len(h.Devices) < 1 {
 		return Story{}, fmt.Errorf("the story needs two lines and a client, the house has %d and %d", len(h.Lines), len(h.Devices))
 	}
-	s := &stage{w: w, house: h, box: b, device: h.Devices[0], good: h.Lines[0], spare: h.Lines[1], start: time.Now()}
+	s := &stage{w: w, house: h, box: b, device: h.Devices[0], good: h.Lines[0], spare: h.Lines[1],
+		start: time.Now(), phase: phase}
 	story, err := s.play(ctx)
 	if err == nil {
 		story.Print(w)

@@ -181,3 +181,20 @@ func TestCommandUsage(t *testing.T) {
 		t.Errorf("it does not say why: %s", out.String())
 	}
 }
+
+func TestPrintRuns(t *testing.T) {
+	run := func(gap time.Duration, lost int) Story {
+		return Story{Chapters: []Chapter{
+			{Title: "gone", Broken: true, UDP: UDPResult{Gap: gap, Lost: lost}, Told: -time.Second, Took: time.Second},
+			{Title: "back", Took: 8 * time.Second}}}
+	}
+	var out bytes.Buffer
+	printRuns(&out, []Story{run(300*time.Millisecond, 150), run(10*time.Millisecond, 5), run(20*time.Millisecond, 10)})
+	want := `3 runs, median / worst  UDP gap       lost      TCP told  idle TCP told  carried after  
+gone                    20ms / 300ms  10 / 150  0s / 0s   0s / 0s        1s / 1s        
+back                    0s / 0s       0 / 0     -         -              8s / 8s        
+`
+	if out.String() != want {
+		t.Errorf("got\n%s\nwant\n%s", out.String(), want)
+	}
+}
