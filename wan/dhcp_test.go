@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -117,13 +118,28 @@ func honest(p *dhcpv4.DHCPv4) *dhcpv4.DHCPv4 {
 	return nil
 }
 
+// tally is what a network has seen so far.
+type tally struct {
+	open, opened, unicasts int
+	kinds                  []dhcpv4.MessageType
+}
+
+func (n *network) seen() tally {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return tally{n.open, n.opened, n.unicasts, slices.Clone(n.kinds)}
+}
+
 // shelf is a Store in memory.
 type shelf struct {
+	mu    sync.Mutex
 	saved *Saved
 	full  bool
 }
 
 func (s *shelf) Load() (Saved, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if s.saved == nil {
 		return Saved{}, false
 	}
@@ -131,6 +147,8 @@ func (s *shelf) Load() (Saved, bool) {
 }
 
 func (s *shelf) Save(v Saved) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if s.full {
 		return errors.New("no space left on device")
 	}
@@ -138,7 +156,16 @@ func (s *shelf) Save(v Saved) error {
 	return nil
 }
 
-func (s *shelf) Forget() { s.saved = nil }
+func (s *shelf) Forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.saved = nil
+}
+
+func (s *shelf) empty() bool {
+	_, ok := s.Load()
+	return !ok
+}
 
 // running is a DHCP client at work in a synctest bubble.
 type running struct {
@@ -169,8 +196,8 @@ func run(t *testing.T, n *network, store Store) *running {
 		if err := <-done; err != nil {
 			t.Errorf("Run ended with %v", err)
 		}
-		if n.open != 0 {
-			t.Errorf("%d sockets are left open", n.open)
+		if left := n.seen().open; left != 0 {
+			t.Errorf("%d sockets are left open", left)
 		}
 	}
 	return r
@@ -203,16 +230,16 @@ func TestRun(t *testing.T) {
 			r := run(t, n, s)
 			defer r.stop()
 			r.has(time.Second, address7)
-			if n.open != 0 || s.saved == nil {
-				t.Errorf("bound with %d sockets open, saved %v", n.open, s.saved)
+			if open := n.seen().open; open != 0 || s.empty() {
+				t.Errorf("bound with %d sockets open, saved %v", open, !s.empty())
 			}
 			r.has(29*time.Minute, address7)
-			if n.opened != 1 {
-				t.Errorf("opened %d sockets before T1", n.opened)
+			if opened := n.seen().opened; opened != 1 {
+				t.Errorf("opened %d sockets before T1", opened)
 			}
 			r.has(24*time.Hour, address7)
-			if n.unicasts < 48 {
-				t.Errorf("renewed %d times in a day", n.unicasts)
+			if renewed := n.seen().unicasts; renewed < 48 {
+				t.Errorf("renewed %d times in a day", renewed)
 			}
 		},
 		"a restart keeps the lease": func(t *testing.T) {
@@ -220,8 +247,8 @@ func TestRun(t *testing.T) {
 			r := run(t, n, s)
 			r.has(time.Second, address7)
 			r.stop()
-			if k := n.kinds[len(n.kinds)-1]; k != request {
-				t.Errorf("sent %s when stopped", k)
+			if sent := n.seen().kinds; sent[len(sent)-1] != request {
+				t.Errorf("sent %v, nothing was to be sent when stopped", sent)
 			}
 			n.serve = nil // the server is away
 			r = run(t, n, s)
@@ -241,8 +268,9 @@ func TestRun(t *testing.T) {
 				t.Error(err)
 			}
 			u := r.latest(time.Hour)
-			if u.Lease != nil || s.saved != nil || n.kinds[len(n.kinds)-1] != dhcpv4.MessageTypeRelease {
-				t.Errorf("after the release: %+v, saved %v, sent %v", u, s.saved, n.kinds)
+			sent := n.seen().kinds
+			if u.Lease != nil || !s.empty() || sent[len(sent)-1] != dhcpv4.MessageTypeRelease {
+				t.Errorf("after the release: %+v, saved %v, sent %v", u, !s.empty(), sent)
 			}
 			r.LinkUp()
 			r.has(time.Second, address7)
@@ -276,8 +304,8 @@ func TestRun(t *testing.T) {
 			r := run(t, n, &shelf{})
 			defer r.stop()
 			r.has(24*time.Hour, address7)
-			if n.unicasts != 0 || n.opened < 40 {
-				t.Errorf("%d messages by unicast, %d exchanges", n.unicasts, n.opened)
+			if seen := n.seen(); seen.unicasts != 0 || seen.opened < 40 {
+				t.Errorf("%d messages by unicast, %d exchanges", seen.unicasts, seen.opened)
 			}
 		},
 		"the address is in use": func(t *testing.T) {
@@ -297,13 +325,13 @@ func TestRun(t *testing.T) {
 			r := run(t, n, &shelf{})
 			defer r.stop()
 			r.has(time.Second, address7)
-			before := len(n.kinds)
+			before := len(n.seen().kinds)
 			for range 8 * 60 {
 				r.Dead()
 				time.Sleep(time.Second)
 			}
 			r.has(0, address7)
-			if got := n.kinds[before:]; len(got) != 5 { // confirm after 1 min, discover and request after 2 and 4 more
+			if got := n.seen().kinds[before:]; len(got) != 5 { // confirm after 1 min, discover and request after 2 and 4 more
 				t.Errorf("sent %v in eight minutes", got)
 			}
 		},
@@ -399,7 +427,7 @@ func TestCapriciousServer(t *testing.T) {
 		r.LinkUp()
 		r.has(3*time.Hour, address7)
 		r.stop()
-		t.Logf("%d messages sent, faults %v", len(n.kinds), r.Faults())
+		t.Logf("%d messages sent, faults %v", len(n.seen().kinds), r.Faults())
 		if len(r.Faults()) < 6 {
 			t.Errorf("met only %v", r.Faults())
 		}
