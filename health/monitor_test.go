@@ -43,6 +43,12 @@ func (f *fakeProber) set(loss float64) {
 	f.loss = loss
 }
 
+func (f *fakeProber) dead() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.loss >= 1
+}
+
 func (f *fakeProber) Probe(ctx context.Context, _ Check) (time.Duration, error) {
 	f.mu.Lock()
 	f.probes++
@@ -51,9 +57,7 @@ func (f *fakeProber) Probe(ctx context.Context, _ Check) (time.Duration, error) 
 	if !lost {
 		select {
 		case <-time.After(rtt):
-			f.mu.Lock()
-			defer f.mu.Unlock()
-			if f.loss < 1 { // a blackout loses what is under way, too
+			if !f.dead() { // a blackout loses what is under way, too
 				return rtt, nil
 			}
 		case <-ctx.Done():
