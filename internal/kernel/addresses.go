@@ -1,0 +1,164 @@
+package kernel
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+
+	"github.com/twinpath/twinpath/router"
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
+)
+
+// ifaProto is IFA_PROTO, who put an address there (Linux 5.18); the library does not know it.
+const ifaProto = 11
+
+// addressKey is what the kernel tells addresses apart by.
+type addressKey struct {
+	index  int
+	prefix netip.Prefix
+}
+
+// held is an address that the kernel has.
+type held struct {
+	ours    bool
+	noRoute bool
+}
+
+func (s *session) addresses() (map[addressKey]held, error) {
+	bodies, err := s.dump(unix.RTM_GETADDR, nl.NewIfAddrmsg(unix.AF_UNSPEC))
+	if err != nil {
+		return nil, fmt.Errorf("list addresses: %w", err)
+	}
+	all := make(map[addressKey]held, len(bodies))
+	for _, body := range bodies {
+		if key, h, ok := readAddress(body); ok {
+			all[key] = h
+		}
+	}
+	return all, nil
+}
+
+func readAddress(body []byte) (key addressKey, h held, ok bool) {
+	if len(body) < unix.SizeofIfAddrmsg {
+		return key, h, false
+	}
+	var address, local netip.Addr
+	key.index = int(binary.NativeEndian.Uint32(body[4:]))
+	for kind, v := range attributes(body, unix.SizeofIfAddrmsg) {
+		switch kind {
+		case unix.IFA_ADDRESS:
+			address, _ = netip.AddrFromSlice(v)
+		case unix.IFA_LOCAL: // on a point-to-point link IFA_ADDRESS is the other end
+			local, _ = netip.AddrFromSlice(v)
+		case unix.IFA_FLAGS:
+			h.noRoute = value(v)&unix.IFA_F_NOPREFIXROUTE != 0
+		case ifaProto:
+			h.ours = len(v) == 1 && v[0] == router.Protocol
+		}
+	}
+	if local.IsValid() {
+		address = local
+	}
+	key.prefix = netip.PrefixFrom(address, int(body[1]))
+	return key, h, key.prefix.IsValid()
+}
+
+// address makes the plan's addresses. One that someone else has put there already serves as well and stays theirs.
+func (p *pass) address() {
+	wanted := make(map[addressKey]bool, len(p.plan.Addresses))
+	for _, a := range p.plan.Addresses {
+		d, ok := p.device(a.Device)
+		if !ok {
+			continue
+		}
+		key := addressKey{d.Index, netip.PrefixFrom(a.Prefix.Addr().Unmap(), a.Prefix.Bits())}
+		wanted[key] = true
+		p.want(fmt.Sprintf("%s dev %s", key.prefix, a.Device), []int{d.Index}, func() outcome {
+			return p.addAddress(key, a)
+		})
+	}
+	for key, h := range p.addresses {
+		if h.ours && !wanted[key] {
+			p.removeAddress(key, wanted)
+		}
+	}
+}
+
+func (p *pass) addAddress(key addressKey, a router.Address) outcome {
+	h, there := p.addresses[key]
+	if there && (!h.ours || h.noRoute == a.NoRoute) {
+		return found
+	}
+	if there { // the flag of an address cannot be changed
+		if err := p.session.dropAddress(key); err != nil {
+			p.fail(fmt.Errorf("remove address %s dev %s: %w", key.prefix, a.Device, err))
+			return absent
+		}
+		p.again = true
+	}
+	if !p.change(fmt.Sprintf("add address %s dev %s", key.prefix, a.Device), p.session.addAddress(key, a.NoRoute)) {
+		return absent
+	}
+	return added
+}
+
+func (s *session) addAddress(key addressKey, noRoute bool) error {
+	m, parts := addressMessage(key)
+	parts = append(parts, nl.NewRtAttr(ifaProto, []byte{router.Protocol}))
+	if noRoute {
+		parts = append(parts, number(unix.IFA_FLAGS, unix.IFA_F_NOPREFIXROUTE))
+	}
+	if key.prefix.Addr().Is4() && key.prefix.Bits() < 31 {
+		parts = append(parts, nl.NewRtAttr(unix.IFA_BROADCAST, broadcast(key.prefix)))
+	}
+	return s.do(unix.RTM_NEWADDR, unix.NLM_F_CREATE|unix.NLM_F_EXCL, append([]nl.NetlinkRequestData{m}, parts...)...)
+}
+
+// dropAddress removes an address, if it has not gone with an older one of its network.
+func (s *session) dropAddress(key addressKey) error {
+	m, parts := addressMessage(key)
+	err := s.do(unix.RTM_DELADDR, 0, append([]nl.NetlinkRequestData{m}, parts...)...)
+	if errors.Is(err, unix.EADDRNOTAVAIL) {
+		return nil
+	}
+	return err
+}
+
+func addressMessage(key addressKey) (*nl.IfAddrmsg, []nl.NetlinkRequestData) {
+	m := nl.NewIfAddrmsg(family(key.prefix.Addr()))
+	m.Prefixlen, m.Index = uint8(key.prefix.Bits()), uint32(key.index)
+	ip := key.prefix.Addr().AsSlice()
+	return m, []nl.NetlinkRequestData{nl.NewRtAttr(unix.IFA_LOCAL, ip), nl.NewRtAttr(unix.IFA_ADDRESS, ip)}
+}
+
+func broadcast(p netip.Prefix) []byte {
+	b := p.Addr().As4()
+	last := binary.BigEndian.Uint32(b[:]) | (1<<(32-p.Bits()) - 1)
+	return binary.BigEndian.AppendUint32(nil, last)
+}
+
+func family(a netip.Addr) int {
+	if a.Is4() {
+		return unix.AF_INET
+	}
+	return unix.AF_INET6
+}
+
+// removeAddress removes an address after everything has been added. The kernel takes routes that use it along, and,
+// unless told to promote them, the younger addresses of the same network: those are told, and a second look follows.
+func (p *pass) removeAddress(key addressKey, wanted map[addressKey]bool) {
+	name := p.nameOf(key.index)
+	p.later(fmt.Sprintf("remove address %s dev %s", key.prefix, name), func() error {
+		for other := range wanted {
+			if other.index == key.index && other.prefix.Masked() == key.prefix.Masked() && key.prefix.Addr().Is4() {
+				// Where it cannot be written, the second look repairs.
+				_ = os.WriteFile("/proc/sys/net/ipv4/conf/"+name+"/promote_secondaries", []byte("1"), 0)
+			}
+		}
+		p.again = true
+		return p.session.dropAddress(key)
+	})
+}
