@@ -85,7 +85,7 @@ link set %[2]s up`, l.core(1), l.Name))
 
 // settle gives the provider its network: address, route from the Internet, filter, servers.
 func (l *Line) settle(ctx context.Context) error {
-	err := ip(l.space, fmt.Sprintf("addr replace %s/%d dev access", l.Gateway(), l.network.Bits()))
+	err := ip(l.space, fmt.Sprintf("addr replace %s/%d dev access", l.gateway(), l.network.Bits()))
 	if err != nil {
 		return err
 	}
@@ -103,7 +103,14 @@ func (l *Line) settle(ctx context.Context) error {
 }
 
 // Gateway is the first hop of the line's customers, and their resolver.
-func (l *Line) Gateway() netip.Addr { return hosts(l.network, 1) }
+func (l *Line) Gateway() netip.Addr {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.gateway()
+}
+
+// gateway is Gateway for those who hold the lock, or before anybody else can.
+func (l *Line) gateway() netip.Addr { return hosts(l.network, 1) }
 
 // Carries reports whether an address belongs to the line's customers.
 func (l *Line) Carries(a netip.Addr) bool {
@@ -131,7 +138,7 @@ func counter(n *sandbox.Namespace, table, name string) (packets int, err error) 
 
 // startDHCP runs dnsmasq as the line's DHCP server. Its offers come at once: it does not ping an address before.
 func (l *Line) startDHCP(ctx context.Context) (err error) {
-	gateway := l.Gateway()
+	gateway := l.gateway()
 	l.dhcp, err = l.dnsmasq(ctx, "dhcp", "--port=0", "--interface=access", "--except-interface=lo", "--bind-dynamic",
 		"--dhcp-authoritative", "--no-ping", "--dhcp-leasefile="+l.dir+"/"+l.Name+".leases",
 		fmt.Sprintf("--dhcp-range=%s,%s,1h", hosts(l.network, 100), hosts(l.network, 199)),
@@ -142,7 +149,7 @@ func (l *Line) startDHCP(ctx context.Context) (err error) {
 // startDNS runs dnsmasq as the line's resolver, which asks the Internet each time.
 func (l *Line) startDNS(ctx context.Context) (err error) {
 	l.dns, err = l.dnsmasq(ctx, "dns", "--no-resolv", "--no-hosts", "--cache-size=0", "--server=8.8.8.8",
-		"--listen-address="+l.Gateway().String(), "--bind-interfaces")
+		"--listen-address="+l.gateway().String(), "--bind-interfaces")
 	return err
 }
 

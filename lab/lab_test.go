@@ -12,7 +12,12 @@ import (
 	"github.com/twinpath/twinpath/internal/sandbox"
 )
 
-func TestMain(m *testing.M) { os.Exit(sandbox.Tests(m.Run)) }
+func TestMain(m *testing.M) {
+	if status, yes := pretend(os.Args); yes {
+		os.Exit(status)
+	}
+	os.Exit(sandbox.Tests(m.Run))
+}
 
 // plain builds the default home with a masquerading router without a daemon.
 func plain(t testing.TB, isp string) (*House, *Box, *Device) {
