@@ -28,13 +28,13 @@ func (s *State) Plan(d Decision) Plan {
 // forwarding are the sysctls of a router (kernel Documentation/networking/ip-sysctl.rst, nf_conntrack-sysctl.rst).
 func forwarding() []Sysctl {
 	return []Sysctl{
-		{"net/ipv4/ip_forward", "1"},
-		{"net/ipv6/conf/all/forwarding", "1"},
+		{Path: "net/ipv4/ip_forward", Value: "1"},
+		{Path: "net/ipv6/conf/all/forwarding", Value: "1"},
 		// The kernel takes the larger of "all" and the interface: only with 0 here does each WAN keep its own.
-		{"net/ipv4/conf/all/rp_filter", "0"},
-		{"net/ipv4/conf/all/send_redirects", "0"},
+		{Path: "net/ipv4/conf/all/rp_filter", Value: "0"},
+		{Path: "net/ipv4/conf/all/send_redirects", Value: "0"},
 		// A TCP flow that began before us is picked up as new, so that it can be answered with a reset.
-		{"net/netfilter/nf_conntrack_tcp_loose", "1"},
+		{Path: "net/netfilter/nf_conntrack_tcp_loose", Value: "1"},
 	}
 }
 
@@ -52,7 +52,14 @@ func (s *State) planLAN(p *Plan, lan string) {
 	if s.config.LAN.Address.IsValid() {
 		p.Addresses = append(p.Addresses, Address{Device: lan, Prefix: s.config.LAN.Address})
 	}
-	p.Sysctls = append(p.Sysctls, Sysctl{"net/ipv4/conf/" + lan + "/send_redirects", "0"}, Sysctl{"net/ipv4/conf/" + lan + "/rp_filter", "2"})
+	conf := "net/ipv4/conf/" + lan + "/"
+	p.Sysctls = append(p.Sysctls, Sysctl{Path: conf + "send_redirects", Value: "0"}, Sysctl{Path: conf + "rp_filter", Value: "2"})
+	if len(p.Bridge) > 0 {
+		// What stays within the house's bridge is none of the firewall's business (module br_netfilter).
+		p.Sysctls = append(p.Sysctls,
+			Sysctl{Path: "net/bridge/bridge-nf-call-iptables", Value: "0", Optional: true},
+			Sysctl{Path: "net/bridge/bridge-nf-call-ip6tables", Value: "0", Optional: true})
+	}
 }
 
 // lanDevice returns the kernel name of the house's interface; empty while there is none.
@@ -95,11 +102,11 @@ func (s *State) planLine(p *Plan, l *line, c condition) {
 func lineSysctls(device string) []Sysctl {
 	conf := "net/ipv4/conf/" + device + "/"
 	return []Sysctl{
-		{conf + "rp_filter", "2"}, // loose: replies come in by a line that is not the default
-		{conf + "ignore_routes_with_linkdown", "1"},
-		{conf + "arp_ignore", "1"},
-		{conf + "arp_announce", "2"},
-		{conf + "send_redirects", "0"},
+		{Path: conf + "rp_filter", Value: "2"}, // loose: replies come in by a line that is not the default
+		{Path: conf + "ignore_routes_with_linkdown", Value: "1"},
+		{Path: conf + "arp_ignore", Value: "1"},
+		{Path: conf + "arp_announce", Value: "2"},
+		{Path: conf + "send_redirects", Value: "0"},
 	}
 }
 
@@ -159,6 +166,14 @@ func (l *line) mtu() int {
 	return mtu
 }
 
+// pathMTU is what the MSS is clamped to. "rt mtu" would ask the main table, which knows nothing of marks.
+func (l *line) pathMTU() int {
+	if mtu := l.mtu(); mtu > 0 {
+		return mtu
+	}
+	return l.link.MTU
+}
+
 // mainDefault is the default route of the main table: the router's own traffic and its DNS follow the decision.
 func (s *State) mainDefault(d Decision) []Route {
 	def := Route{Table: Main, Destination: anyIPv4, Metric: MainMetric}
@@ -196,7 +211,7 @@ func (s *State) policy(d Decision, lan string) firewall.Policy {
 		p.Subnets = []netip.Prefix{a.Masked()}
 	}
 	for i, l := range s.lines {
-		w := firewall.WAN{Name: l.config.Name, Device: l.link.Name, Mark: l.mark(), MTU: l.mtu(), Alive: s.alive(d, i), Peer: l.config.Kind == Peer}
+		w := firewall.WAN{Name: l.config.Name, Device: l.link.Name, Mark: l.mark(), MTU: l.pathMTU(), Alive: s.alive(d, i), Peer: l.config.Kind == Peer}
 		if l.lease != nil && !w.Peer {
 			w.Addresses = []netip.Addr{l.lease.Address.Addr()}
 		}

@@ -45,7 +45,10 @@ type Plan struct {
 }
 
 // Sysctl is one value below /proc/sys, its path with slashes: "net/ipv4/ip_forward".
-type Sysctl struct{ Path, Value string }
+type Sysctl struct {
+	Path, Value string
+	Optional    bool // belongs to a kernel module that may not be there
+}
 
 // Address is one address of one interface.
 type Address struct {

@@ -121,7 +121,5 @@ func (l *line) showLease(w *WANSnapshot) {
 	for _, server := range l.lease.DNS {
 		w.DNS = append(w.DNS, server.String())
 	}
-	if w.MTU = l.mtu(); w.MTU == 0 {
-		w.MTU = l.link.MTU
-	}
+	w.MTU = l.pathMTU()
 }

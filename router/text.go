@@ -9,7 +9,7 @@ import (
 func (p Plan) String() string {
 	var b strings.Builder
 	for _, s := range p.Sysctls {
-		fmt.Fprintf(&b, "sysctl -w %s=%s\n", strings.ReplaceAll(s.Path, "/", "."), s.Value)
+		fmt.Fprintf(&b, "sysctl -w %s=%s\n", s.Path, s.Value) // with slashes: a VLAN has a dot in its name
 	}
 	if len(p.Bridge) > 0 {
 		fmt.Fprintf(&b, "ip link add %s type bridge\n", BridgeName)
