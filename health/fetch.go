@@ -46,7 +46,7 @@ func (p *NetProber) fetch(ctx context.Context, c Check) (time.Duration, error) {
 		return 0, err
 	}
 	request.Header.Set("User-Agent", "twinpath")
-	transport := &http.Transport{DialContext: p.dial, DisableKeepAlives: true, DisableCompression: true}
+	transport := &http.Transport{DialContext: p.dial, DisableKeepAlives: true, DisableCompression: true, MaxResponseHeaderBytes: 64 << 10}
 	defer transport.CloseIdleConnections()
 	began := time.Now()
 	response, err := transport.RoundTrip(request) // a Client would follow redirects

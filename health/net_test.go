@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"runtime"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -87,7 +88,7 @@ func web(t testing.TB, ns *sandbox.Namespace, port string) {
 	mux.HandleFunc("/empty", func(http.ResponseWriter, *http.Request) {})
 	mux.HandleFunc("/page", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "<html>log in</html>") })
 	mux.HandleFunc("/moved", func(w http.ResponseWriter, r *http.Request) {
-		http.Redirect(w, r, "http://login.example/?mac=02:00:00:00:00:01", 302)
+		http.Redirect(w, r, "http://login.example/?mac=02:00:00:00:00:01", http.StatusFound)
 	})
 	mux.HandleFunc("/broken", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(503) })
 	mux.HandleFunc("/login", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(511) })
@@ -427,4 +428,29 @@ func BenchmarkPing(b *testing.B) {
 	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &after)
 	spent := after.Utime.Nano() + after.Stime.Nano() - before.Utime.Nano() - before.Stime.Nano()
 	b.ReportMetric(float64(spent)/float64(b.N), "cpu-ns/op")
+}
+
+// BenchmarkMonitor measures what watching costs at the default pace: two WANs with four checks each, for five seconds.
+func BenchmarkMonitor(b *testing.B) {
+	wire(b)
+	c := Config{}
+	for range 4 {
+		c.Checks = append(c.Checks, Check{Kind: Ping, Target: farAddr})
+	}
+	for b.Loop() {
+		var before, after syscall.Rusage
+		_ = syscall.Getrusage(syscall.RUSAGE_SELF, &before)
+		ctx, cancel := context.WithTimeout(b.Context(), 5*time.Second)
+		var running sync.WaitGroup
+		for _, device := range []string{"wan0", "wan1"} {
+			m := &Monitor{Config: c, Prober: prober(b, Path{Device: device})}
+			running.Go(func() { _ = m.Run(ctx) })
+		}
+		running.Wait()
+		cancel()
+		_ = syscall.Getrusage(syscall.RUSAGE_SELF, &after)
+		spent := after.Utime.Nano() + after.Stime.Nano() - before.Utime.Nano() - before.Stime.Nano()
+		b.ReportMetric(float64(spent)/1e6/5, "cpu-ms/s")
+		b.ReportMetric(float64(after.Nvcsw-before.Nvcsw)/5, "switches/s")
+	}
 }
