@@ -200,7 +200,10 @@ func shell(ctx context.Context, p *prompt, args []string) error {
 		}
 		cmd := exec.CommandContext(ctx, program)
 		cmd.Stdin, cmd.Stdout, cmd.Stderr = p.in, p.out, p.out
-		cmd.Env = append(os.Environ(), "PS1="+n.Name+"$ ")
+		cmd.Env = append(os.Environ(), "PS1="+n.Name+"$ ") // bash may have other ideas
+		fmt.Fprintf(p.out, "a shell on %s: \"exit\" brings you back\n", n.Name)
+		takeTerminal(p.in)
+		defer takeTerminal(p.in) // a shell that was killed gave nothing back
 		if err := n.Start(cmd); err != nil {
 			return err
 		}

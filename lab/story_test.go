@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -159,6 +161,12 @@ func TestPrompt(t *testing.T) {
 		if got := say(c.line + "\n"); !strings.Contains(got, c.want) {
 			t.Errorf("%s: %q, want %q in it", c.line, got, c.want)
 		}
+	}
+	program := filepath.Join(t.TempDir(), "shell")
+	must(t, os.WriteFile(program, []byte("#!/bin/sh\nip -br address show eth0\n"), 0o755))
+	t.Setenv("SHELL", program)
+	if got := say("shell laptop\n"); !strings.Contains(got, "192.168.1.100/24") {
+		t.Errorf("a shell on the laptop does not see its address: %q", got)
 	}
 	say("cut fibre\nquit\nplug fibre\n")
 	if carrier(t, b, "wan0") {
