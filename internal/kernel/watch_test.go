@@ -230,7 +230,7 @@ func TestWatchAfterLosingNews(t *testing.T) {
 	b.must("ip route add 10.255.0.0/24 dev lan0")
 	b.await(busy)
 	var batch strings.Builder
-	for i := range 20000 {
+	for i := range 60000 {
 		fmt.Fprintf(&batch, "route add 10.%d.%d.0/24 dev lan0\n", i/250, i%250)
 	}
 	if _, err := b.Feed("ip -batch -", batch.String()); err != nil {
