@@ -89,7 +89,9 @@ func (s *stage) watch(ctx context.Context, c *Chapter, i instruments, happen fun
 	if err != nil {
 		return err
 	}
-	c.Took = time.Since(mark)
+	if !c.Broken {
+		c.Took = time.Since(mark)
+	}
 	if err := pause(ctx, after); err != nil {
 		return err
 	}
@@ -173,7 +175,7 @@ func (s *stage) tell(c Chapter) {
 		{"TCP stream", c.fate(c.Stream, c.Told)},
 		{"idle connection", c.fate(c.Idle, c.ToldIdle)},
 		{"new connections", fmt.Sprintf("%d of %d failed", c.Connect.Failed, c.Connect.Tried)},
-		{"new flows", fmt.Sprintf("by %s, %s after the event", c.Line, round(c.Took))},
+		{"new flows", fmt.Sprintf("by %s, first seen %s after the event", c.Line, round(c.Took))},
 	} {
 		fmt.Fprintf(s.w, "%10s  %-16s %s\n", "", line[0], line[1])
 	}

@@ -123,6 +123,8 @@ func TestKept(t *testing.T) {
 		"long gap":        {failure, func(c *Chapter) { c.UDP.Gap = HolePromise + 1 }, false},
 		"stream not told": {failure, func(c *Chapter) { c.Stream.Cause = nil }, false},
 		"idle told late":  {failure, func(c *Chapter) { c.ToldIdle = ToldPromise + 1 }, false},
+		"idle spared":     {failure, func(c *Chapter) { c.Spare, c.Took, c.ToldIdle = SparePromise, time.Second, 2*time.Second }, true},
+		"idle forgotten":  {failure, func(c *Chapter) { c.Spare, c.Took, c.ToldIdle = SparePromise, time.Second, 3*time.Second }, false},
 		"told before":     {failure, func(c *Chapter) { c.Told = -time.Second }, true},
 		"good return":     {comeback, func(*Chapter) {}, true},
 		"one lost":        {comeback, func(c *Chapter) { c.UDP.Lost = 1 }, false},
