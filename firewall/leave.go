@@ -14,12 +14,12 @@ func (b *builder) output() {
 }
 
 // postrouting records by which WAN a flow really leaves, so that it stays there: whatever the kernel made
-// of the mark, the device it chose wins. Answers to connections that came in are not moved.
+// of the mark, the device it chose wins. The daemon's own sockets are left out. Answers to connections that came in are not moved.
 func (b *builder) postrouting() {
 	var rules []Rule
 	for _, w := range b.uplinks() {
 		b.chain("to_"+w.word, append(clamps(w),
-			Rule{original(), otherWAN(ConnMark, w.Mark), setWAN(ConnMark, w.Mark)})...)
+			Rule{original(), unflagged(MarkOwn), otherWAN(ConnMark, w.Mark), setWAN(ConnMark, w.Mark)})...)
 		rules = append(rules, Rule{leaving(w.Device), goTo("to_" + w.word)})
 	}
 	rules = append(rules, b.toPeer()...)

@@ -62,6 +62,10 @@ func flagged(m Mark) Masked {
 	return Masked{Field: PacketMark, Mask: mark(m), Value: mark(m)}
 }
 
+func unflagged(m Mark) Masked {
+	return Masked{Field: PacketMark, Mask: mark(m), Not: true, Value: mark(m)}
+}
+
 func family(a netip.Addr) Match {
 	if a.Is4() {
 		return ipv4()

@@ -10,6 +10,9 @@ const (
 	MarkMask Mark = 0xff00
 	// MarkPoke is carried by our own spoofed ACKs ("pokes"); they are not tracked (multi-WAN notes §5.1).
 	MarkPoke Mark = 0x10000
+	// MarkOwn is carried, beside a WAN's mark, by the daemon's own sockets: probes and the like are no flows of the
+	// house. They are neither counted nor ended with the WAN's.
+	MarkOwn Mark = 0x40000
 )
 
 // MarkOf returns the mark of the n-th WAN of the configuration, counted from 0.

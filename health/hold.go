@@ -48,6 +48,9 @@ func (h *Hold) Recover(now time.Time) {
 	}
 }
 
+// Waive ends a hold-down early: the WAN is needed, since nothing better is left.
+func (h *Hold) Waive() { h.until = time.Time{} }
+
 // Length returns the hold-down that the flaps so far have earned: 0, 1, 2, 4 … 30 minutes.
 func (h *Hold) Length() time.Duration {
 	if h.flaps < 2 {

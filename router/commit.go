@@ -50,6 +50,9 @@ func (s *State) move(now time.Time, d Decision) []Event {
 			s.lines[i].hold.Flap(now)
 		}
 	}
+	for _, name := range d.Carrying {
+		s.line(name).hold.Waive() // a held line that is needed is not left again for being held
+	}
 	s.carrying = d.Carrying
 	return []Event{{
 		Time: now, Kind: EventSwitch, WAN: list(d.Carrying), From: list(from), To: list(d.Carrying),

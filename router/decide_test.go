@@ -162,6 +162,8 @@ func TestAHeldLineIsUsedWhenTheOtherDies(t *testing.T) {
 	h.wantCarrying("lte")
 	h.dead("lte", 2*time.Second)
 	h.wantCarrying("fibre")
+	h.degraded("lte", 40)
+	h.wantCarrying("fibre") // needed once, so no longer held: there is no reason to leave it
 }
 
 func TestEqualCostsShare(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/twinpath/twinpath/firewall"
 	"github.com/twinpath/twinpath/health"
 	"github.com/twinpath/twinpath/internal/kernel"
 	"github.com/twinpath/twinpath/router"
@@ -35,13 +36,16 @@ func client(a router.Attached, state string, log *slog.Logger) wan.Client {
 	}
 	return &wan.DHCP{
 		Name: name, Device: a.Device, Hostname: hostname(),
-		Sockets: kernel.DHCPSockets{Mark: uint32(a.Mark)},
+		Sockets: kernel.DHCPSockets{Mark: own(a.Mark)},
 		Store:   wan.FileStore{Path: filepath.Join(state, "lease-"+name+".json")},
 		Report:  a.Report,
 		Log:     log.With("wan", name),
 		Uptime:  wan.ReadUptime,
 	}
 }
+
+// own is the mark of our own sockets on a WAN.
+func own(m firewall.Mark) uint32 { return uint32(m | firewall.MarkOwn) }
 
 // monitor is a health.Monitor with the sockets of its probes.
 type monitor struct {
@@ -50,7 +54,7 @@ type monitor struct {
 }
 
 func newMonitor(w router.Watched, log *slog.Logger) *monitor {
-	prober := health.NewProber(health.Path{Device: w.Device, Control: kernel.Control(w.Device, uint32(w.Mark)), DNS: w.DNS})
+	prober := health.NewProber(health.Path{Device: w.Device, Control: kernel.Control(w.Device, own(w.Mark)), DNS: w.DNS})
 	return &monitor{
 		Monitor: &health.Monitor{Config: w.Health, Prober: prober, Suspect: w.Suspect, Report: w.Report, Log: log.With("wan", w.WAN)},
 		prober:  prober,

@@ -47,9 +47,9 @@ func (s *scout) Diagnose(ctx context.Context, look router.Suspected) router.Diag
 }
 
 func pathOf(look router.Suspected) health.DiagnosePath {
-	path := health.DiagnosePath{Mark: uint32(look.Mark), Gateway: look.Gateway}
+	path := health.DiagnosePath{Mark: own(look.Mark), Gateway: look.Gateway}
 	path.Device = look.Device
-	path.Control = kernel.Control(look.Device, uint32(look.Mark))
+	path.Control = kernel.Control(look.Device, own(look.Mark))
 	path.Targets, path.Servers, path.Portal = targets(look.Checks), servers(look.DNS), portal(look.Checks)
 	return path
 }
