@@ -360,6 +360,7 @@ func FuzzMachine(f *testing.F) {
 		f.Add(script, seed)
 	}
 	f.Fuzz(func(t *testing.T, script []byte, seed byte) {
+		script = script[:min(len(script), 3000)]
 		configs := []Config{{}, story(), web3(), some(1)}
 		now := time.Unix(1e9, 0)
 		m := NewMachine(configs[seed%4], now, seed&4 != 0)
