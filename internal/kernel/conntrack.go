@@ -102,7 +102,7 @@ func readNumber(path string) int {
 	return n
 }
 
-// end removes the chosen flows: all in one message when none is spared, else one by one.
+// end removes the chosen flows: all in one message when none is spared, else by name.
 func end(c *conntrack.Conn, mark firewall.Mark, all, chosen []conntrack.Flow) (int, error) {
 	if len(all) == len(chosen) {
 		if err := c.FlushFilter(marked(mark)); err != nil {
@@ -110,14 +110,11 @@ func end(c *conntrack.Conn, mark firewall.Mark, all, chosen []conntrack.Flow) (i
 		}
 		return len(all), nil
 	}
-	n := 0
-	for _, f := range chosen {
-		// One that ended meanwhile is no error; the identity keeps a successor on the same ports alive.
-		if c.Delete(conntrack.Flow{ID: f.ID, TupleOrig: f.TupleOrig, Zone: f.Zone}) == nil {
-			n++
-		}
+	before := count()
+	if err := removeFlows(chosen); err != nil {
+		return 0, fmt.Errorf("remove flows: %w", err)
 	}
-	return n, nil
+	return min(max(before-count(), 0), len(chosen)), nil
 }
 
 // TCP states of conntrack (enum tcp_conntrack in nf_conntrack_tcp.h).

@@ -149,6 +149,9 @@ func BenchmarkVacate(b *testing.B) {
 					box.fill(flows...)
 					b.StartTimer()
 					box.vacate(v)
+					b.StopTimer()
+					box.vacate(router.Vacate{WAN: v.WAN, Mark: v.Mark})
+					b.StartTimer()
 				}
 			})
 		}

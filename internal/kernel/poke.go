@@ -30,9 +30,9 @@ type poke struct{ client, server netip.AddrPort }
 // longer knows the flow and answers that with a reset the client must believe. The ruleset does not track our ACKs:
 // a conntrack entry of their own would swallow the answer.
 func tell(flows []conntrack.Flow) (int, error) {
-	pokes := house(flows)
-	if len(pokes) == 0 {
-		return 0, nil
+	pokes, err := house(flows)
+	if err != nil || len(pokes) == 0 {
+		return 0, err
 	}
 	s, err := openPoker()
 	if err != nil {
@@ -53,7 +53,12 @@ func tell(flows []conntrack.Flow) (int, error) {
 
 // house picks the TCP flows with an end in the house. Whatever the main table would send out by a default route, or is
 // this router itself, is not in the house: a spoofed packet must never leave to a WAN.
-func house(flows []conntrack.Flow) []poke {
+func house(flows []conntrack.Flow) ([]poke, error) {
+	h, err := netlink.NewHandle(unix.NETLINK_ROUTE)
+	if err != nil {
+		return nil, fmt.Errorf("open rtnetlink: %w", err)
+	}
+	defer h.Close()
 	inside := make(map[netip.Addr]bool)
 	pokes := make([]poke, 0, len(flows))
 	for _, f := range flows {
@@ -63,14 +68,14 @@ func house(flows []conntrack.Flow) []poke {
 		p := houseEnd(f)
 		known, seen := inside[p.client.Addr()]
 		if !seen {
-			known = inHouse(p.client.Addr())
+			known = inHouse(h, p.client.Addr())
 			inside[p.client.Addr()] = known
 		}
 		if known {
 			pokes = append(pokes, p)
 		}
 	}
-	return pokes
+	return pokes, nil
 }
 
 // houseEnd looks at a flow from inside: for a port forward that is from the server it was forwarded to, which the
@@ -90,8 +95,8 @@ func houseEnd(f conntrack.Flow) poke {
 	}
 }
 
-func inHouse(a netip.Addr) bool {
-	routes, err := netlink.RouteGetWithOptions(a.AsSlice(), &netlink.RouteGetOptions{FIBMatch: true})
+func inHouse(h *netlink.Handle, a netip.Addr) bool {
+	routes, err := h.RouteGetWithOptions(a.AsSlice(), &netlink.RouteGetOptions{FIBMatch: true})
 	if err != nil || len(routes) == 0 || routes[0].Type != unix.RTN_UNICAST || routes[0].Dst == nil {
 		return false
 	}

@@ -144,12 +144,13 @@ func TestPokesStayInTheHouse(t *testing.T) {
 	for client, want := range map[string]bool{
 		"192.168.1.10": true, "192.168.1.1": false, "198.51.100.2": false, "192.0.2.1": false, "2001:db8:10::10": true, "2001:db8:ffff::1": false,
 	} {
-		var got bool
-		if err := b.Do(func() error { got = inHouse(a(client)); return nil }); err != nil {
+		var got []poke
+		f := conntrack.NewFlow(6, 0, a(client), a("192.0.2.9"), 1, 2, 100, 0)
+		if err := b.Do(func() (err error) { got, err = house([]conntrack.Flow{f}); return err }); err != nil {
 			t.Fatal(err)
 		}
-		if got != want {
-			t.Errorf("%s in the house: %v, want %v", client, got, want)
+		if (len(got) == 1) != want {
+			t.Errorf("%s in the house: poked %v, want %v", client, got, want)
 		}
 	}
 }
