@@ -32,7 +32,6 @@ func (m *Machine) steady() int { return max(proof, loneFactor*m.config.Fall) }
 
 // settle draws the state from the checks.
 func (m *Machine) settle() {
-	before := m.face()
 	passing, known, captive, failing := 0, 0, false, 0
 	for i := range m.tracks {
 		t := &m.tracks[i]
@@ -49,7 +48,8 @@ func (m *Machine) settle() {
 	}
 	m.state = m.next(passing >= m.config.Quorum, failing > 0, captive)
 	m.mark(failing, known)
-	if m.face() != before {
+	if f := m.face(); f != m.shown {
+		m.shown = f
 		m.faces++
 	}
 }

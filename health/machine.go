@@ -56,7 +56,8 @@ type Machine struct {
 	now    time.Time
 	began  time.Time // of the latest suspicion
 	probes []Probe   // of the latest Due
-	faces  uint64    // counts changes that a person would see
+	shown  face
+	faces  uint64 // counts changes of shown
 }
 
 // NewMachine returns a Machine whose first probes are due at now. With suspect (after a carrier or lease loss) every check

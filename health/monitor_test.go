@@ -240,6 +240,35 @@ func TestReasonsReachTheVerdict(t *testing.T) {
 	}
 }
 
+// A monitor that did not run for ten seconds knows nothing of the probes that were out, and says so of nobody.
+func TestStoppedMonitorBlamesNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fake := newFake(1)
+		fake.rtt = func(*rand.Rand) time.Duration { return 200 * time.Millisecond }
+		var last Verdict
+		stopped := false
+		m := &Monitor{Config: Config{Interval: 100 * time.Millisecond}, Prober: fake}
+		from := time.Now()
+		m.Report = func(v Verdict) {
+			last = v
+			if !stopped && time.Since(from) > 5*time.Second { // the refresh: some six probes are out
+				stopped = true
+				fake.set(1)
+				time.Sleep(10 * time.Second)
+				fake.set(0)
+			}
+			if v.State != Up && time.Since(from) > 5*time.Second || v.Loss != 0 {
+				t.Errorf("after %v: %v, loss %v, %q", time.Since(from), v.State, v.Loss, v.Reason)
+			}
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 40*time.Second)
+		defer cancel()
+		if err := m.Run(ctx); err != nil || !stopped || last.State != Up {
+			t.Errorf("got %v, stopped %v, %+v", err, stopped, last)
+		}
+	})
+}
+
 // stoppable is what TestStoppedProcess runs in a process of its own: it prints every state.
 const stoppable = "TWINPATH_HEALTH_STOPPABLE"
 
@@ -248,7 +277,7 @@ func TestStoppable(t *testing.T) {
 		t.Skip("run by TestStoppedProcess")
 	}
 	prober := NewProber(Path{Device: "lo"})
-	c := Config{}
+	c := Config{Interval: 100 * time.Millisecond}
 	for _, target := range []string{"127.0.0.1", "127.0.0.2", "127.0.0.3"} {
 		c.Checks = append(c.Checks, Check{Kind: Ping, Target: target})
 	}
@@ -310,4 +339,16 @@ func TestStoppedProcess(t *testing.T) {
 			return
 		}
 	}
+}
+
+// A check that passes for the first time after the WAN is up already changes nothing but the words, and they count.
+func TestEveryFirstAnswerIsReported(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := monitor(t, Config{}, newFake(1))
+		time.Sleep(1500 * time.Millisecond) // every check has been probed, no refresh is due
+		w.stop()
+		if last := w.verdicts[len(w.verdicts)-1]; last.Reason != "3 of 3 checks answer" {
+			t.Errorf("the last of %d verdicts says %q", len(w.verdicts), last.Reason)
+		}
+	})
 }
