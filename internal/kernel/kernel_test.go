@@ -304,3 +304,42 @@ func BenchmarkApplySwitch(b *testing.B) {
 		return nil
 	})
 }
+
+func TestSharedRoutes(t *testing.T) {
+	a := netip.MustParseAddr
+	six := func(device, gateway string) router.Hop {
+		return router.Hop{Gateway: a(gateway), Device: device, Weight: 2}
+	}
+	for _, c := range []struct {
+		name        string
+		destination netip.Prefix
+		hops        []router.Hop
+		want        []string
+	}{
+		{"IPv6", any6, []router.Hop{six("wan1", "2001:db8:1::f"), six("wan0", "2001:db8:1::1")}, []string{"via 2001:db8:1::1 dev wan0 weight 2", "via 2001:db8:1::f dev wan1 weight 2"}},
+		{"IPv4 without gateways", any4, []router.Hop{{Device: "wan0", Weight: 1}, {Device: "wan1", Weight: 3}}, []string{"dev wan0 weight 1", "dev wan1 weight 3"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b := newBox(t)
+			one := plan([]line{fibre, cable})
+			one.Addresses = append(one.Addresses, router.Address{Device: "wan1", Prefix: netip.MustParsePrefix("2001:db8:1::5/64"), NoRoute: true})
+			both, none := one, one
+			route := router.Route{Table: router.Main, Destination: c.destination, Metric: router.MainMetric, OnLink: c.destination == any6}
+			single := route
+			single.Gateway, single.Device = c.hops[0].Gateway, c.hops[0].Device
+			one.Routes = append(one.Routes[:len(one.Routes):len(one.Routes)], single)
+			route.Hops = c.hops
+			both.Routes = append(both.Routes[:len(both.Routes):len(both.Routes)], route)
+			for _, p := range []router.Plan{one, both, one, none, both} {
+				b.apply(p)
+				b.settled(p)
+			}
+			got := b.show()
+			for _, want := range c.want {
+				if !strings.Contains(got, want) {
+					t.Errorf("the kernel lacks %q; it has\n%s", want, got)
+				}
+			}
+		})
+	}
+}

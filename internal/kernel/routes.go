@@ -253,6 +253,7 @@ func (s *session) setRoute(r route, flags int) error {
 	return s.do(unix.RTM_NEWROUTE, flags, parts...)
 }
 
+// multipath writes the hops. For IPv6 each needs a gateway: the kernel refuses hops that are only a device (6.18).
 func multipath(r route) *nl.RtAttr {
 	var b []byte
 	for _, h := range r.hops {
