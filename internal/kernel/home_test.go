@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/twinpath/twinpath/firewall"
 	"github.com/twinpath/twinpath/internal/sandbox"
@@ -87,10 +88,14 @@ func (b *box) settled(p router.Plan) {
 // show is everything that a plan can change, in an order of its own.
 func (b *box) show() string {
 	b.t.Helper()
+	// IPv6 addresses become final on a kernel thread, and their local routes with them.
+	for limit := time.Now().Add(2 * time.Second); b.must("ip -6 -o addr show tentative") != "" && time.Now().Before(limit); {
+		time.Sleep(time.Millisecond)
+	}
 	var all []string
 	for _, line := range []string{
 		"ip -4 -o addr", "ip -6 -o addr", "ip -4 -o route show table all", "ip -6 -o route show table all",
-		"ip -4 rule", "ip -6 rule", "ip -o -br link show type bridge",
+		"ip -4 rule", "ip -6 rule", "nft list ruleset", "ip -o -br link show type bridge",
 	} {
 		for _, l := range strings.Split(strings.TrimSpace(b.must(line)), "\n") {
 			// The flag and this route come and go with the carrier, without anyone's doing.
@@ -144,9 +149,11 @@ func plan(lines []line, weights ...int) router.Plan {
 		Addresses: []router.Address{{Device: "lan0", Prefix: netip.MustParsePrefix("192.168.1.2/24")}},
 		Rules:     []router.Rule{{Priority: router.Base, Table: router.Main, OnlySpecific: true}},
 	}
+	policy := firewall.Policy{LAN: []string{"lan0"}, Subnets: []netip.Prefix{netip.MustParsePrefix("192.168.1.0/24")}}
 	main := router.Route{Table: router.Main, Destination: any4, Metric: router.MainMetric}
 	for n, l := range lines {
 		connect(&p, n, l)
+		policy.WANs = append(policy.WANs, firewall.WAN{Name: fmt.Sprint("line", n), Device: fmt.Sprint("wan", n), Mark: firewall.MarkOf(n), Alive: true})
 		if n < len(weights) && weights[n] > 0 {
 			main.Hops = append(main.Hops, router.Hop{Gateway: l.gateway, Device: fmt.Sprint("wan", n), Weight: weights[n]})
 		}
@@ -157,6 +164,7 @@ func plan(lines []line, weights ...int) router.Plan {
 	if main.Device != "" || main.Hops != nil {
 		p.Routes = append(p.Routes, main)
 	}
+	p.Ruleset = firewall.Build(policy)
 	return p
 }
 

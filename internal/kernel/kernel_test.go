@@ -82,6 +82,8 @@ func foreign(b *box) {
 		"ip rule add fwmark 0x100/0xff00 lookup 777 priority 20101",
 		"ip -6 rule add from 2001:db8::/32 lookup 777 priority 30000",
 		"ip -6 route add 2001:db8:77::/48 dev lan0 table 20101",
+		"nft add table inet other",
+		"nft add chain inet other twinpath",
 	} {
 		b.must(line)
 	}

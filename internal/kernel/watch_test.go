@@ -70,6 +70,8 @@ func TestRestoresWhatSomeoneRemoves(t *testing.T) {
 		{"ip addr del 198.51.100.2/24 dev wan0", "198.51.100.2/24 dev wan0"},
 		{"ip -6 addr del 2001:db8:1::2/64 dev wan0", "2001:db8:1::2/64 dev wan0"},
 		{"ip rule del priority 20102", "rule 20102: from all fwmark 0x200/0xff00 lookup 20102"},
+		{"nft delete table inet twinpath", "table inet twinpath"},
+		{"nft flush ruleset", "table inet twinpath"},
 		{"ip -6 rule del priority 20100", "-6 rule 20100: from all lookup 254 suppress_prefixlength 0"},
 	} {
 		b.drain(look)
