@@ -164,6 +164,15 @@ func TestRun(t *testing.T) {
 				t.Errorf("waited for T2: %q", r.news[i].Reason)
 			}
 		},
+		"a line that broke is replaced": func(t *testing.T) {
+			n := &network{serve: honest, faulty: 2}
+			r := run(t, n, &shelf{})
+			defer r.stop()
+			r.has(10*time.Second, address7)
+			if opened := n.seen().opened; opened != 3 {
+				t.Errorf("opened %d lines, want 3", opened)
+			}
+		},
 		"the address is in use": func(t *testing.T) {
 			n := &network{serve: honest, user: "02:00:00:00:00:99"}
 			r := run(t, n, &shelf{})

@@ -23,6 +23,7 @@ type network struct {
 	user     string                                // of every address
 	broken   error                                 // of Open
 	noRoute  bool                                  // unicast fails
+	faulty   int                                   // so many lines break at their first message
 	unicasts int
 }
 
@@ -64,6 +65,10 @@ func (c *cord) Send(message []byte, _, to netip.Addr) error {
 	}
 	c.n.mu.Lock()
 	defer c.n.mu.Unlock()
+	if c.n.faulty > 0 {
+		c.n.faulty--
+		return errors.New("network is down")
+	}
 	if to.IsValid() {
 		if c.n.noRoute {
 			return errors.New("network is unreachable")
