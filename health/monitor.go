@@ -175,7 +175,7 @@ func (w *watch) report(now time.Time) {
 	}
 	v := w.machine.Verdict()
 	if v.State != w.state {
-		w.Log.Info("WAN health changed", "from", w.state, "to", v.State, "reason", v.Reason)
+		w.Log.Debug("WAN health changed", "from", w.state, "to", v.State, "reason", v.Reason)
 		w.state = v.State
 	}
 	if w.Report != nil {

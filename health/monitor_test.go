@@ -222,7 +222,7 @@ func TestReasonsReachTheVerdict(t *testing.T) {
 			c := Config{Checks: []Check{{Kind: HTTP, Target: "http://1.example"}, {Kind: HTTP, Target: "http://2.example"}}}
 			var log bytes.Buffer
 			w := &Monitor{Config: c, Prober: funcProber(func(context.Context, Check) (time.Duration, error) { return 0, test.err }),
-				Log: slog.New(slog.NewTextHandler(&log, nil))}
+				Log: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))}
 			var last Verdict
 			w.Report = func(v Verdict) { last = v }
 			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
