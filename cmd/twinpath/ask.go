@@ -123,7 +123,7 @@ func refused(err error, std stdio) error {
 	var r web.Refusal
 	if errors.As(err, &r) {
 		fmt.Fprintln(std.err, r)
-		return errNo
+		return saidError(no)
 	}
 	return err
 }

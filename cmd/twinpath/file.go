@@ -23,7 +23,7 @@ func load(name string, args []string, std stdio) (router.Config, error) {
 	cfg, err := config.Load(path)
 	if err != nil {
 		fmt.Fprintln(std.err, err)
-		return cfg, errNo
+		return cfg, saidError(no)
 	}
 	return cfg, nil
 }

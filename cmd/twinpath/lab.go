@@ -21,16 +21,8 @@ func labCommand(ctx context.Context, args []string, std stdio) error {
 		}
 		status = lab.Command(ctx, args, std.in, std.out, binary)
 	}
-	return exit(status)
-}
-
-// exit turns another program's status into ours.
-func exit(status int) error {
-	switch status {
-	case done:
-		return nil
-	case misused:
-		return usageError("only --play is known")
+	if status != done {
+		return saidError(status) // the lab has said why
 	}
-	return errNo
+	return nil
 }

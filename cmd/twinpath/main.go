@@ -37,8 +37,10 @@ type usageError string
 
 func (e usageError) Error() string { return string(e) }
 
-// errNo ends a command with status 1 and no more words than were printed already.
-var errNo = errors.New("the answer is no")
+// saidError ends a command with a status and no more words than were printed already.
+type saidError int
+
+func (e saidError) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
 
 // stdio is what a command talks through.
 type stdio struct {
@@ -62,7 +64,7 @@ func commands() []command {
 		{"confirm", "", "keep the config just applied", confirm},
 		{"drain", "WAN", "planned move: new connections leave this WAN", drain},
 		{"resume", "[WAN]", "use it again", resume},
-		{"lab", "[--play]", "a whole home in network namespaces, to pull its cables", labCommand},
+		{"lab", "[--play | --no-story] [--runs N]", "a whole home in network namespaces, to pull its cables", labCommand},
 		{"cleanup", "", "remove every kernel object of ours", cleanup},
 		{"version", "", "print the version", printVersion},
 	}
@@ -91,11 +93,12 @@ func execute(ctx context.Context, args []string, std stdio) int {
 
 func report(c command, err error, std stdio) int {
 	var wrong usageError
+	var said saidError
 	switch {
 	case err == nil, errors.Is(err, flag.ErrHelp):
 		return done
-	case errors.Is(err, errNo):
-		return no
+	case errors.As(err, &said):
+		return int(said)
 	case errors.As(err, &wrong):
 		fmt.Fprintf(std.err, "twinpath %s: %v\nusage: twinpath %s %s\n", c.name, err, c.name, c.args)
 		return misused
