@@ -13,8 +13,8 @@ func (s *State) Plan(d Decision) Plan {
 	var p Plan
 	lan := s.lanDevice()
 	s.planLAN(&p, lan)
-	for i, l := range s.lines {
-		s.planLine(&p, l, d.Conditions[i])
+	for _, l := range s.lines {
+		s.planLine(&p, l)
 	}
 	if len(s.lines) > 0 {
 		p.Rules = append([]Rule{{Priority: Base, Table: Main, OnlySpecific: true}}, p.Rules...)
@@ -76,7 +76,7 @@ func (s *State) lanDevice() string {
 
 // planLine adds a WAN's table, rule, addresses and routes. Its table always ends in "unreachable", so that a
 // marked packet can never leave by another line.
-func (s *State) planLine(p *Plan, l *line, c condition) {
+func (s *State) planLine(p *Plan, l *line) {
 	table := Table(l.number)
 	for _, everything := range []netip.Prefix{anyIPv4, anyIPv6} {
 		p.Routes = append(p.Routes, Route{Table: table, Destination: everything, Metric: LastMetric, Unreachable: true})
@@ -89,8 +89,8 @@ func (s *State) planLine(p *Plan, l *line, c condition) {
 		p.Links = append(p.Links, l.link.Name)
 		p.Sysctls = append(p.Sysctls, lineSysctls(l.link.Name)...)
 	}
-	if l.lease == nil || c.Blame == BlameOwner && !c.Ready && l.link.Up {
-		return // nothing given, or a network that is the house's own
+	if l.lease == nil || l.clashes(s.config.LAN) {
+		return
 	}
 	if l.config.Kind != Peer {
 		p.Addresses = append(p.Addresses, Address{Device: l.link.Name, Prefix: l.lease.Address, NoRoute: true})

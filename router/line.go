@@ -59,6 +59,9 @@ func (l *line) condition(now time.Time, lan LAN) condition {
 		return c
 	}
 	c := condition{State: health.Unknown, Reason: "first checks under way", Ready: true}
+	if l.suspect {
+		c = condition{State: health.Down, Lost: 100, Reason: "it is back, but has to answer for a while first", Ready: true}
+	}
 	if l.checked {
 		c.State, c.Lost, c.Reason = l.verdict.State, l.verdict.Lost, l.verdict.Reason
 		c.Blame = blameOf(l.verdict)
@@ -88,14 +91,21 @@ func (l *line) attachment(now time.Time, lan LAN) (condition, bool) {
 		return down(BlameOwner, "%s is switched off", l.link.Name)
 	case !l.link.Carrier:
 		return down(BlameCable, "no cable in %s, or nothing behind it has power", l.link.Name)
+	case l.lease == nil && l.drained:
+		return down(BlameOwner, "it is drained, and its address given back")
 	case l.lease == nil && !l.leased && now.Before(l.seen.Add(patience)):
 		return condition{State: health.Unknown, Reason: l.asking}, true
 	case l.lease == nil:
 		return down(BlameISP, "%s", l.asking)
-	case l.config.Kind != Peer && lan.Address.IsValid() && l.lease.Address.Overlaps(lan.Address.Masked()):
+	case l.clashes(lan):
 		return down(BlameOwner, "the modem's network %s is the house's own: change [lan] address or the modem's", l.lease.Address.Masked())
 	}
 	return condition{}, false
+}
+
+// clashes reports whether the line's network is the house's own, or a part of it.
+func (l *line) clashes(lan LAN) bool {
+	return l.config.Kind != Peer && lan.Address.IsValid() && l.lease.Address.Overlaps(lan.Address.Masked())
 }
 
 func (l *line) pattern(lan LAN) string {

@@ -39,7 +39,7 @@ func client(a router.Attached, state string, log *slog.Logger) wan.Client {
 		Sockets: kernel.DHCPSockets{Mark: own(a.Mark)},
 		Store:   wan.FileStore{Path: filepath.Join(state, "lease-"+name+".json")},
 		Report:  a.Report,
-		Log:     log.With("wan", name),
+		Log:     log,
 		Uptime:  wan.ReadUptime,
 	}
 }
