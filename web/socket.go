@@ -11,14 +11,17 @@ import (
 	"time"
 )
 
-// Socket serves a handler on a unix socket.
+// Socket serves a handler on a unix socket. Whoever has claimed it is the one daemon there.
 type Socket struct {
 	Path    string
 	Handler http.Handler
+
+	listener net.Listener
 }
 
-// Run serves until ctx ends, then removes the socket. A socket left by a crash is replaced; one that is answered is not.
-func (s *Socket) Run(ctx context.Context) error {
+// Claim opens the socket. A socket left by a crash is replaced; one that is answered is an error, so that a second daemon
+// ends before it has touched anything. Run or Close has to follow.
+func (s *Socket) Claim() error {
 	if err := s.clear(); err != nil {
 		return err
 	}
@@ -29,6 +32,15 @@ func (s *Socket) Run(ctx context.Context) error {
 	if err := os.Chmod(s.Path, 0o660); err != nil {
 		return errors.Join(err, listener.Close())
 	}
+	s.listener = listener
+	return nil
+}
+
+// Close gives a claimed socket up and removes it. After Run it does nothing.
+func (s *Socket) Close() { _ = s.listener.Close() }
+
+// Run serves the claimed socket until ctx ends, then removes it.
+func (s *Socket) Run(ctx context.Context) error {
 	server := &http.Server{
 		Handler:           s.Handler,
 		ReadHeaderTimeout: 5 * time.Second,
@@ -37,7 +49,7 @@ func (s *Socket) Run(ctx context.Context) error {
 	}
 	stop := context.AfterFunc(ctx, func() { _ = server.Close() })
 	defer stop()
-	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+	if err := server.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
 	return nil

@@ -36,8 +36,13 @@ func runDaemon(ctx context.Context, args []string, std stdio) error {
 			return err
 		}
 	}
+	door := &web.Socket{Path: *socket}
+	if err := door.Claim(); err != nil { // before anything of a running daemon is touched: its files, its kernel objects
+		return err
+	}
+	defer door.Close()
 	log := slog.New(slog.NewTextHandler(std.err, nil))
-	h, err := assemble(*file, *state, *socket, log)
+	h, err := assemble(*file, *state, door, log)
 	if err != nil {
 		return err
 	}
@@ -54,8 +59,8 @@ type household struct {
 	socket *web.Socket
 }
 
-func assemble(file, state, socket string, log *slog.Logger) (*household, error) {
-	h := &household{log: log, kernel: kernel.New(log), events: store.NewEvents(state, log)}
+func assemble(file, state string, socket *web.Socket, log *slog.Logger) (*household, error) {
+	h := &household{log: log, socket: socket, kernel: kernel.New(log), events: store.NewEvents(state, log)}
 	h.keeper = &config.Keeper{Boot: file, State: state, Name: hostname(), Use: h.use, Log: log}
 	cfg, err := h.keeper.Load()
 	if err != nil {
@@ -70,7 +75,7 @@ func assemble(file, state, socket string, log *slog.Logger) (*household, error) 
 		return nil, err
 	}
 	api := &web.API{Source: h.router, History: h.events, Applier: h}
-	h.socket = &web.Socket{Path: socket, Handler: api.Handler()}
+	h.socket.Handler = api.Handler()
 	return h, nil
 }
 
