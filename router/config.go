@@ -12,7 +12,7 @@ import (
 type Config struct {
 	Name     string
 	LAN      LAN
-	WANs     []WANConfig // in the file's order; the n-th has firewall.MarkOf(n) and Table(n)
+	WANs     []WANConfig // in the file's order; at start the n-th has firewall.MarkOf(n) and Table(n)
 	Policies []Policy
 	Forwards []firewall.Forward
 }

@@ -17,7 +17,7 @@ const patience = 10 * time.Second
 // line is all that is known of one WAN.
 type line struct {
 	config WANConfig
-	number int // in the configuration, from 0
+	number int // of its mark and table, from 0: at first its place in the configuration
 
 	link     Link // zero Index: no interface matches
 	seen     time.Time

@@ -17,8 +17,8 @@ type State struct {
 	pending  time.Time
 	kernel   KernelView
 	sweeps   []sweep
-	alives   []bool   // whose flows the plan in force sends to them, in the file's order
-	hidden   []string // foreign routes already complained of
+	alives   map[string]bool // whose flows the plan in force sends to them, by name
+	hidden   []string        // foreign routes already complained of
 
 	verdict Verdict
 	since   time.Time
@@ -62,22 +62,36 @@ func (s *State) Fold(now time.Time, fact Fact) []Event {
 	return nil
 }
 
-// configure keeps what is known of WANs that stay what they were.
+// configure keeps what is known of WANs that stay what they were, wherever the file has them now: with another number a
+// WAN would have another mark and table, and its running flows would lose their way.
 func (s *State) configure(config Config, now time.Time) {
 	old := s.lines
-	s.config, s.lines = config, nil
-	for n, c := range config.WANs {
-		l := &line{flows: -1, asking: "asking for an address", since: now}
+	s.config, s.lines = config, make([]*line, len(config.WANs))
+	taken := map[int]bool{}
+	for i, c := range config.WANs {
 		for _, o := range old {
-			if o.config.Name == c.Name && sameAttachment(o.config, c) && o.number == n {
-				l = o
+			if o.config.Name == c.Name && sameAttachment(o.config, c) {
+				s.lines[i], o.config, taken[o.number] = o, c, true
 			}
 		}
-		l.config, l.number = c, n
-		s.lines = append(s.lines, l)
+	}
+	for i, c := range config.WANs {
+		if s.lines[i] == nil {
+			s.lines[i] = &line{config: c, number: free(taken), flows: -1, asking: "asking for an address", since: now}
+		}
 	}
 	s.carrying = slices.DeleteFunc(s.carrying, func(name string) bool { return s.line(name) == nil })
 	s.relink(now)
+}
+
+// free takes the lowest number that nobody has.
+func free(taken map[int]bool) int {
+	n := 0
+	for taken[n] {
+		n++
+	}
+	taken[n] = true
+	return n
 }
 
 // sameAttachment reports whether a WAN's client can go on under a new configuration.

@@ -27,20 +27,20 @@ type sweep struct {
 // scheduleSweeps starts a sweep for each WAN that lost its flows in this decision, and stops those that make no sense any more.
 func (s *State) scheduleSweeps(now time.Time, d Decision) {
 	was := s.alives
-	s.alives = make([]bool, len(s.lines))
-	for i := range s.lines {
-		s.alives[i] = s.alive(d, i)
+	s.alives = map[string]bool{}
+	for i, l := range s.lines {
+		s.alives[l.config.Name] = s.alive(d, i)
 	}
 	s.sweeps = slices.DeleteFunc(s.sweeps, func(w sweep) bool {
 		i := s.index(w.wan)
-		return i < 0 || d.FailOpen || s.alives[i] && !s.moving(d, i)
+		return i < 0 || d.FailOpen || s.alives[w.wan] && !s.moving(d, i)
 	})
 	if d.FailOpen {
 		return
 	}
 	for i, l := range s.lines {
 		switch {
-		case i < len(was) && was[i] && !s.alives[i]:
+		case was[l.config.Name] && !s.alives[l.config.Name]:
 			s.sweeps = append(s.sweeps, newSweep(now, l, d.Conditions[i]))
 		case slices.Contains(s.carrying, l.config.Name) && s.moving(d, i):
 			s.sweeps = append(s.sweeps, sweep{wan: l.config.Name, began: now, full: now, next: now, until: now.Add(resweep)})
