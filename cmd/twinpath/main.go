@@ -95,7 +95,10 @@ func report(c command, err error, std stdio) int {
 	var wrong usageError
 	var said saidError
 	switch {
-	case err == nil, errors.Is(err, flag.ErrHelp):
+	case err == nil:
+		return done
+	case errors.Is(err, flag.ErrHelp):
+		fmt.Fprintf(std.out, "usage: twinpath %s %s\n", c.name, c.args)
 		return done
 	case errors.As(err, &said):
 		return int(said)
@@ -120,7 +123,9 @@ func parse(flags *flag.FlagSet, args []string, least, most int) ([]string, error
 	flags.Usage = func() {}
 	var rest []string
 	for {
-		if err := flags.Parse(args); err != nil {
+		if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
+			return nil, err
+		} else if err != nil {
 			return nil, usageError(err.Error())
 		}
 		if flags.NArg() == 0 {
