@@ -21,6 +21,7 @@ func Build(p Policy) Ruleset {
 	}
 	b.sets()
 	b.raw()
+	b.clamps()
 	b.prerouting()
 	b.output()
 	b.postrouting()

@@ -1,5 +1,7 @@
 package firewall
 
+import "slices"
+
 // filter is what may pass: from the house everything, from a WAN what was asked for.
 func (b *builder) filter() {
 	b.chain("refuse",
@@ -44,23 +46,38 @@ func (b *builder) refusals() []Rule {
 }
 
 func (b *builder) forward() {
+	house := b.house(InDevice)
+	rules := append(b.blocked(),
+		Rule{known(), accept()},
+		// Before anything about states: of a flow through the peer we see one direction only.
+		Rule{house, b.house(OutDevice), accept()},
+		// A connection that the switch forgot is told so at once (multi-WAN notes §5.1).
+		Rule{house, fresh(), midstream(), b.count("resets"), Reject{Reset: true}},
+		Rule{invalid(), b.count("invalid"), drop()},
+		Rule{house, in(OutDevice, setUplink), accept()},
+		Rule{in(InDevice, setUplink), bits(ConnStatus, "dnat", statusRedirected), accept()})
+	rules = append(rules, b.refusals()...)
+	b.base("filter_forward", Hook{Type: "filter", At: "forward", Priority: priorityFilter, Drop: true}, rules...)
+}
+
+// house wants a device of the house, by name when there is only one: a set costs three times as much.
+func (b *builder) house(f Field) Expr {
+	if len(b.lan) == 1 {
+		return Match{Field: f, Value: device(b.lan[0])}
+	}
+	return in(f, setLAN)
+}
+
+// blocked refuses what a policy refuses, known flows too; without such a policy nobody pays for it.
+func (b *builder) blocked() []Rule {
+	count := b.count("blocked")
+	if !slices.ContainsFunc(b.policy.Uses, b.blocks) {
+		return nil
+	}
 	b.chain("blocked",
 		// Its line may come back before anybody ends the flow: say nothing that the other end believes.
 		Rule{known(), drop()},
 		Rule{midstream(), Reject{Reset: true}},
 		Rule{Reject{}})
-	house := in(InDevice, setLAN)
-	rules := []Rule{
-		{flagged(markBlocked), b.count("blocked"), goTo("blocked")},
-		{known(), accept()},
-		// Before anything about states: of a flow through the peer we see one direction only.
-		{house, in(OutDevice, setLAN), accept()},
-		// A connection that the switch forgot is told so at once (multi-WAN notes §5.1).
-		{house, fresh(), midstream(), b.count("resets"), Reject{Reset: true}},
-		{invalid(), b.count("invalid"), drop()},
-		{house, in(OutDevice, setUplink), accept()},
-		{in(InDevice, setUplink), bits(ConnStatus, "dnat", statusRedirected), accept()},
-	}
-	rules = append(rules, b.refusals()...)
-	b.base("filter_forward", Hook{Type: "filter", At: "forward", Priority: priorityFilter, Drop: true}, rules...)
+	return []Rule{{flagged(markBlocked), count, goTo("blocked")}}
 }

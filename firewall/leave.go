@@ -18,8 +18,10 @@ func (b *builder) output() {
 func (b *builder) postrouting() {
 	var rules []Rule
 	for _, w := range b.uplinks() {
-		b.chain("to_"+w.word, append(clamps(w),
-			Rule{original(), unflagged(MarkOwn), otherWAN(ConnMark, w.Mark), setWAN(ConnMark, w.Mark)})...)
+		b.chain("to_"+w.word,
+			// What is true of new flows only comes first: all other packets are done with it.
+			Rule{otherWAN(ConnMark, w.Mark), original(), unflagged(MarkOwn), setWAN(ConnMark, w.Mark)},
+			clamp(w))
 		rules = append(rules, Rule{leaving(w.Device), goTo("to_" + w.word)})
 	}
 	rules = append(rules, b.toPeer()...)
@@ -51,16 +53,25 @@ const (
 	widest     = 65535
 )
 
-// clamps keep both ends of a TCP connection from sending segments the WAN cannot carry.
-func clamps(w way) []Rule {
+// clamps adds the chains that keep both ends of a TCP connection from sending segments the WAN cannot carry.
+func (b *builder) clamps() {
+	for _, w := range b.uplinks() {
+		if w.MTU == 0 {
+			continue
+		}
+		mtu := min(w.MTU, widest)
+		b.chain("clamp_"+w.word,
+			Rule{ipv4(), opening(), Clamp{Size: uint16(max(mtu, narrowest4) - headers4)}},
+			Rule{ipv6(), opening(), Clamp{Size: uint16(max(mtu, narrowest6) - headers6)}})
+	}
+}
+
+// clamp sends the packets that announce a segment size to the WAN's chain; a route's MTU needs none.
+func clamp(w way) Rule {
 	if w.MTU == 0 {
-		return []Rule{{opening(), Clamp{}}}
+		return Rule{opening(), Clamp{}}
 	}
-	mtu := min(w.MTU, widest)
-	return []Rule{
-		{ipv4(), opening(), Clamp{Size: uint16(max(mtu, narrowest4) - headers4)}},
-		{ipv6(), opening(), Clamp{Size: uint16(max(mtu, narrowest6) - headers6)}},
-	}
+	return Rule{opening(), goTo("clamp_" + w.word)}
 }
 
 // clampForwarded does for packets from a WAN of unknown MTU what prerouting cannot: "rt mtu" needs the

@@ -58,7 +58,7 @@ func (b *builder) use(n int, u Use, otherwise Verdict) []Rule {
 	switch {
 	case len(shares) > 0:
 		b.chain(name, b.spread(shares)...)
-	case u.Block:
+	case b.blocks(u):
 		b.chain(name, Rule{SetMark{Field: PacketMark, Mask: markBlocked, Mark: markBlocked}})
 	default:
 		b.chain(name, Rule{otherwise})
@@ -71,6 +71,9 @@ func (b *builder) use(n int, u Use, otherwise Verdict) []Rule {
 	}
 	return rules
 }
+
+// blocks reports whether a policy lets its packets go nowhere.
+func (b *builder) blocks(u Use) bool { return u.Block && len(b.usable(u.Via)) == 0 }
 
 // addressed are the ways in which a packet can have the addresses of a policy: any, or those of each
 // family that the policy speaks of.

@@ -99,7 +99,7 @@ func TestNftFailureChangesNothing(t *testing.T) {
 		"refused by the kernel": {func(r *firewall.Ruleset) {
 			r.Chains[0].Rules = append(r.Chains[0].Rules, firewall.Rule{firewall.Verdict{Kind: firewall.Goto, Chain: "nowhere"}})
 		}, "no such file or directory"},
-		"set missing": {func(r *firewall.Ruleset) { r.Sets = r.Sets[1:] }, `chain mangle_prerouting: rule "iifname != @lan accept": no set lan`},
+		"set missing": {func(r *firewall.Ruleset) { r.Sets = r.Sets[1:] }, `chain filter_input: rule "iifname @lan accept": no set lan`},
 		"no such hook": {func(r *firewall.Ruleset) {
 			r.Chains = []firewall.Chain{{Name: "c", Hook: &firewall.Hook{Type: "filter", At: "sideways"}}}
 		}, `chain c: no hook "sideways"`},
