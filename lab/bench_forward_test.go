@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"fmt"
 	"testing"
 	"time"
 )
@@ -52,9 +53,20 @@ func race(b *testing.B) (*House, map[string]*Device) {
 	return h, devices
 }
 
+// answerSome makes the discard port answer ten datagrams a second, so that a flow is one with two directions.
+func answerSome(b *testing.B, h *House) {
+	b.Helper()
+	must(b, h.servePackets(h.internet.space, fmt.Sprintf("%s:%d", EchoAddress, discardPort), echoAnswer))
+	rule := fmt.Sprintf("insert rule ip targets input udp dport %d limit rate 10/second accept", discardPort)
+	_, err := h.internet.space.Feed("nft -f -", rule)
+	must(b, err)
+}
+
 // BenchmarkForward compares ways through a router. A ratio of rates is that of a round's two rates.
 func BenchmarkForward(b *testing.B) {
 	h, devices := race(b)
+	b.Run("udp-unanswered", func(b *testing.B) { forwardUDP(b, h, devices) })
+	answerSome(b, h)
 	b.Run("udp", func(b *testing.B) { forwardUDP(b, h, devices) })
 	b.Run("tcp", func(b *testing.B) { forwardTCP(b, h, devices) })
 }
