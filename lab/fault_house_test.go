@@ -1,9 +1,12 @@
 package lab
 
 import (
+	"encoding/json"
 	"net/netip"
 	"strings"
 	"testing"
+
+	"github.com/twinpath/twinpath/router"
 )
 
 // unstarted builds a house whose first router's daemon the test starts by itself.
@@ -51,4 +54,29 @@ func (s Status) line(name string) WANStatus {
 		}
 	}
 	return WANStatus{}
+}
+
+// fullStatus is the daemon's whole snapshot.
+func (b *Box) fullStatus(t *testing.T) (s router.Snapshot, err error) {
+	t.Helper()
+	body, err := b.Get(t.Context(), "/api/v1/status")
+	if err != nil {
+		return s, err
+	}
+	return s, json.Unmarshal(body, &s)
+}
+
+// deviceOf is the interface that the daemon has found for a line.
+func (b *Box) deviceOf(t *testing.T, line string) string {
+	t.Helper()
+	s, err := b.fullStatus(t)
+	if err != nil {
+		return ""
+	}
+	for _, w := range s.WANs {
+		if w.Name == line {
+			return w.Interface
+		}
+	}
+	return ""
 }
