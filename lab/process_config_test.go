@@ -87,6 +87,9 @@ func TestFirstLineRemoved(t *testing.T) {
 	if strings.Contains(out, "198.51.100.") {
 		t.Errorf("fibre's address is left: %s", out)
 	}
+	must(t, b.Kill()) // and started again it counts the lines anew
+	must(t, b.Restart(t.Context()))
+	await(t, b, "lte is up again", on("lte"))
 	f.wantUnharmed(t, h.Lines[1])
 }
 
@@ -166,7 +169,7 @@ func TestApplyOfNonsense(t *testing.T) {
 	before := footprint(t, b)
 	for want, text := range map[string]string{
 		":2: router.nmae: is not a known key": strings.Replace(quick(), "name = \"main\"", "nmae = \"main\"", 1),
-		":1: ":                         "[router\n",
+		":1: ":                                "[router\n",
 	} {
 		name := file(t, text)
 		out, done := call(t, b, "apply", name)

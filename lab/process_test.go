@@ -116,6 +116,8 @@ func busy(t *testing.T, d *Device) traffic {
 // wantUnharmed ends the traffic: nothing of it was lost, and all of it used the line.
 func (f traffic) wantUnharmed(t *testing.T, l *Line) {
 	t.Helper()
+	const late = 1500 * time.Millisecond // a daemon that ends flows does so again after a second
+	sleepUntil(time.Now().Add(late))
 	r, s := f.udp.Stop(), f.stream.Stop()
 	t.Logf("udp: %s; stream: %s", r, s)
 	if r.Lost > 0 {
