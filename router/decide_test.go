@@ -246,3 +246,18 @@ func TestTheLadderNamesTheFirstBrokenThing(t *testing.T) {
 		})
 	}
 }
+
+func TestAFreshInterfaceIsNoOutage(t *testing.T) {
+	h := &house{t: t, now: noon}
+	h.links = []Link{{Index: 3, Name: "wan0", MTU: 1500}, {Index: 4, Name: "usb0", MTU: 1500}} // as after boot
+	h.state = NewState(twoWANs(), h.links, nil, h.now)
+	h.decide()
+	if len(h.events) > 0 {
+		t.Errorf("before anything was tried: %v", h.events)
+	}
+	h.wantVerdict(VerdictUnknown)
+	h.pass(patience)
+	if e := h.wantSaid("fibre is down"); e.Blame != BlameOwner || !strings.Contains(e.Sentence, "wan0 is switched off") {
+		t.Errorf("an interface that stays off: %+v", e)
+	}
+}

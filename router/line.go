@@ -87,6 +87,8 @@ func (l *line) attachment(now time.Time, lan LAN) (condition, bool) {
 		return down(BlameOther, "this version cannot dial PPPoE")
 	case l.link.Index == 0:
 		return down(BlameCable, "there is no interface %s", l.pattern(lan))
+	case !l.link.Up && !l.leased && now.Before(l.seen.Add(patience)):
+		return condition{State: health.Unknown, Reason: l.link.Name + " is being switched on"}, true
 	case !l.link.Up:
 		return down(BlameOwner, "%s is switched off", l.link.Name)
 	case !l.link.Carrier:
