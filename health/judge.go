@@ -131,17 +131,19 @@ func (m *Machine) mark(failing, known int) {
 
 // face is what a person sees of a Machine, to tell whether it changed.
 type face struct {
-	state State
-	bits  [4]uint64
+	state  State
+	silent bool // down, and nothing answers: the first answer is news before it proves anything
+	bits   [4]uint64
 }
 
 // face packs each check's verdict into 4 bits; checks beyond the 64th share them, which costs at most a late report.
 func (m *Machine) face() face {
-	f := face{state: m.state}
+	f := face{state: m.state, silent: m.state == Down}
 	for i := range m.tracks {
 		t := &m.tracks[i]
 		v := bit(t.known) | bit(t.ok)<<1 | bit(t.rising || t.captive)<<2 | bit(t.flaky)<<3
 		f.bits[i/16%4] ^= v << (i % 16 * 4)
+		f.silent = f.silent && t.run > 0
 	}
 	return f
 }

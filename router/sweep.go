@@ -13,6 +13,9 @@ const (
 	blip = 3 * time.Second
 	// resweep is how long stragglers are looked for after a switch: flows created while it was under way.
 	resweep = 10 * time.Second
+	// proving is how long after the beginning of an outage idle flows are spared on a line that answers again but
+	// has not proved itself. By default it needs 10 s for that.
+	proving = 30 * time.Second
 )
 
 // sweep ends the flows of one vacated WAN: at once, and again each second while new ones may slip in.
@@ -20,6 +23,7 @@ type sweep struct {
 	wan   string
 	began time.Time // of the outage
 	full  time.Time // from here on idle flows are ended too
+	ended bool      // they have been
 	next  time.Time
 	until time.Time
 }
@@ -72,6 +76,7 @@ func (s *State) DueSweeps(now time.Time) []Vacate {
 			continue
 		}
 		l := s.line(w.wan)
+		w.spare(now, l)
 		v := Vacate{WAN: w.wan, Mark: l.mark(), Tell: true}
 		w.next = now.Add(time.Second)
 		if now.Before(w.full) {
@@ -79,10 +84,21 @@ func (s *State) DueSweeps(now time.Time) []Vacate {
 			v.Idle = now.Sub(w.began) + time.Second
 			w.next = w.full
 		}
+		w.ended = v.Idle == 0
 		due = append(due, v)
 	}
 	s.sweeps = slices.DeleteFunc(s.sweeps, func(w sweep) bool { return w.next.After(w.until) })
 	return due
+}
+
+// spare puts off the end of idle flows while their line answers again: the outage was a blip, and the line
+// will be theirs as soon as it has proved itself.
+func (w *sweep) spare(now time.Time, l *line) {
+	again := l.checked && l.verdict.State == health.Down && l.verdict.Silent.IsZero()
+	if again && !w.ended && w.full.After(w.began) && !now.Before(w.full) && now.Before(w.began.Add(proving)) {
+		w.full = now.Add(time.Second)
+		w.until = w.full.Add(resweep)
+	}
 }
 
 func (s *State) index(name string) int {
