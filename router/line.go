@@ -2,6 +2,7 @@ package router
 
 import (
 	"fmt"
+	"net/netip"
 	"path"
 	"strings"
 	"time"
@@ -22,9 +23,10 @@ type line struct {
 	link     Link // zero Index: no interface matches
 	seen     time.Time
 	lease    *wan.Lease
-	asking   string // the client's own words while there is no lease
-	reported bool   // the client has spoken
-	leased   bool   // it has had a lease since the link appeared
+	address  netip.Addr // of the newest lease, be it gone
+	asking   string     // the client's own words while there is no lease
+	reported bool       // the client has spoken
+	leased   bool       // it has had a lease since the link appeared
 	verdict  health.Verdict
 	checked  bool // verdict is of this lease
 	suspect  bool // the next monitor starts from failing: the line was lost
@@ -88,6 +90,8 @@ func (l *line) attachment(now time.Time, lan LAN) (condition, bool) {
 	case l.link.Index == 0:
 		return down(BlameCable, "there is no interface %s", l.pattern(lan))
 	case !l.link.Up && !l.leased && now.Before(l.seen.Add(patience)):
+		return condition{State: health.Unknown, Reason: l.link.Name + " is being switched on"}, true
+	case !l.link.Up && !l.leased && now.Before(l.seen.Add(patience)): // as after every boot: the plan switches it on
 		return condition{State: health.Unknown, Reason: l.link.Name + " is being switched on"}, true
 	case !l.link.Up:
 		return down(BlameOwner, "%s is switched off", l.link.Name)

@@ -19,15 +19,13 @@ func list(names []string) string {
 	return strings.Join(names[:len(names)-1], ", ") + " and " + names[len(names)-1]
 }
 
-// fault says whose it is and what to do, as the end of a sentence.
+// fault says whose it is and what to do, as the end of a sentence. Of a far target's fault the reason says so itself.
 func fault(b Blame) string {
 	switch b {
 	case BlameCable:
 		return " (look at the cable and at the power of the modem)"
 	case BlameISP:
 		return " (the provider's side; nothing to do here)"
-	case BlameTarget:
-		return " (the far host's fault, not the line's)"
 	case BlameDNS:
 		return " (name resolution only)"
 	case BlamePortal:

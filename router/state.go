@@ -159,10 +159,13 @@ func (s *State) foldLease(now time.Time, f LeaseSeen) []Event {
 		}
 		return nil
 	}
-	l.leased = true
+	was := l.address
+	l.leased, l.address = true, f.Lease.Address.Addr()
 	if before != nil && before.Address != f.Lease.Address {
 		l.unverify(false)
-		return []Event{{Time: now, Kind: EventWAN, WAN: f.WAN, Sentence: fmt.Sprintf("%s has a new address: %s (was %s).", f.WAN, f.Lease.Address.Addr(), before.Address.Addr())}}
+	}
+	if was.IsValid() && was != l.address {
+		return []Event{{Time: now, Kind: EventWAN, WAN: f.WAN, Sentence: fmt.Sprintf("%s has a new address: %s (was %s).", f.WAN, l.address, was)}}
 	}
 	return nil
 }
