@@ -34,7 +34,8 @@ func TestRenumbered(t *testing.T) {
 	renumberedLease(t, b, "198.18.7.")
 	awaitLine(t, h, d, "fibre")
 	gone(t, b, "198.51.100.")
-	t.Log(awaitEvent(t, b, start, "198.18.7.").Sentence)
+	awaitEvent(t, b, start, "the DHCP server 198.18.7.1 refused our address")
+	t.Log(awaitEvent(t, b, start, "fibre has a new address: 198.18.7.").Sentence)
 }
 
 // TestRefusedAfterRestart: the saved lease is asked for again and refused.
