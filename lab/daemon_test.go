@@ -17,7 +17,7 @@ var program = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	name := filepath.Join(dir, "twinpath")
-	cmd := exec.Command("go", "build", "-o", name, "../cmd/twinpath")
+	cmd := exec.Command("go", "build", "-buildvcs=false", "-o", name, "../cmd/twinpath")
 	cmd.Stderr = os.Stderr
 	return name, cmd.Run()
 })
