@@ -37,13 +37,11 @@ func TestInterfaceByMAC(t *testing.T) {
 	await(t, b, "both lines are up", on("fibre"))
 	must(t, h.Cut("main", "fibre"))
 	awaitLine(t, h, h.Devices[0], "lte")
-	start := time.Now()
 	must(t, ip(b.space, "link set wan1 down\nlink set wan1 name modem\nlink set modem up"))
 	await(t, b, "lte carries under its new name", func(s Status) bool {
 		return s.Active() == "lte" && s.line("lte").State == "up" && b.deviceOf(t, "lte") == "modem"
 	})
 	awaitLine(t, h, h.Devices[0], "lte")
-	t.Logf("%v", history(t, b, start))
 }
 
 func TestInterfaceRenamedAway(t *testing.T) {
@@ -123,10 +121,10 @@ func TestTwinProviders(t *testing.T) {
 }
 
 func TestModemWithTheHousesNetwork(t *testing.T) {
-	home1 := Default()
-	home1.ISPs[0].Network = "192.168.1.0/24"
+	clashing := Default()
+	clashing.ISPs[0].Network = "192.168.1.0/24"
 	start := time.Now()
-	h, b, d := home(t, home1, quick())
+	h, b, d := home(t, clashing, quick())
 	await(t, b, "lte carries", func(s Status) bool { return s.Active() == "lte" && s.line("lte").State == "up" })
 	e := awaitEvent(t, b, start, "fibre is down: the modem's network 192.168.1.0/24 is the house's own")
 	if e.Blame != router.BlameOwner {
