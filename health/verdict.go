@@ -106,6 +106,8 @@ func (m *Machine) reason(v Verdict) string {
 		return m.config.Checks[0].Target + " does not answer"
 	case answer+rising == n && rising > 0:
 		return fmt.Sprintf("%d of %s answer again, %d not for long enough yet", n, checks(n), rising)
+	case answer+len(failing) < n:
+		return fmt.Sprintf("%d of %s answer, the others are being tried", answer, checks(n)) + m.but(v, failing)
 	case answer == 0 && rising == 0:
 		return "none of " + checks(n) + " answers"
 	}

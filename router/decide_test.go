@@ -1,6 +1,7 @@
 package router
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -250,7 +251,7 @@ func TestTheLadderNamesTheFirstBrokenThing(t *testing.T) {
 func TestAFreshInterfaceIsNoOutage(t *testing.T) {
 	h := &house{t: t, now: noon}
 	h.links = []Link{{Index: 3, Name: "wan0", MTU: 1500}, {Index: 4, Name: "usb0", MTU: 1500}} // as after boot
-	h.state = NewState(twoWANs(), h.links, nil, h.now)
+	h.state = NewState(twoWANs(), h.links, Earlier{}, h.now)
 	h.decide()
 	if len(h.events) > 0 {
 		t.Errorf("before anything was tried: %v", h.events)
@@ -259,5 +260,37 @@ func TestAFreshInterfaceIsNoOutage(t *testing.T) {
 	h.pass(patience)
 	if e := h.wantSaid("fibre is down"); e.Blame != BlameOwner || !strings.Contains(e.Sentence, "wan0 is switched off") {
 		t.Errorf("an interface that stays off: %+v", e)
+	}
+}
+
+// The file was reordered while the daemon was down: running flows carry the marks of before.
+func TestARestartFindsItsNumbersAgain(t *testing.T) {
+	config := twoWANs()
+	config.WANs[0], config.WANs[1] = config.WANs[1], config.WANs[0]
+	links := []Link{{Index: 3, Name: "wan0"}, {Index: 4, Name: "usb0"}}
+	s := NewState(config, links, Earlier{Carrying: []string{"usb0"}, Numbers: map[string]int{"wan0": 0, "usb0": 1}}, noon)
+	if f, l := s.line("fibre").number, s.line("lte").number; f != 0 || l != 1 {
+		t.Errorf("fibre has number %d and lte %d, want 0 and 1", f, l)
+	}
+	if !slices.Equal(s.carrying, []string{"lte"}) {
+		t.Errorf("the house uses %v, want lte as before", s.carrying)
+	}
+}
+
+func TestAWANTakenOutOfTheFileGivesUpItsFlows(t *testing.T) {
+	h := settled(t, twoWANs())
+	mark := h.state.line("fibre").mark()
+	config := twoWANs()
+	config.WANs = config.WANs[1:]
+	h.fold(Reconfigured{config})
+	h.wantCarrying("lte")
+	if len(h.swept) != 1 || h.swept[0].WAN != "fibre" || h.swept[0].Mark != mark || !h.swept[0].Tell {
+		t.Errorf("swept %v, want every flow with fibre's mark %#x", h.swept, mark)
+	}
+	for range 20 {
+		h.pass(time.Second)
+	}
+	if n := len(h.swept); n < 9 || n > 11 {
+		t.Errorf("%d sweeps, want about one a second for 10s", n)
 	}
 }

@@ -80,8 +80,8 @@ func (w *world) Links() ([]Link, error) {
 	return slices.Clone(w.links), nil
 }
 
-// Defaults implements Kernel.
-func (w *world) Defaults() ([]string, error) { return w.defaults, nil }
+// Earlier implements Kernel.
+func (w *world) Earlier() (Earlier, error) { return Earlier{Carrying: w.defaults}, nil }
 
 // Vacate implements Kernel.
 func (w *world) Vacate(v Vacate) (Vacated, error) {

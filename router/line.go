@@ -41,6 +41,10 @@ type line struct {
 	since time.Time
 }
 
+func newLine(c WANConfig, number int, now time.Time) *line {
+	return &line{config: c, number: number, flows: -1, asking: "asking for an address", since: now}
+}
+
 func (l *line) mark() firewall.Mark { return firewall.MarkOf(l.number) }
 
 // condition is a line's state with its reason, as a function of the facts.

@@ -14,11 +14,17 @@ import (
 type Kernel interface {
 	Apply(Plan) (Applied, error)
 	Links() ([]Link, error)
-	// Defaults lists the devices that our default route in the main table leads to.
-	Defaults() ([]string, error)
+	// Earlier reads what an earlier run left.
+	Earlier() (Earlier, error)
 	Vacate(Vacate) (Vacated, error)
 	// Flows counts the connections that belong to a WAN.
 	Flows(firewall.Mark) (int, error)
+}
+
+// Earlier is what an earlier run left in the kernel, so that a restart is not felt.
+type Earlier struct {
+	Carrying []string       // devices that our default route in the main table leads to
+	Numbers  map[string]int // device → the number that its WAN had: flows carry its mark
 }
 
 // Monitor watches a WAN's checks. health.Monitor is the real one.

@@ -12,7 +12,7 @@ import (
 // comes later.
 func Preview(config Config) (p Plan, notes []string) {
 	var now time.Time
-	s := NewState(config, previewLinks(config), nil, now)
+	s := NewState(config, previewLinks(config), Earlier{}, now)
 	for _, l := range s.lines {
 		lease := FixedLease(l.config)
 		if lease == nil {

@@ -42,6 +42,7 @@ type Router struct {
 
 	started, looked, applied, counted time.Time
 	plan                              Plan
+	waiting                           []chan<- error // to hear how the next plan was taken
 }
 
 // New returns a router that does nothing until Run.
@@ -50,13 +51,13 @@ func New(config Config, version string, ports Ports, log *slog.Logger) (*Router,
 	if err != nil {
 		return nil, fmt.Errorf("list interfaces: %w", err)
 	}
-	devices, err := ports.Kernel.Defaults()
+	earlier, err := ports.Kernel.Earlier()
 	if err != nil {
-		return nil, fmt.Errorf("read the default route: %w", err)
+		return nil, fmt.Errorf("read what an earlier run left: %w", err)
 	}
 	now := ports.Now()
 	r := &Router{ports: ports, version: version, log: log, inbox: newInbox(), started: now, looked: now, counted: now}
-	r.state = NewState(config, links, devices, now)
+	r.state = NewState(config, links, earlier, now)
 	r.crew = newCrew(ports, r.inbox, log)
 	r.sweeper = newSweeper(ports.Kernel, log)
 	first := make(chan struct{})
@@ -128,16 +129,14 @@ func (r *Router) round(ctx context.Context) {
 		r.look(now)
 		look = true
 	}
-	var waiting []chan<- error
 	for _, l := range letters {
 		r.record(r.state.Fold(now, l.fact))
 		if l.done != nil {
-			waiting = append(waiting, l.done)
+			r.waiting = append(r.waiting, l.done)
 		}
 	}
 	r.crew.attend(ctx, r.state, now)
 	if !r.settled(now) {
-		answer(waiting, nil)
 		return
 	}
 	d := r.state.Decide(now)
@@ -150,13 +149,10 @@ func (r *Router) round(ctx context.Context) {
 		r.crew.countFlows(r.state)
 	}
 	r.publish(r.state.Snapshot(now, r.version, d))
-	answer(waiting, err)
-}
-
-func answer(waiting []chan<- error, err error) {
-	for _, w := range waiting {
-		w <- err
+	for _, w := range r.waiting {
+		w <- err // has room for it
 	}
+	r.waiting = nil
 }
 
 func (r *Router) look(now time.Time) {

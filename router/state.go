@@ -2,6 +2,7 @@ package router
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 	"time"
 
@@ -17,7 +18,9 @@ type State struct {
 	pending  time.Time
 	kernel   KernelView
 	sweeps   []sweep
+	removed  []*line         // by the last configuration: their flows are to be ended
 	alives   map[string]bool // whose flows the plan in force sends to them, by name
+	numbers  map[string]int  // device → number of its WAN in an earlier run
 	hidden   []string        // foreign routes already complained of
 
 	verdict Verdict
@@ -26,11 +29,11 @@ type State struct {
 
 // NewState returns the state before the first fact. An earlier run's default route may still lead to some
 // devices: the WANs on them go on carrying the house until there is a reason to move.
-func NewState(config Config, links []Link, devices []string, now time.Time) *State {
-	s := &State{links: links, verdict: VerdictUnknown, since: now}
+func NewState(config Config, links []Link, earlier Earlier, now time.Time) *State {
+	s := &State{links: links, numbers: earlier.Numbers, verdict: VerdictUnknown, since: now}
 	s.configure(config, now)
 	for _, l := range s.lines {
-		if l.link.Index != 0 && slices.Contains(devices, l.link.Name) {
+		if l.link.Index != 0 && slices.Contains(earlier.Carrying, l.link.Name) {
 			s.carrying = append(s.carrying, l.config.Name)
 		}
 	}
@@ -76,12 +79,29 @@ func (s *State) configure(config Config, now time.Time) {
 		}
 	}
 	for i, c := range config.WANs {
+		if n, had := s.numberOf(c); s.lines[i] == nil && had && !taken[n] {
+			s.lines[i], taken[n] = newLine(c, n, now), true
+		}
+	}
+	for i, c := range config.WANs {
 		if s.lines[i] == nil {
-			s.lines[i] = &line{config: c, number: free(taken), flows: -1, asking: "asking for an address", since: now}
+			s.lines[i] = newLine(c, free(taken), now)
+		}
+	}
+	for _, o := range old {
+		if !slices.Contains(s.lines, o) && !taken[o.number] {
+			s.removed = append(s.removed, o)
 		}
 	}
 	s.carrying = slices.DeleteFunc(s.carrying, func(name string) bool { return s.line(name) == nil })
 	s.relink(now)
+}
+
+// numberOf returns the number that a WAN had in an earlier run, found by its device.
+func (s *State) numberOf(c WANConfig) (int, bool) {
+	link, there := find(s.links, c.Interface)
+	n, had := s.numbers[link.Name]
+	return n, there && had
 }
 
 // free takes the lowest number that nobody has.
@@ -101,6 +121,9 @@ func sameAttachment(a, b WANConfig) bool {
 }
 
 func (s *State) foldConfig(now time.Time, f Reconfigured) []Event {
+	if reflect.DeepEqual(s.config, f.Config) {
+		return nil
+	}
 	s.configure(f.Config, now)
 	sentence := "The configuration in use has changed."
 	if !s.pending.IsZero() {

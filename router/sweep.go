@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/twinpath/twinpath/firewall"
 	"github.com/twinpath/twinpath/health"
 )
 
@@ -21,6 +22,8 @@ const (
 // sweep ends the flows of one vacated WAN: at once, and again each second while new ones may slip in.
 type sweep struct {
 	wan   string
+	mark  firewall.Mark
+	gone  bool      // the WAN is not configured any more
 	began time.Time // of the outage
 	full  time.Time // from here on idle flows are ended too
 	ended bool      // they have been
@@ -37,17 +40,23 @@ func (s *State) scheduleSweeps(now time.Time, d Decision) {
 	}
 	s.sweeps = slices.DeleteFunc(s.sweeps, func(w sweep) bool {
 		i := s.index(w.wan)
-		return i < 0 || d.FailOpen || s.alives[w.wan] && !s.moving(d, i)
+		return d.FailOpen || i < 0 && !w.gone || i >= 0 && s.alives[w.wan] && !s.moving(d, i)
 	})
 	if d.FailOpen {
 		return
 	}
+	for _, l := range s.removed {
+		w := sweepAll(now, l)
+		w.gone = true
+		s.sweeps = append(s.sweeps, w)
+	}
+	s.removed = nil
 	for i, l := range s.lines {
 		switch {
 		case was[l.config.Name] && !s.alives[l.config.Name]:
 			s.sweeps = append(s.sweeps, newSweep(now, l, d.Conditions[i]))
 		case slices.Contains(s.carrying, l.config.Name) && s.moving(d, i):
-			s.sweeps = append(s.sweeps, sweep{wan: l.config.Name, began: now, full: now, next: now, until: now.Add(resweep)})
+			s.sweeps = append(s.sweeps, sweepAll(now, l))
 		}
 	}
 }
@@ -58,8 +67,13 @@ func (s *State) moving(d Decision, i int) bool {
 	return l.config.Failback == Move && !l.drained && !d.Carries(l.config.Name)
 }
 
+// sweepAll ends every flow of a line from now on.
+func sweepAll(now time.Time, l *line) sweep {
+	return sweep{wan: l.config.Name, mark: l.mark(), began: now, full: now, next: now, until: now.Add(resweep)}
+}
+
 func newSweep(now time.Time, l *line, c condition) sweep {
-	w := sweep{wan: l.config.Name, began: now, full: now, next: now, until: now.Add(resweep)}
+	w := sweepAll(now, l)
 	if c.Ready && l.verdict.State == health.Down && !l.verdict.Silent.IsZero() {
 		w.began = l.verdict.Silent
 		w.full = w.began.Add(blip)
@@ -75,9 +89,10 @@ func (s *State) DueSweeps(now time.Time) []Vacate {
 		if w.next.After(now) {
 			continue
 		}
-		l := s.line(w.wan)
-		w.spare(now, l)
-		v := Vacate{WAN: w.wan, Mark: l.mark(), Tell: true}
+		if l := s.line(w.wan); l != nil && !w.gone {
+			w.spare(now, l)
+		}
+		v := Vacate{WAN: w.wan, Mark: w.mark, Tell: true}
 		w.next = now.Add(time.Second)
 		if now.Before(w.full) {
 			// Whoever spoke since the outage began has lost packets already; the others need not notice.
