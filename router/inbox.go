@@ -47,6 +47,13 @@ func (b *inbox) lookAgain() {
 	b.ring()
 }
 
+// looking reports whether the kernel is to be read again.
+func (b *inbox) looking() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.look
+}
+
 func (b *inbox) ring() {
 	select {
 	case b.wake <- struct{}{}:

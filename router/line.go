@@ -20,19 +20,20 @@ type line struct {
 	config WANConfig
 	number int // of its mark and table, from 0: at first its place in the configuration
 
-	link     Link // zero Index: no interface matches
-	seen     time.Time
-	lease    *wan.Lease
-	address  netip.Addr // of the newest lease, be it gone
-	asking   string     // the client's own words while there is no lease
-	reported bool       // the client has spoken
-	leased   bool       // it has had a lease since the link appeared
-	verdict  health.Verdict
-	checked  bool // verdict is of this lease
-	suspect  bool // the next monitor starts from failing: the line was lost
-	hold     health.Hold
-	drained  bool
-	flows    int // left on a drained line; -1: not counted yet
+	link      Link // zero Index: no interface matches
+	seen      time.Time
+	lease     *wan.Lease
+	address   netip.Addr // of the newest lease, be it gone
+	asking    string     // the client's own words while there is no lease
+	reported  bool       // the client has spoken
+	connected bool       // it has had a carrier since the link appeared
+	leased    bool       // it has had a lease since the link appeared
+	verdict   health.Verdict
+	checked   bool // verdict is of this lease
+	suspect   bool // the next monitor starts from failing: the line was lost
+	hold      health.Hold
+	drained   bool
+	flows     int // left on a drained line; -1: not counted yet
 
 	diagnosis *DiagnosisSeen
 
@@ -93,12 +94,12 @@ func (l *line) attachment(now time.Time, lan LAN) (condition, bool) {
 		return down(BlameOther, "this version cannot dial PPPoE")
 	case l.link.Index == 0:
 		return down(BlameCable, "there is no interface %s", l.pattern(lan))
-	case !l.link.Up && !l.leased && now.Before(l.seen.Add(patience)):
-		return condition{State: health.Unknown, Reason: l.link.Name + " is being switched on"}, true
-	case !l.link.Up && !l.leased && now.Before(l.seen.Add(patience)): // as after every boot: the plan switches it on
+	case !l.link.Up && !l.connected && now.Before(l.seen.Add(patience)): // as after every boot: the plan switches it on
 		return condition{State: health.Unknown, Reason: l.link.Name + " is being switched on"}, true
 	case !l.link.Up:
 		return down(BlameOwner, "%s is switched off", l.link.Name)
+	case !l.link.Carrier && !l.connected && now.Before(l.seen.Add(patience)): // the two ends are still negotiating
+		return condition{State: health.Unknown, Reason: l.link.Name + " is waiting for a link"}, true
 	case !l.link.Carrier:
 		return down(BlameCable, "no cable in %s, or nothing behind it has power", l.link.Name)
 	case l.lease == nil && l.drained:

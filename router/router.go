@@ -188,6 +188,9 @@ func (r *Router) apply(now time.Time, p Plan, look bool) error {
 	}
 	applied, err := r.ports.Kernel.Apply(p)
 	r.plan, r.applied = p, now
+	if err != nil && r.inbox.looking() {
+		return err // of what is changing right now: the next round has a better look
+	}
 	if err != nil {
 		r.log.Error("apply plan", "err", err)
 	}

@@ -155,8 +155,9 @@ func (s *State) relink(now time.Time) {
 		lost := l.link.Carrier && !link.Carrier
 		l.link = link
 		if fresh {
-			l.lease, l.leased, l.asking, l.seen = nil, false, "asking for an address", now
+			l.lease, l.leased, l.connected, l.asking, l.seen = nil, false, false, "asking for an address", now
 		}
+		l.connected = l.connected || link.Carrier
 		if fresh || lost {
 			l.unverify(l.suspect || lost || l.told.State == health.Down)
 		}
