@@ -17,17 +17,18 @@ const (
 const (
 	direct   = "direct"   // no router at all: a host at the provider
 	bare     = "bare"     // one masquerade rule
+	ruled    = "ruled"    // the same, and routing rules as any router with a table for each line has
 	routed   = "routed"   // no filter, no NAT, no conntrack
 	twinpath = "twinpath" // the daemon with its default config
 )
 
-func waysOut() []string { return []string{direct, routed, bare, twinpath} }
+func waysOut() []string { return []string{direct, routed, bare, ruled, twinpath} }
 
-// rivals is the default home with two routers more, each with a client of its own.
+// rivals is the default home with three routers more, each with a client of its own.
 func rivals() Home {
 	home := Default()
 	for _, r := range []struct{ name, router, client string }{
-		{bare, "192.168.1.2", "192.168.1.102"}, {routed, "192.168.1.3", "192.168.1.103"},
+		{bare, "192.168.1.2", "192.168.1.102"}, {routed, "192.168.1.3", "192.168.1.103"}, {ruled, "192.168.1.4", "192.168.1.104"},
 	} {
 		home.Routers = append(home.Routers, Router{Name: r.name, WANs: []string{"fibre", "lte"}, LAN: r.router + "/24"})
 		home.Clients = append(home.Clients, Client{Name: "of-" + r.name, Address: r.client + "/24", Gateway: r.router})
@@ -42,8 +43,14 @@ func race(b *testing.B) (*House, map[string]*Device) {
 	await(b, main, "both lines are up", on("fibre"))
 	must(b, h.Boxes[1].SetUp(ByHand{ISP: "fibre", Masquerade: true}))
 	must(b, h.Boxes[2].SetUp(ByHand{ISP: "fibre"}))
+	must(b, h.Boxes[3].SetUp(ByHand{ISP: "fibre", Masquerade: true}))
+	must(b, ip(h.Boxes[3].space, `
+rule add priority 20100 lookup main suppress_prefixlength 0
+rule add priority 20101 fwmark 0x100/0xff00 lookup 20101
+rule add priority 20102 fwmark 0x200/0xff00 lookup 20102`))
 	must(b, h.openDevice(Client{Name: direct, Address: "198.51.100.50/24", Gateway: "198.51.100.1"}))
-	devices := map[string]*Device{twinpath: laptop, bare: h.Devices[1], routed: h.Devices[2], direct: h.Devices[3]}
+	devices := map[string]*Device{twinpath: laptop, bare: h.Devices[1], routed: h.Devices[2],
+		ruled: h.Devices[3], direct: h.Devices[4]}
 	_, err := h.lan.Run("ip link set " + direct + " netns isp-fibre")
 	must(b, err)
 	must(b, ip(h.Lines[0].space, "link set "+direct+" master access up"))
@@ -84,6 +91,7 @@ func forwardUDP(b *testing.B, h *House, devices map[string]*Device) {
 		note("%-9s %s thousand packets/s, %s ns CPU a packet", way, rate[way].text("%.0f"), cost[way].text("%.0f"))
 	}
 	note("rate of twinpath to bare   %s", rate[twinpath].by(rate[bare]).text("%.3f"))
+	note("rate of twinpath to ruled  %s", rate[twinpath].by(rate[ruled]).text("%.3f"))
 	note("rate of twinpath to routed %s", rate[twinpath].by(rate[routed]).text("%.3f"))
 	note("CPU of bare to twinpath    %s", cost[bare].by(cost[twinpath]).text("%.3f"))
 	note("CPU of the router's part, bare to twinpath %s",
@@ -105,6 +113,7 @@ func forwardTCP(b *testing.B, h *House, devices map[string]*Device) {
 		note("%-9s %s Gbit/s, machine %s %% busy", way, rate[way].text("%.2f"), busy[way].text("%.0f"))
 	}
 	note("rate of twinpath to bare   %s", rate[twinpath].by(rate[bare]).text("%.3f"))
+	note("rate of twinpath to ruled  %s", rate[twinpath].by(rate[ruled]).text("%.3f"))
 	note("rate of twinpath to routed %s", rate[twinpath].by(rate[routed]).text("%.3f"))
 	only(b, rate[twinpath].by(rate[bare]).median(), "of-bare")
 }

@@ -68,8 +68,8 @@ type flooded struct {
 	err       error // the last one: a full queue is no reason to stop
 }
 
-// flooder opens a socket that the Go runtime does not watch: it would be woken on another core for each packet that
-// leaves the queue, which costs more than a third of the whole way (2026-11-21).
+// flooder opens a socket that the Go runtime does not watch: it would be woken on another core for packets that
+// leave the queue, which made the figures unsteady.
 func (d *Device) flooder() (socket int, err error) {
 	err = d.space.Do(func() error {
 		if socket, err = unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0); err != nil {
