@@ -60,7 +60,7 @@ func (b *builder) forward() {
 	b.base("filter_forward", Hook{Type: "filter", At: "forward", Priority: priorityFilter, Drop: true}, rules...)
 }
 
-// house wants a device of the house, by name when there is only one: a set costs three times as much.
+// house wants a device of the house, by name when there is only one: that is less work than a set.
 func (b *builder) house(f Field) Expr {
 	if len(b.lan) == 1 {
 		return Match{Field: f, Value: device(b.lan[0])}

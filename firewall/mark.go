@@ -9,7 +9,7 @@ func (b *builder) raw() {
 }
 
 // prerouting chooses the way of the house's packets and remembers by which WAN a connection came in. Every packet
-// passes here: a device is compared by name, which costs a third of looking it up in a set (docs/benchmarks.md).
+// passes here: a device is compared by name, for looking it up in a set showed in profiles (docs/benchmarks.md).
 func (b *builder) prerouting() {
 	for _, w := range b.ways {
 		b.chain("via_"+w.word, Rule{setWAN(PacketMark, w.Mark)})
