@@ -17,7 +17,7 @@ func (s *State) Plan(d Decision) Plan {
 		s.planLine(&p, l)
 	}
 	if len(s.lines) > 0 {
-		p.Rules = append([]Rule{{Priority: Base, Table: Main, OnlySpecific: true}}, p.Rules...)
+		p.Rules = append(s.specific(d), p.Rules...)
 		p.Routes = append(p.Routes, s.mainDefault(d)...)
 		p.Sysctls = append(forwarding(), p.Sysctls...)
 	}
@@ -25,12 +25,22 @@ func (s *State) Plan(d Decision) Plan {
 	return p
 }
 
+// specific lets connected networks and the owner's own routes go before marks. Only shares and policies mark flows
+// that may be meant for those; otherwise a mark says how the flow left already, and the rule would cost every packet a
+// second look into the main table.
+func (s *State) specific(d Decision) []Rule {
+	if len(d.Carrying) < 2 && len(s.config.Policies) == 0 {
+		return nil
+	}
+	return []Rule{{Priority: Base, Table: Main, OnlySpecific: true}}
+}
+
 // forwarding are the sysctls of a router (kernel Documentation/networking/ip-sysctl.rst, nf_conntrack-sysctl.rst).
 func forwarding() []Sysctl {
 	return []Sysctl{
 		{Path: "net/ipv4/ip_forward", Value: "1"},
 		{Path: "net/ipv6/conf/all/forwarding", Value: "1"},
-		// The kernel takes the larger of "all" and the interface: only with 0 here does each WAN keep its own.
+		// The kernel takes the larger of "all" and the interface.
 		{Path: "net/ipv4/conf/all/rp_filter", Value: "0"},
 		{Path: "net/ipv4/conf/all/send_redirects", Value: "0"},
 		// A TCP flow that began before us is picked up as new, so that it can be answered with a reset.
@@ -53,7 +63,8 @@ func (s *State) planLAN(p *Plan, lan string) {
 		p.Addresses = append(p.Addresses, Address{Device: lan, Prefix: s.config.LAN.Address})
 	}
 	conf := "net/ipv4/conf/" + lan + "/"
-	p.Sysctls = append(p.Sysctls, Sysctl{Path: conf + "send_redirects", Value: "0"}, Sysctl{Path: conf + "rp_filter", Value: "2"})
+	p.Sysctls = append(p.Sysctls, Sysctl{Path: conf + "send_redirects", Value: "0"})
+	p.Sysctls = append(p.Sysctls, unchecked(conf)...)
 	if len(p.Bridge) > 0 {
 		// What stays within the house's bridge is none of the firewall's business (module br_netfilter).
 		p.Sysctls = append(p.Sysctls,
@@ -101,13 +112,20 @@ func (s *State) planLine(p *Plan, l *line) {
 // lineSysctls let two WANs have the same network: each answers ARP for its own address only.
 func lineSysctls(device string) []Sysctl {
 	conf := "net/ipv4/conf/" + device + "/"
-	return []Sysctl{
-		{Path: conf + "rp_filter", Value: "2"}, // loose: replies come in by a line that is not the default
+	return append(unchecked(conf), []Sysctl{
 		{Path: conf + "ignore_routes_with_linkdown", Value: "1"},
 		{Path: conf + "arp_ignore", Value: "1"},
 		{Path: conf + "arp_announce", Value: "2"},
 		{Path: conf + "send_redirects", Value: "0"},
-	}
+	}...)
+}
+
+// unchecked spares each packet a second routing decision, for its source: replies come in by lines that are not the
+// default, so only the loose check would do, and with a default route that one lets everything pass. With rules like
+// ours the kernel leaves the check out only where local sources are accepted, too (fib_validate_source); a stranger who uses
+// one gets no further than any other, since the firewall goes by the interface.
+func unchecked(conf string) []Sysctl {
+	return []Sysctl{{Path: conf + "rp_filter", Value: "0"}, {Path: conf + "accept_local", Value: "1"}}
 }
 
 // lineRoutes are a WAN's own network, default and classless static routes, in its table and (but the default) in main.
