@@ -13,27 +13,32 @@ func (b *builder) output() {
 	b.base("mangle_output", Hook{Type: "route", At: "output", Priority: priorityMangle}, rules...)
 }
 
-// postrouting records by which WAN a flow really leaves, so that it stays there: whatever the kernel made
-// of the mark, the device it chose wins. The daemon's own sockets are left out. Answers to connections that came in are not moved.
+// postrouting clamps what leaves by a WAN, the router's own connections and rerouted ones with it.
 func (b *builder) postrouting() {
 	var rules []Rule
 	for _, w := range b.uplinks() {
-		b.chain("to_"+w.word,
-			// What is true of new flows only comes first: all other packets are done with it.
-			Rule{otherWAN(ConnMark, w.Mark), original(), unflagged(MarkOwn), setWAN(ConnMark, w.Mark)},
-			clamp(w))
-		rules = append(rules, Rule{leaving(w.Device), goTo("to_" + w.word)})
+		rules = append(rules, concat([]Expr{opening(), leaving(w.Device)}, clamp(w)[1:]))
 	}
-	rules = append(rules, b.toPeer()...)
 	b.base("mangle_postrouting", Hook{Type: "filter", At: "postrouting", Priority: priorityMangle}, rules...)
 	b.clampForwarded()
+}
+
+// record remembers by which WAN a flow leaves, so that it stays there: whatever the kernel made of the mark, the
+// device it chose wins. The daemon's own sockets are left out. It stands in a chain of type nat, which only the first
+// packet of a flow passes: a flow whose device changes later is a new one, since masquerade lets go of it.
+func (b *builder) record() []Rule {
+	var rules []Rule
+	for _, w := range b.uplinks() {
+		rules = append(rules, Rule{leaving(w.Device), otherWAN(ConnMark, w.Mark), unflagged(MarkOwn), setWAN(ConnMark, w.Mark)})
+	}
+	return append(rules, b.toPeer()...)
 }
 
 // toPeer tells flows through the other router by where they go: to none of the house's networks.
 func (b *builder) toPeer() []Rule {
 	for _, w := range b.ways {
 		if w.Peer {
-			start := []Expr{in(InDevice, setLAN), leaving(w.Device), original(), wan(ConnMark, 0)}
+			start := []Expr{in(InDevice, setLAN), leaving(w.Device), wan(ConnMark, 0)}
 			return []Rule{
 				concat(start, []Expr{ipv4(), out(Destination4, setHouse4), setWAN(ConnMark, w.Mark)}),
 				concat(start, []Expr{ipv6(), out(Destination6, setHouse6), setWAN(ConnMark, w.Mark)}),

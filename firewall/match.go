@@ -103,9 +103,8 @@ func known() Bits {
 	return bits(ConnState, "established,related", stateEstablished|stateRelated)
 }
 
-func fresh() Bits    { return bits(ConnState, "new", stateNew) }
-func invalid() Bits  { return bits(ConnState, "invalid", stateInvalid) }
-func original() Expr { return Match{Field: ConnSide, Value: small("original", 0)} }
+func fresh() Bits   { return bits(ConnState, "new", stateNew) }
+func invalid() Bits { return bits(ConnState, "invalid", stateInvalid) }
 
 func accept() Verdict           { return Verdict{Kind: Accept} }
 func drop() Verdict             { return Verdict{Kind: Drop} }

@@ -15,11 +15,12 @@ func (b *builder) nat() {
 	b.base("nat_prerouting", Hook{Type: "nat", At: "prerouting", Priority: priorityDestinationNAT}, forwards...)
 	redirected := bits(ConnStatus, "dnat", statusRedirected)
 	// Never "snat to": masquerade lets go of flows when the address or the device changes.
-	b.base("nat_postrouting", Hook{Type: "nat", At: "postrouting", Priority: prioritySourceNAT},
+	rules := append(b.record(),
 		Rule{in(OutDevice, setUplink), ipv4(), Masquerade{}},
 		// Hairpin: without it the host of the house would answer its neighbour directly, who asked someone else.
 		Rule{in(OutDevice, setLAN), in(Source4, setHouse4), redirected, Masquerade{}},
 		Rule{in(OutDevice, setLAN), in(Source6, setHouse6), redirected, Masquerade{}})
+	b.base("nat_postrouting", Hook{Type: "nat", At: "postrouting", Priority: prioritySourceNAT}, rules...)
 }
 
 // portForward is one forward: from each of its WANs, and from the house to these WANs' own addresses.
