@@ -24,7 +24,7 @@ func Build(p Policy) Ruleset {
 	b.clamps()
 	b.prerouting()
 	b.output()
-	b.postrouting()
+	b.clampByRoute()
 	b.filter()
 	b.nat()
 	return b.rules

@@ -13,23 +13,18 @@ func (b *builder) output() {
 	b.base("mangle_output", Hook{Type: "route", At: "output", Priority: priorityMangle}, rules...)
 }
 
-// postrouting clamps what leaves by a WAN, the router's own connections and rerouted ones with it.
-func (b *builder) postrouting() {
-	var rules []Rule
-	for _, w := range b.uplinks() {
-		rules = append(rules, concat([]Expr{opening(), leaving(w.Device)}, clamp(w)[1:]))
-	}
-	b.base("mangle_postrouting", Hook{Type: "filter", At: "postrouting", Priority: priorityMangle}, rules...)
-	b.clampForwarded()
-}
-
 // record remembers by which WAN a flow leaves, so that it stays there: whatever the kernel made of the mark, the
 // device it chose wins. The daemon's own sockets are left out. It stands in a chain of type nat, which only the first
 // packet of a flow passes: a flow whose device changes later is a new one, since masquerade lets go of it.
 func (b *builder) record() []Rule {
 	var rules []Rule
 	for _, w := range b.uplinks() {
-		rules = append(rules, Rule{leaving(w.Device), otherWAN(ConnMark, w.Mark), unflagged(MarkOwn), setWAN(ConnMark, w.Mark)})
+		rules = append(rules,
+			Rule{leaving(w.Device), otherWAN(ConnMark, w.Mark), unflagged(MarkOwn), setWAN(ConnMark, w.Mark)})
+		for _, size := range sizes(w) {
+			// A copy of this SYN that is sent later meets the clamp on the flow's way, see builder.follow.
+			rules = append(rules, concat([]Expr{leaving(w.Device)}, size))
+		}
 	}
 	return append(rules, b.toPeer()...)
 }
@@ -61,35 +56,40 @@ const (
 // clamps adds the chains that keep both ends of a TCP connection from sending segments the WAN cannot carry.
 func (b *builder) clamps() {
 	for _, w := range b.uplinks() {
-		if w.MTU == 0 {
-			continue
+		if w.MTU != 0 {
+			b.chain("clamp_"+w.word, sizes(w)...)
 		}
-		mtu := min(w.MTU, widest)
-		b.chain("clamp_"+w.word,
-			Rule{ipv4(), opening(), Clamp{Size: uint16(max(mtu, narrowest4) - headers4)}},
-			Rule{ipv6(), opening(), Clamp{Size: uint16(max(mtu, narrowest6) - headers6)}})
 	}
 }
 
-// clamp sends the packets that announce a segment size to the WAN's chain; a route's MTU needs none.
-func clamp(w way) Rule {
+// sizes are the largest segments for a WAN of known MTU, for both families.
+func sizes(w way) []Rule {
 	if w.MTU == 0 {
-		return Rule{opening(), Clamp{}}
+		return nil
 	}
-	return Rule{opening(), goTo("clamp_" + w.word)}
+	mtu := min(w.MTU, widest)
+	return []Rule{
+		{ipv4(), opening(), Clamp{Size: uint16(max(mtu, narrowest4) - headers4)}},
+		{ipv6(), opening(), Clamp{Size: uint16(max(mtu, narrowest6) - headers6)}},
+	}
 }
 
-// clampForwarded does for packets from a WAN of unknown MTU what prerouting cannot: "rt mtu" needs the
-// route, and looks at both directions of it. It finds the way back in the main table whatever the marks say:
-// a WAN that does not have the main default route needs its MTU named.
-func (b *builder) clampForwarded() {
-	var rules []Rule
+// clamp sends the packets that announce a segment size to the WAN's chain.
+func clamp(w way) Rule { return Rule{opening(), goTo("clamp_" + w.word)} }
+
+// clampByRoute does for WANs of unknown MTU what it can: "rt mtu" needs the route, and looks at both directions of it. It
+// finds the way back in the main table whatever the marks say: a WAN that does not have the main default route needs
+// its MTU named.
+func (b *builder) clampByRoute() {
+	var in, out []Rule
 	for _, w := range b.uplinks() {
 		if w.MTU == 0 {
-			rules = append(rules, Rule{from(w.Device), opening(), Clamp{}})
+			in = append(in, Rule{from(w.Device), opening(), Clamp{}})
+			out = append(out, Rule{leaving(w.Device), opening(), Clamp{}})
 		}
 	}
-	if len(rules) > 0 {
-		b.base("mangle_forward", Hook{Type: "filter", At: "forward", Priority: priorityMangle}, rules...)
+	if len(in) > 0 {
+		b.base("mangle_forward", Hook{Type: "filter", At: "forward", Priority: priorityMangle}, in...)
+		b.base("mangle_postrouting", Hook{Type: "filter", At: "postrouting", Priority: priorityMangle}, out...)
 	}
 }

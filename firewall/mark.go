@@ -12,7 +12,7 @@ func (b *builder) raw() {
 // passes here: a device is compared by name, for looking it up in a set showed in profiles (docs/benchmarks.md).
 func (b *builder) prerouting() {
 	for _, w := range b.ways {
-		b.chain("via_"+w.word, Rule{setWAN(PacketMark, w.Mark)})
+		b.chain("via_"+w.word, b.follow(w)...)
 		b.chain("take_"+w.word, Rule{setWAN(ConnMark, w.Mark)}, Rule{goTo("via_" + w.word)})
 	}
 	b.choose()
@@ -30,13 +30,22 @@ func (b *builder) prerouting() {
 	b.base("mangle_prerouting", Hook{Type: "filter", At: "prerouting", Priority: priorityMangle}, rules...)
 }
 
-// arrive is the chain of packets from a WAN. Where the MTU is unknown, so is the route: see builder.clampForwarded.
+// arrive is the chain of packets from a WAN. Where the MTU is unknown, so is the route: see builder.clampByRoute.
 func (b *builder) arrive(w way) {
 	rules := []Rule{{fresh(), setWAN(ConnMark, w.Mark)}}
 	if w.MTU != 0 {
 		rules = append(rules, clamp(w))
 	}
 	b.chain("from_"+w.word, rules...)
+}
+
+// follow is the chain of packets of a flow whose WAN is known: they go there, and what is sent in one piece fits.
+func (b *builder) follow(w way) []Rule {
+	rules := []Rule{{setWAN(PacketMark, w.Mark)}}
+	if w.MTU != 0 && !w.Peer {
+		rules = append(rules, clamp(w))
+	}
+	return rules
 }
 
 // restore sends the packets of a flow to the WAN that the flow belongs to. A dead one gets none.
