@@ -55,6 +55,7 @@ type Machine struct {
 	state  State
 	now    time.Time
 	began  time.Time // of the latest suspicion
+	epoch  time.Time // of the grid of regular probe times
 	probes []Probe   // of the latest Due
 	shown  face
 	faces  uint64 // counts changes of shown
@@ -70,16 +71,25 @@ func NewMachine(config Config, now time.Time, suspect bool) *Machine {
 	for i := range m.tracks {
 		t := &m.tracks[i]
 		t.check = m.config.Checks[i]
-		t.grid = now.Add(m.config.Interval / n * time.Duration(i))
 		t.next = now.Add(m.config.Confirm / n * time.Duration(i))
 		t.known = suspect
 		t.rising = suspect
 	}
+	m.Align(now)
 	if suspect {
 		m.state = Down
 	}
 	return m
 }
+
+// beats is how often in an interval some of the checks are probed. Waking costs more than probing: with one beat for each
+// of four checks, two WANs took 2.4 ms of processor time a second, with two beats 1.5. A blackout waits half an interval
+// at most for its first lost probe.
+const beats = 2
+
+// Align moves the regular probe times onto a grid that starts at epoch. Machines with the same grid and interval
+// want to be woken at the same moments: what waking costs is paid once.
+func (m *Machine) Align(epoch time.Time) { m.epoch = epoch }
 
 // Due returns the probes to send now. The slice is good until the next call.
 func (m *Machine) Due(now time.Time) []Probe {
@@ -205,14 +215,30 @@ func (m *Machine) following(t *track) time.Time {
 	return m.slot(t)
 }
 
-// slot returns the next regular probe time: checks keep their distance from each other over the interval.
+// slot returns the next regular probe time of a check: that of its beat.
 func (m *Machine) slot(t *track) time.Time {
 	from := m.now.Add(m.config.Confirm / 2) // not right after one of a burst
-	if from.Before(t.grid) {
-		return t.grid
+	first := m.epoch.Add(m.config.Interval / beats * time.Duration(m.beat(t)))
+	if from.Before(first) {
+		return first
 	}
-	steps := from.Sub(t.grid)/m.config.Interval + 1
-	return t.grid.Add(steps * m.config.Interval)
+	steps := from.Sub(first)/m.config.Interval + 1
+	return first.Add(steps * m.config.Interval)
+}
+
+// beat deals the checks out to the beats in turn. Dead targets are left out: one that has a beat to itself would
+// leave the line unwatched for it.
+func (m *Machine) beat(t *track) int {
+	before := 0
+	for i := range m.tracks {
+		if &m.tracks[i] == t {
+			break
+		}
+		if m.tracks[i].run < m.steady() {
+			before++
+		}
+	}
+	return before % beats
 }
 
 // restless reports whether the check is probed at confirm: it misses, for how long is still open, or the WAN is under

@@ -162,7 +162,7 @@ func TestFigures(t *testing.T) {
 	}
 	dead := l.now
 	v = l.play(15*time.Second, 0, 1, 2)
-	if d := v.Silent.Sub(dead); d < 0 || d > 400*time.Millisecond || v.Loss < 0.1 {
+	if d := v.Silent.Sub(dead); d < 0 || d > 600*time.Millisecond || v.Loss < 0.1 {
 		t.Errorf("silent since %v after the blackout, loss %v", d, v.Loss)
 	}
 }

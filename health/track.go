@@ -6,7 +6,6 @@ import "time"
 type track struct {
 	check  Check
 	window window
-	grid   time.Time // one of its regular probe times
 	next   time.Time // its next probe
 
 	known   bool // it has a verdict

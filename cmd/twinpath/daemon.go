@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"syscall"
 	"time"
 
@@ -24,6 +25,11 @@ import (
 
 // runDaemon is "twinpath run".
 func runDaemon(ctx context.Context, args []string, std stdio) error {
+	if os.Getenv("GOMAXPROCS") == "" {
+		// One thread runs Go code at a time: a second one would mostly be woken to find nothing to do, which was a
+		// third of the processor time of checking two lines (docs/benchmarks.md). System calls do not count.
+		runtime.GOMAXPROCS(1)
+	}
 	flags := flag.NewFlagSet("run", flag.ContinueOnError)
 	file := flags.String("config", bootFile, "")
 	state := flags.String("state", stateDir, "")

@@ -16,10 +16,11 @@ import (
 
 // ports connects the router to the real world.
 func ports(k *kernel.Kernel, events *store.Events, state string, log *slog.Logger) router.Ports {
+	start := time.Now()
 	return router.Ports{
 		Kernel:  k,
 		Client:  func(a router.Attached) wan.Client { return client(a, state, log) },
-		Monitor: func(w router.Watched) router.Monitor { return newMonitor(w, log) },
+		Monitor: func(w router.Watched) router.Monitor { return newMonitor(w, start, log) },
 		Scout:   newScout(),
 		Record:  events.Record,
 		Now:     time.Now,
@@ -53,11 +54,14 @@ type monitor struct {
 	prober *health.NetProber
 }
 
-func newMonitor(w router.Watched, log *slog.Logger) *monitor {
+func newMonitor(w router.Watched, epoch time.Time, log *slog.Logger) *monitor {
 	prober := health.NewProber(health.Path{Device: w.Device, Control: kernel.Control(w.Device, own(w.Mark)), DNS: w.DNS})
 	return &monitor{
-		Monitor: &health.Monitor{Config: w.Health, Prober: prober, Suspect: w.Suspect, Report: w.Report, Log: log.With("wan", w.WAN)},
-		prober:  prober,
+		Monitor: &health.Monitor{
+			Config: w.Health, Prober: prober, Suspect: w.Suspect, Report: w.Report, Log: log.With("wan", w.WAN),
+			Epoch: epoch, // the same for all WANs, so that they are probed in one go
+		},
+		prober: prober,
 	}
 }
 
