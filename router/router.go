@@ -127,7 +127,7 @@ func (r *Router) round(ctx context.Context) {
 	letters, look := r.inbox.take()
 	if look || now.Sub(r.looked) >= reconcile {
 		r.look(now)
-		look = true
+		look, now = true, r.ports.Now()
 	}
 	for _, l := range letters {
 		r.record(r.state.Fold(now, l.fact))
@@ -194,7 +194,7 @@ func (r *Router) apply(now time.Time, p Plan, look bool) error {
 	if err != nil {
 		r.log.Error("apply plan", "err", err)
 	}
-	r.record(r.state.Fold(now, PlanApplied{applied, err}))
+	r.record(r.state.Fold(r.ports.Now(), PlanApplied{applied, err}))
 	return err
 }
 
