@@ -7,7 +7,6 @@ import (
 	"net/netip"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/twinpath/twinpath/health"
 	"github.com/twinpath/twinpath/wan"
@@ -40,7 +39,7 @@ func newCrew(ports Ports, in *inbox, log *slog.Logger) *crew {
 }
 
 // attend starts, stops and informs the clients.
-func (c *crew) attend(ctx context.Context, s *State, now time.Time) {
+func (c *crew) attend(ctx context.Context, s *State) {
 	for name, p := range c.clients {
 		l := s.line(name)
 		if l == nil || p.key != l.clientKey() {

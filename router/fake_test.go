@@ -167,8 +167,6 @@ func (m *fakeMonitor) Run(ctx context.Context) error {
 	return nil
 }
 
-func (m *fakeMonitor) Kick() {}
-
 // say makes a monitor report.
 func (w *world) say(name string, v health.Verdict) {
 	w.mu.Lock()

@@ -30,7 +30,6 @@ type Earlier struct {
 // Monitor watches a WAN's checks. health.Monitor is the real one.
 type Monitor interface {
 	Run(context.Context) error
-	Kick() // something happened to the line: look now
 }
 
 // Watched is what a Monitor is made from.

@@ -135,7 +135,7 @@ func (r *Router) round(ctx context.Context) {
 			r.waiting = append(r.waiting, l.done)
 		}
 	}
-	r.crew.attend(ctx, r.state, now)
+	r.crew.attend(ctx, r.state)
 	if !r.settled(now) {
 		return
 	}
