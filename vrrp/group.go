@@ -1,0 +1,90 @@
+package vrrp
+
+import (
+	"time"
+)
+
+// Group is the machine of elections that move together: all of its members are Active or none is, those aside that are
+// not ready or have been stopped. An election on its own is a group of one. It takes over when the election of
+// one member is won and no member has a live Active to leave alone; it leaves when one member has to.
+type Group struct {
+	members []*Machine
+	out     []Action
+	truce   truce
+}
+
+// NewGroup returns a group without members.
+func NewGroup() *Group { return &Group{} }
+
+// Add makes an election a member. It is Waiting until its Start, and then adopts the group's state. A member that is there
+// already stays as it is.
+func (g *Group) Add(now time.Time, key Key, s Settings) {
+	if g.member(key) != nil {
+		return
+	}
+	m := NewMachine(now, key, s)
+	m.out = &g.out
+	g.members = append(g.members, m)
+}
+
+// Remove forgets a member, which the caller has stopped and which holds nothing any more.
+func (g *Group) Remove(key Key) {
+	for i, m := range g.members {
+		if m.key == key {
+			g.members = append(g.members[:i], g.members[i+1:]...)
+			return
+		}
+	}
+}
+
+func (g *Group) member(key Key) *Machine {
+	for _, m := range g.members {
+		if m.key == key {
+			return m
+		}
+	}
+	return nil
+}
+
+// View returns what can be seen of a member, the zero View if there is none.
+func (g *Group) View(key Key) View {
+	if m := g.member(key); m != nil {
+		return m.View()
+	}
+	return View{}
+}
+
+// Step takes one event of one member and returns what to do, in this order. The slice is valid until the next call of Step
+// or Tick. Timers run only in Tick, so that a driver that comes late can first tell what was heard meanwhile.
+func (g *Group) Step(now time.Time, key Key, e Event) []Action {
+	g.out = g.out[:0]
+	if m := g.member(key); m != nil {
+		g.apply(now, m, e)
+		g.settle(now)
+	}
+	return g.out
+}
+
+// Tick runs all timers that are due and returns what to do, as Step does.
+func (g *Group) Tick(now time.Time) []Action {
+	g.out = g.out[:0]
+	for _, m := range g.members {
+		g.apply(now, m, Event{Kind: Tick})
+	}
+	g.settle(now)
+	return g.out
+}
+
+// Due returns when the next Tick is wanted, zero for never.
+func (g *Group) Due() time.Time {
+	var due time.Time
+	winner := false
+	for _, m := range g.members {
+		due = earlier(due, m.Due())
+		winner = winner || m.wins()
+	}
+	if winner {
+		due = earlier(due, g.truce.until)
+	}
+	return due
+}

@@ -1,0 +1,86 @@
+package vrrp
+
+import (
+	"fmt"
+	"time"
+)
+
+// apply steps one member and makes the others follow it out of being Active.
+func (g *Group) apply(now time.Time, m *Machine, e Event) {
+	was := m.state
+	m.apply(now, e)
+	switch {
+	case m.state == Fault && was != Fault:
+		g.leave(now, m, fmt.Sprintf("%s of its group is in fault: %s", m.key, m.reason), e.Keep)
+	case was == Active && m.state == Backup:
+		if g.leave(now, m, fmt.Sprintf("%s of its group has to leave: %s", m.key, m.reason), 0) {
+			g.truce.call(now, m, len(g.members))
+		}
+	}
+}
+
+// leave makes every other member that is Active say priority 0 and keep its addresses until it hears the successor: a
+// down-interval at most, by when a successor would have spoken. It reports whether there was one.
+func (g *Group) leave(now time.Time, cause *Machine, reason string, keep time.Duration) (left bool) {
+	for _, m := range g.members {
+		if m == cause || m.state != Active {
+			continue
+		}
+		left = true
+		least := m.settings.downInterval(m.settings.Interval)
+		if keep >= 0 {
+			m.yield(now, Backup, max(keep, least), reason)
+		} else {
+			m.yield(now, Backup, keep, reason)
+		}
+	}
+	return left
+}
+
+// settle makes all members Active if one of them is or may be.
+func (g *Group) settle(now time.Time) {
+	reason, moved := g.verdict(now)
+	if !moved {
+		return
+	}
+	unheard := true
+	for _, m := range g.members {
+		unheard = unheard && !m.met
+	}
+	for _, m := range g.members {
+		if m.ready && m.state == Backup {
+			why := reason
+			if m.wins() {
+				why = m.won
+			}
+			m.becomeActive(now, why, unheard)
+		}
+	}
+	g.truce.until = time.Time{}
+}
+
+// verdict reports whether members that are not Active have to become it, and why.
+func (g *Group) verdict(now time.Time) (reason string, moved bool) {
+	var active, winner, waiting, held *Machine
+	for _, m := range g.members {
+		switch {
+		case m.state == Fault:
+			return "", false
+		case m.state == Active:
+			active = m
+		case m.held():
+			held = m
+		case m.wins() && winner == nil:
+			winner, waiting = m, m
+		case m.ready:
+			waiting = m
+		}
+	}
+	switch {
+	case active != nil && (waiting != nil || held != nil):
+		return fmt.Sprintf("its group is Active, as %s is", active.key), true
+	case active != nil || winner == nil || held != nil || now.Before(g.truce.until):
+		return "", false
+	}
+	return fmt.Sprintf("%s of its group takes over: %s", winner.key, winner.won), true
+}

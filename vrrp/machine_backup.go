@@ -1,0 +1,132 @@
+package vrrp
+
+import (
+	"fmt"
+	"time"
+)
+
+// hear takes an accepted advert.
+func (m *Machine) hear(now time.Time, h Heard) {
+	if m.state == Active {
+		m.contend(now, h)
+		return
+	}
+	if h.Interval <= 0 {
+		h.Interval = m.settings.Interval
+	}
+	if h.Priority == 0 {
+		m.farewell(now, h)
+		return
+	}
+	m.met = true
+	m.release() // whoever it is: the successor
+	m.meet(now, h)
+	if m.ready && m.challenges(now) {
+		m.challenge(now)
+		return
+	}
+	m.follow(now)
+}
+
+// farewell is an advert of priority 0 (RFC 9568 §6.4.2): a Backup is next after its skew time. A flood of them must not
+// put that off, so the earlier deadline stands.
+func (m *Machine) farewell(now time.Time, h Heard) {
+	if !m.ready {
+		if h.Source == m.peer.Source {
+			m.forget()
+		}
+		return
+	}
+	if m.down.IsZero() {
+		return
+	}
+	if skew := m.settings.skew(m.learned()); now.Add(skew).Before(m.down) {
+		m.arm(now, skew)
+	}
+	m.standing, m.lowSince = departed, time.Time{}
+	m.peer = peer{Heard: h, at: now}
+}
+
+// meet records who is Active.
+func (m *Machine) meet(now time.Time, h Heard) {
+	peak := h.Priority
+	if m.peer.Source == h.Source && m.standing != departed {
+		peak = max(peak, m.peer.peak)
+	}
+	m.peer = peer{Heard: h, at: now, peak: peak}
+	switch {
+	case h.Priority >= m.settings.Priority:
+		m.lowSince = time.Time{}
+	case m.lowSince.IsZero():
+		m.lowSince = now
+	}
+}
+
+// challenges reports whether the Active that was just heard is to be replaced. Without preempt a lower one is left alone unless
+// it is broken: its own priority fell during its reign, or it announces 1, the last word before giving up. PreemptDelay is
+// about coming back, so it does not protect a broken one either.
+func (m *Machine) challenges(now time.Time) bool {
+	if m.peer.Priority >= m.settings.Priority {
+		return false
+	}
+	if m.peer.peak > m.peer.Priority || m.peer.Priority == 1 {
+		return true
+	}
+	return m.settings.Preempt && now.Sub(m.lowSince) >= m.settings.PreemptDelay
+}
+
+// challenge starts the take-over from a lower Active. RFC 9568 §6.4.2 ignores its adverts, so that the down-interval that its last
+// higher one started runs out; with FastPreempt our skew time does, by which the best Backup is first. Later lower adverts
+// do not put it off.
+func (m *Machine) challenge(now time.Time) {
+	m.standing = beaten
+	if !m.settings.FastPreempt {
+		return
+	}
+	m.interval = m.peer.Interval
+	if skew := m.settings.skew(m.learned()); !m.down.IsZero() && now.Add(skew).Before(m.down) {
+		m.arm(now, skew)
+	}
+}
+
+// follow leaves the Active alone for another down-interval, of its interval.
+func (m *Machine) follow(now time.Time) {
+	m.standing, m.interval = followed, m.peer.Interval
+	m.arm(now, m.settings.downInterval(m.learned()))
+}
+
+// learned returns the Active's interval (RFC 9568 §6.1, Active_Adver_Interval), ours if none is known.
+func (m *Machine) learned() time.Duration {
+	if m.interval == 0 {
+		return m.settings.Interval
+	}
+	return m.interval
+}
+
+func (m *Machine) arm(now time.Time, d time.Duration) { m.armed, m.down = now, now.Add(d) }
+
+// forget is what silence does: the Active is no more.
+func (m *Machine) forget() {
+	m.standing, m.peer, m.interval = alone, peer{}, 0
+	m.lowSince, m.down = time.Time{}, time.Time{}
+}
+
+// expire is the end of the down-interval.
+func (m *Machine) expire(now time.Time) {
+	m.won = m.why(now)
+	m.forget()
+}
+
+// why returns the clause that explains the end of the down-interval.
+func (m *Machine) why(now time.Time) string {
+	switch m.standing {
+	case followed:
+		return fmt.Sprintf("%s has been silent for %s (limit %s)", m.peer.Source,
+			seconds(now.Sub(m.peer.at)), seconds(m.down.Sub(m.armed)))
+	case beaten:
+		return fmt.Sprintf("%s announces priority %d, ours is %d", m.peer.Source, m.peer.Priority, m.settings.Priority)
+	case departed:
+		return fmt.Sprintf("%s has stopped (priority 0)", m.peer.Source)
+	}
+	return fmt.Sprintf("nobody was heard for %s", seconds(now.Sub(m.armed)))
+}
