@@ -31,7 +31,7 @@ func (h *House) openDevice(c Client) error {
 		return err
 	}
 	h.Devices = append(h.Devices, &Device{Name: c.Name, space: space})
-	if err := connect(space, "eth0", h.lan, c.Name, "lan"); err != nil {
+	if err := connect(space, "eth0", h.lan, c.Name, storey(c.Upstairs)); err != nil {
 		return err
 	}
 	return ip(space, fmt.Sprintf(`

@@ -11,8 +11,9 @@ import (
 	"github.com/twinpath/twinpath/internal/sandbox"
 )
 
-// Home describes what Build makes.
+// Home describes what Build makes. Without providers it is a LAN only.
 type Home struct {
+	Tag     string // before the namespaces' names, so that several houses stand side by side; may be empty
 	ISPs    []ISP
 	Routers []Router
 	Clients []Client
@@ -32,6 +33,8 @@ type Router struct {
 	Name string
 	WANs []string // names of ISPs; none for a box that is only a peer on the LAN
 	LAN  string   // "192.168.1.1/24", for ByHand; a daemon brings its own
+
+	Upstairs bool // its lan0 ends in the second switch, behind the trunk
 }
 
 // Client is a device of the house with a fixed address on its eth0.
@@ -39,6 +42,8 @@ type Client struct {
 	Name    string
 	Address string // "192.168.1.100/24"
 	Gateway string // "192.168.1.1"
+
+	Upstairs bool // as Router.Upstairs
 }
 
 // Default is the home that "twinpath lab" plays in: one router, a fibre and a mobile line, a laptop.
@@ -59,6 +64,7 @@ type House struct {
 	Boxes   []*Box    // in the order of Home.Routers
 	Devices []*Device // in the order of Home.Clients
 
+	tag      string
 	internet *internet
 	lan      *sandbox.Namespace
 	spaces   []*sandbox.Namespace
@@ -76,7 +82,7 @@ func Build(ctx context.Context, home Home) (*House, error) {
 	if err != nil {
 		return nil, fmt.Errorf("build home: %w", err)
 	}
-	h := &House{dir: dir}
+	h := &House{dir: dir, tag: home.Tag}
 	if err := h.build(ctx, home); err != nil {
 		h.Close()
 		return nil, fmt.Errorf("build home: %w", err)
@@ -85,8 +91,10 @@ func Build(ctx context.Context, home Home) (*House, error) {
 }
 
 func (h *House) build(ctx context.Context, home Home) error {
-	if err := h.openInternet(); err != nil {
-		return err
+	if len(home.ISPs) > 0 {
+		if err := h.openInternet(); err != nil {
+			return err
+		}
 	}
 	for i, isp := range home.ISPs {
 		if err := h.openLine(ctx, i, isp); err != nil {
@@ -131,7 +139,7 @@ func (h *House) space(name string) (*sandbox.Namespace, error) {
 	if !goodName.MatchString(name) {
 		return nil, fmt.Errorf("name %q: want up to 15 of a-z, 0-9 and -", name)
 	}
-	n, err := sandbox.Add(name)
+	n, err := sandbox.Add(h.tag + name)
 	if err != nil {
 		return nil, err
 	}
@@ -139,14 +147,27 @@ func (h *House) space(name string) (*sandbox.Namespace, error) {
 	return n, nil
 }
 
-// openSwitch lays the house's LAN: a bridge without spanning tree, so that a port forwards at once.
+// openSwitch lays the house's LAN: two bridges without spanning tree, so that a port forwards at once, and a trunk.
 func (h *House) openSwitch() (err error) {
 	if h.lan, err = h.space("switch"); err != nil {
 		return err
 	}
 	return ip(h.lan, `
 link add lan type bridge mcast_snooping 0
-link set lan up`)
+link add upstairs type bridge mcast_snooping 0
+link add trunk type veth peer name trunk-up
+link set trunk master lan up
+link set trunk-up master upstairs up
+link set lan up
+link set upstairs up`)
+}
+
+// storey names the bridge of one of the two switches.
+func storey(upstairs bool) string {
+	if upstairs {
+		return "upstairs"
+	}
+	return "lan"
 }
 
 // connect lays a cable from a new interface of n to a port of a bridge in other. Only the port is switched on.

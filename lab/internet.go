@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -99,6 +100,9 @@ func (h *House) target(verb, address string) error {
 	a, err := netip.ParseAddr(address)
 	if err != nil {
 		return err
+	}
+	if h.internet == nil {
+		return errors.New("the house has no provider")
 	}
 	_, err = h.internet.space.Feed("nft -f -", fmt.Sprintf("%s element ip targets dead { %s }\n", verb, a))
 	return err

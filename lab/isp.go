@@ -63,11 +63,11 @@ func (l *Line) wire(mtu int) error {
 		mtu = 1500
 	}
 	err := ip(l.space, fmt.Sprintf(`
-link add uplink mtu %[1]d type veth peer name %[2]s mtu %[1]d netns inet
+link add uplink mtu %[1]d type veth peer name %[2]s mtu %[1]d netns %[5]s
 addr add %[3]s/30 dev uplink
 link set uplink up
 link add access address 02:00:64:00:%02[4]x:01 type bridge mcast_snooping 0
-link set access up`, mtu, l.Name, l.core(2), l.number))
+link set access up`, mtu, l.Name, l.core(2), l.number, l.house.internet.space.Name))
 	if err != nil {
 		return err
 	}

@@ -24,6 +24,10 @@ type Pinger struct {
 	rtt  map[int]time.Duration
 }
 
+// pingPatience is when an answer is too late to count: a neighbour that nobody is yet keeps some packets
+// waiting, and they are answered when it is found.
+const pingPatience = 100 * time.Millisecond
+
 // pingID tells our answers from those of a ping command on the same device.
 const pingID = 0x7470
 
@@ -87,15 +91,18 @@ func (p *Pinger) receive() {
 func (p *Pinger) answered(number int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if _, again := p.rtt[number]; !again && number < len(p.sent) {
-		p.rtt[number] = time.Since(p.sent[number])
+	if _, again := p.rtt[number]; again || number >= len(p.sent) {
+		return
+	}
+	if rtt := time.Since(p.sent[number]); rtt <= pingPatience {
+		p.rtt[number] = rtt
 	}
 }
 
 // Stop ends the pinger and returns the result.
 func (p *Pinger) Stop() PingResult {
 	close(p.stop)
-	_ = p.conn.SetReadDeadline(time.Now().Add(100 * time.Millisecond)) // for the last answers
+	_ = p.conn.SetReadDeadline(time.Now().Add(pingPatience)) // for the last answers
 	p.tasks.Wait()
 	_ = p.conn.Close()
 	r := PingResult{Sent: len(p.sent), Lost: len(p.sent) - len(p.rtt)}
@@ -107,15 +114,37 @@ func (p *Pinger) Stop() PingResult {
 		slices.Sort(all)
 		r.Median, r.Slowest = all[len(all)/2], all[len(all)-1]
 	}
+	r.Gap = p.gap()
 	return r
+}
+
+// gap is from the first of the longest run of lost pings to the next answered one.
+func (p *Pinger) gap() (longest time.Duration) {
+	var lost time.Time
+	for number, sent := range p.sent {
+		if _, yes := p.rtt[number]; yes {
+			lost = time.Time{}
+			continue
+		}
+		if lost.IsZero() {
+			lost = sent
+		}
+		next := sent
+		if number+1 < len(p.sent) {
+			next = p.sent[number+1]
+		}
+		longest = max(longest, next.Sub(lost))
+	}
+	return longest
 }
 
 // PingResult is what a Pinger has measured.
 type PingResult struct {
 	Sent, Lost      int
 	Median, Slowest time.Duration
+	Gap             time.Duration // from the first of the longest run of lost pings to the next answered one
 }
 
 func (r PingResult) String() string {
-	return fmt.Sprintf("%d of %d lost, median %s, slowest %s", r.Lost, r.Sent, round(r.Median), round(r.Slowest))
+	return fmt.Sprintf("%d of %d lost, gap %s, median %s, slowest %s", r.Lost, r.Sent, round(r.Gap), round(r.Median), round(r.Slowest))
 }

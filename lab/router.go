@@ -15,18 +15,21 @@ import (
 	"github.com/twinpath/twinpath/internal/sandbox"
 )
 
-// Box is a router of the house: a namespace of its own name, and at most one daemon in it.
+// Box is a router of the house: a namespace of its own name, and at most one daemon in it, Twinpath or a peer.
 type Box struct {
 	Name string
 
-	space  *sandbox.Namespace
-	lines  []*Line
-	wans   []string
-	lan    netip.Prefix
-	dir    string // config, state and log; it outlives the daemon
-	binary string // as given to Start
-	daemon *process
-	api    *http.Client
+	house    *House
+	space    *sandbox.Namespace
+	lines    []*Line
+	wans     []string
+	lan      netip.Prefix
+	upstairs bool
+	dir      string // config, state and log; it outlives the daemon
+	binary   string // as given to Start
+	daemon   *process
+	again    func(context.Context) error // starts a peer as the last time; nil for Twinpath
+	api      *http.Client
 }
 
 func (h *House) openBox(r Router) error {
@@ -38,7 +41,7 @@ func (h *House) openBox(r Router) error {
 	if err != nil {
 		return err
 	}
-	b := &Box{Name: r.Name, space: space, wans: r.WANs, lan: lan, dir: filepath.Join(h.dir, r.Name)}
+	b := &Box{Name: r.Name, house: h, space: space, wans: r.WANs, lan: lan, upstairs: r.Upstairs, dir: filepath.Join(h.dir, r.Name)}
 	if err := os.MkdirAll(filepath.Join(b.dir, "state"), 0o700); err != nil {
 		return err
 	}
@@ -47,23 +50,28 @@ func (h *House) openBox(r Router) error {
 	}}}
 	h.Boxes = append(h.Boxes, b)
 	h.onClose(b.close)
-	for i, name := range r.WANs {
+	for _, name := range r.WANs {
 		l, err := h.Line(name)
 		if err != nil {
 			return err
 		}
 		b.lines = append(b.lines, l)
-		if err := connect(space, fmt.Sprintf("wan%d", i), l.space, r.Name, "access"); err != nil {
+	}
+	return b.wire()
+}
+
+// wire lays the box's cables.
+func (b *Box) wire() error {
+	for i, l := range b.lines {
+		if err := connect(b.space, fmt.Sprintf("wan%d", i), l.space, b.Name, "access"); err != nil {
 			return err
 		}
 	}
-	return connect(space, "lan0", h.lan, r.Name, "lan")
+	return connect(b.space, "lan0", b.house.lan, b.Name, storey(b.upstairs))
 }
 
 func (b *Box) close() {
-	if b.daemon != nil {
-		b.daemon.kill()
-	}
+	_ = b.KillAll() // what is left of it ends with the sandbox
 	b.api.CloseIdleConnections()
 }
 
@@ -106,7 +114,7 @@ func (b *Box) Start(ctx context.Context, binary, config string) error {
 	if b.Running() {
 		return fmt.Errorf("start %s: it runs already", b.Name)
 	}
-	b.binary = binary
+	b.binary, b.again = binary, nil
 	if err := os.WriteFile(b.Config(), []byte(config), 0o600); err != nil {
 		return err
 	}
@@ -115,8 +123,11 @@ func (b *Box) Start(ctx context.Context, binary, config string) error {
 
 // Restart starts the daemon again as the last Start did, with the config and the state as they are now.
 func (b *Box) Restart(ctx context.Context) (err error) {
-	if b.Running() || b.binary == "" {
+	if b.Running() || b.binary == "" && b.again == nil {
 		return fmt.Errorf("start %s: it runs already or was never started", b.Name)
+	}
+	if b.again != nil {
+		return b.again(ctx)
 	}
 	_ = os.Remove(b.Socket()) // left by a killed one: it must not be taken for the new one's
 	b.api.CloseIdleConnections()

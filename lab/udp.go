@@ -16,6 +16,8 @@ import (
 // call or a game: the longest run of lost ones is what its user would have felt.
 type UDPProbe struct {
 	conn     *net.UDPConn
+	to       netip.AddrPort
+	patience time.Duration // an answer that comes later is none; 0: any time
 	interval time.Duration
 	start    time.Time
 	stop     chan struct{}
@@ -38,7 +40,11 @@ const UDPInterval = 2 * time.Millisecond
 
 // StartUDP starts a probe. The socket is not connected, so that an ICMP error does not end it.
 func (d *Device) StartUDP(interval time.Duration) (*UDPProbe, error) {
-	p := &UDPProbe{interval: interval, start: time.Now(), stop: make(chan struct{})}
+	return d.startUDP(echoServer(), interval, 0)
+}
+
+func (d *Device) startUDP(to netip.AddrPort, interval, patience time.Duration) (*UDPProbe, error) {
+	p := &UDPProbe{to: to, patience: patience, interval: interval, start: time.Now(), stop: make(chan struct{})}
 	err := d.space.Do(func() (err error) {
 		p.conn, err = net.ListenUDP("udp4", nil)
 		return err
@@ -66,7 +72,7 @@ func (p *UDPProbe) send() {
 			due = due.Add(late) // a burst of late ones would hide a gap
 		}
 		binary.BigEndian.PutUint64(packet, p.book(due))
-		_, _ = p.conn.WriteToUDPAddrPort(packet, echoServer()) // what cannot be sent is a lost probe
+		_, _ = p.conn.WriteToUDPAddrPort(packet, p.to) // what cannot be sent is a lost probe
 	}
 }
 
@@ -109,8 +115,12 @@ func (p *UDPProbe) receive() {
 func (p *UDPProbe) answer(number uint64, via netip.Addr) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if number < uint64(len(p.probes)) && !p.probes[number].via.IsValid() {
-		p.probes[number].answered, p.probes[number].via = time.Since(p.start), via
+	now := time.Since(p.start)
+	switch {
+	case number >= uint64(len(p.probes)) || p.probes[number].via.IsValid():
+	case p.patience > 0 && now-p.probes[number].sent > p.patience:
+	default:
+		p.probes[number].answered, p.probes[number].via = now, via
 	}
 }
 
