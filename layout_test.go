@@ -18,8 +18,9 @@ var ranks = map[string]int{
 	"cmd/twinpath": 4, "lab": 4,
 	"config": 3,
 	"web":    2, "alert": 2, "store": 2, "pair": 2, "lan": 2, "internal/kernel": 2,
-	"router": 1,
+	"router": 1, "vrrp/sentinel": 1,
 	"health": 0, "vrrp": 0, "wan": 0, "firewall": 0,
+	"vrrp/packet": -1, // the alphabet of vrrp
 }
 
 // exceptions are the imports outside the ranks, each with its reason.

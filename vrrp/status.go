@@ -32,6 +32,7 @@ type Election struct {
 	Sent, Received uint64 // adverts
 	Restored       uint64 // virtual addresses that someone deleted and we put back
 	Rejected       map[packet.Reject]uint64
+	Memory         packet.State // of its authentication, for the engine after this one
 }
 
 // Speaker is one source of adverts heard on an interface, wanted or not.
@@ -84,4 +85,13 @@ type Report struct {
 	Priority  int
 	Reason    string // a clause: "the Active, 192.168.1.2, has been silent for 3.6 s"
 	Packet    []byte // the IP packet that caused it, if one did
+}
+
+// Past is what an engine after this one needs to know, so that the change is not felt.
+func (s *Status) Past() []Past {
+	past := make([]Past, 0, len(s.Elections))
+	for _, e := range s.Elections {
+		past = append(past, Past{Place: Place{e.Interface, e.ID, e.Family}, Active: e.State == Active, Memory: e.Memory})
+	}
+	return past
 }

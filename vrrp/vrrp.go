@@ -103,6 +103,9 @@ type Auth struct {
 // Wanted is everything wanted of the engine; it replaces what was wanted before.
 type Wanted struct {
 	Routers []Wish
+	// Keep is how long the addresses of a router that must not be Active any more wait for its successor; 0: as long as
+	// it may take one to notice, less than 0: for ever.
+	Keep time.Duration
 }
 
 // Wish is one router and what the rest of the box thinks of it now.

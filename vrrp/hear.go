@@ -1,0 +1,106 @@
+package vrrp
+
+import (
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/twinpath/twinpath/vrrp/packet"
+)
+
+// hear takes in one packet.
+func (e *Engine) hear(now time.Time, s *slot) {
+	p, w := &s.packet, s.wire
+	if s.reject != packet.Accepted && s.reject != packet.CARP {
+		w.reject[s.reject]++
+		return
+	}
+	in := w.members[memberKey{p.ID, familyOfPacket(p)}]
+	speaker := e.speakers.note(now, w, p, in, s.reject == packet.CARP)
+	if s.reject == packet.CARP {
+		if in != nil {
+			e.alarm(now, in, "carp", "%s speaks CARP with the same number (VHID %d): both use the same virtual MAC address", p.Source, p.ID)
+		}
+		return
+	}
+	if in == nil {
+		return
+	}
+	if reject := in.link.Judge(now, p); reject != packet.Accepted {
+		in.rejected[reject]++
+		speaker.refuse(reject)
+		e.alarm(now, in, reject.String(), "an advert of %s is rejected: %s", p.Source, reject.Sentence())
+		return
+	}
+	in.received++
+	speaker.accept(now, p, in)
+	if p.Form == packet.Message || p.Form == packet.Pseudo {
+		if in.wish.Checksum == ChecksumAuto {
+			in.form = p.Form
+		}
+	}
+	e.compare(now, in, p)
+	e.decide(now, in, p)
+}
+
+// decide hands an accepted advert to its machine.
+func (e *Engine) decide(now time.Time, in *instance, p *packet.Packet) {
+	e.cause = p.Raw
+	defer func() { e.cause = nil }()
+	if in.group.View(in.key).State == Active && p.Priority > 0 {
+		if in.auth != nil && int(p.Priority) < in.wish.Priority {
+			in.auth.Overtake()
+		}
+		if e.reports.may(now, in.place, "conflict") {
+			e.conflict(now, in, p)
+		}
+	}
+	e.act(now, in.group.Step(now, in.key, Event{
+		Kind: Hear, Heard: Heard{Source: p.Source, Priority: p.Priority, Interval: p.Interval},
+	}))
+}
+
+// conflict reports that somebody else is Active, too.
+func (e *Engine) conflict(now time.Time, in *instance, p *packet.Packet) {
+	winner := "this router stays Active"
+	if int(p.Priority) > in.wish.Priority || int(p.Priority) == in.wish.Priority && p.Source.Compare(in.source) > 0 {
+		winner = "it is the better one"
+	}
+	report := in.report(now, Conflict, "two routers were Active: "+p.Source.String()+" too, with priority "+number(p.Priority)+"; "+winner)
+	report.Packet = slices.Clone(p.Raw)
+	e.reports.add(report)
+	e.fresh = true
+}
+
+// compare alarms when a peer advertises other addresses. RFC 9568 §7.1 does not let that be a reason to discard: during a
+// change of the list both would become Active.
+func (e *Engine) compare(now time.Time, in *instance, p *packet.Packet) {
+	e.scratch = p.Addresses(e.scratch[:0])
+	theirs := e.scratch
+	same := len(theirs) == len(in.list)
+	for _, a := range theirs {
+		same = same && slices.Contains(in.list, a)
+	}
+	if !same && p.Priority > 0 {
+		e.alarm(now, in, "addresses", "%s advertises other addresses: %s instead of %s", p.Source, list(theirs), list(in.list))
+	}
+}
+
+func list(addresses []netip.Addr) string {
+	text := ""
+	for i, a := range addresses {
+		if i == 5 {
+			return text + " …"
+		}
+		if i > 0 {
+			text += ", "
+		}
+		text += a.String()
+	}
+	if text == "" {
+		return "none"
+	}
+	return text
+}
+
+func familyOfPacket(p *packet.Packet) Family { return FamilyOf(p.Source) }
