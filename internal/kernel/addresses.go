@@ -24,18 +24,38 @@ type addressKey struct {
 // held is an address that the kernel has.
 type held struct {
 	ours    bool
+	virtual bool // the VRRP engine's
 	noRoute bool
+	flags   uint32 // IFA_F_…
+}
+
+// shownAddress is an address in the order that the kernel keeps them in.
+type shownAddress struct {
+	addressKey
+	held
 }
 
 func (s *session) addresses() (map[addressKey]held, error) {
+	list, err := s.addressList()
+	if err != nil {
+		return nil, err
+	}
+	all := make(map[addressKey]held, len(list))
+	for _, a := range list {
+		all[a.addressKey] = a.held
+	}
+	return all, nil
+}
+
+func (s *session) addressList() ([]shownAddress, error) {
 	bodies, err := s.dump(unix.RTM_GETADDR, nl.NewIfAddrmsg(unix.AF_UNSPEC))
 	if err != nil {
 		return nil, fmt.Errorf("list addresses: %w", err)
 	}
-	all := make(map[addressKey]held, len(bodies))
+	all := make([]shownAddress, 0, len(bodies))
 	for _, body := range bodies {
 		if key, h, ok := readAddress(body); ok {
-			all[key] = h
+			all = append(all, shownAddress{key, h})
 		}
 	}
 	return all, nil
@@ -54,9 +74,11 @@ func readAddress(body []byte) (key addressKey, h held, ok bool) {
 		case unix.IFA_LOCAL: // on a point-to-point link IFA_ADDRESS is the other end
 			local, _ = netip.AddrFromSlice(v)
 		case unix.IFA_FLAGS:
-			h.noRoute = value(v)&unix.IFA_F_NOPREFIXROUTE != 0
+			h.flags = value(v)
+			h.noRoute = h.flags&unix.IFA_F_NOPREFIXROUTE != 0
 		case ifaProto:
 			h.ours = len(v) == 1 && v[0] == router.Protocol
+			h.virtual = len(v) == 1 && v[0] == virtualProtocol
 		}
 	}
 	if local.IsValid() {
@@ -89,10 +111,10 @@ func (p *pass) address() {
 
 func (p *pass) addAddress(key addressKey, a router.Address) outcome {
 	h, there := p.addresses[key]
-	if there && (!h.ours || h.noRoute == a.NoRoute) {
+	if there && !h.virtual && (!h.ours || h.noRoute == a.NoRoute) {
 		return found
 	}
-	if there { // the flag of an address cannot be changed
+	if there { // a virtual one would expire, and the flag of an address cannot be changed
 		if err := p.session.dropAddress(key); err != nil {
 			p.fail(fmt.Errorf("remove address %s dev %s: %w", key.prefix, a.Device, err))
 			return absent
@@ -154,11 +176,14 @@ func (p *pass) removeAddress(key addressKey, wanted map[addressKey]bool) {
 	p.later(fmt.Sprintf("remove address %s dev %s", key.prefix, name), func() error {
 		for other := range wanted {
 			if other.index == key.index && other.prefix.Masked() == key.prefix.Masked() && key.prefix.Addr().Is4() {
-				// Where it cannot be written, the second look repairs.
-				_ = os.WriteFile("/proc/sys/net/ipv4/conf/"+name+"/promote_secondaries", []byte("1"), 0)
+				promoteSecondaries(name) // where it cannot be written, the second look repairs
 			}
 		}
 		p.again = true
 		return p.session.dropAddress(key)
 	})
+}
+
+func promoteSecondaries(device string) {
+	_ = os.WriteFile("/proc/sys/net/ipv4/conf/"+device+"/promote_secondaries", []byte("1"), 0)
 }

@@ -8,9 +8,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Cleanup removes every object of ours from this network namespace: rules, routes and addresses of our protocol, the
-// bridge with our note on it, and the nftables table. Nothing of others is touched. Kernel settings (sysctls) and
-// interfaces that were switched on stay as they are, since what they were before is not known.
+// Cleanup removes every object of ours from this network namespace: rules, routes and addresses of our protocols, virtual
+// addresses and their interfaces, the bridge with our note on it, and the nftables table. Nothing of others is touched. Kernel
+// settings (sysctls) and interfaces that were switched on stay as they are where what they were before is not known.
 func (k *Kernel) Cleanup() error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -21,7 +21,7 @@ func (k *Kernel) Cleanup() error {
 		return err
 	}
 	defer s.close()
-	return errors.Join(s.removeRules(), s.removeRoutes(), s.removeAddresses(), s.removeBridge(), k.nft.Remove())
+	return errors.Join(s.removeRules(), s.removeRoutes(), s.removeAddresses(), s.removeVirtual(), s.removeBridge(), k.nft.Remove())
 }
 
 func (s *session) removeRules() error {
@@ -45,10 +45,29 @@ func (s *session) removeRoutes() error {
 func (s *session) removeAddresses() error {
 	all, err := s.addresses()
 	for key, h := range all {
-		if !h.ours {
+		if !h.ours && !h.virtual {
 			continue
 		}
 		err = errors.Join(err, failed("remove address "+key.prefix.String(), s.dropAddress(key)))
+	}
+	return err
+}
+
+// removeVirtual removes the interfaces of virtual MAC addresses, whose notes know their parents' settings.
+func (s *session) removeVirtual() error {
+	devices, err := s.links()
+	if err != nil {
+		return err
+	}
+	parents := make(map[int]string, len(devices))
+	for name, d := range devices {
+		parents[d.Index] = name
+	}
+	for _, d := range devices {
+		if b, ours := boardOf(d); ours {
+			err = errors.Join(err, s.removeBoard(b))
+			freeParent(parents[b.parent], b.before)
+		}
 	}
 	return err
 }

@@ -21,9 +21,11 @@ type device struct {
 	router.Link
 	master int    // ifindex of the bridge it is a port of
 	alias  string // the owner's note on it
+	group  uint32 // of interfaces, for firewalls
 }
 
-// Links returns every network interface of this network namespace in the order of their ifindexes.
+// Links returns every network interface of this network namespace in the order of their ifindexes, those excepted that
+// the VRRP engine makes for its virtual MAC addresses: they come and go, and carry nothing of the plan.
 func (k *Kernel) Links() ([]router.Link, error) {
 	s, err := dial()
 	if err != nil {
@@ -36,6 +38,9 @@ func (k *Kernel) Links() ([]router.Link, error) {
 	}
 	links := make([]router.Link, 0, len(devices))
 	for _, d := range devices {
+		if isBoard(d) {
+			continue
+		}
 		d.Driver = driver(d.Name)
 		links = append(links, d.Link)
 	}
@@ -76,6 +81,8 @@ func readLink(body []byte) device {
 			d.MTU = int(value(v))
 		case unix.IFLA_MASTER:
 			d.master = int(value(v))
+		case unix.IFLA_GROUP:
+			d.group = value(v)
 		case unix.IFLA_IFALIAS:
 			d.alias = text(v)
 		case unix.IFLA_LINKINFO:

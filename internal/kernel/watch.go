@@ -2,9 +2,9 @@ package kernel
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -40,21 +40,27 @@ func sources() []source {
 }
 
 // Watch calls changed whenever links, addresses, routes, rules or nftables may have changed: by anyone, ourselves
-// included, and once after each subscription. A call means "look again" and no more, so changed must be cheap and may
+// included, and once after each subscription. Only the virtual addresses of the VRRP engine, renewed every second, do
+// not count when they come. A call means "look again" and no more, so changed must be cheap and may
 // merge calls; it is called from two goroutines. When the kernel has lost news or closed a socket, Watch subscribes
 // again and calls changed. It returns nil when ctx ends, with nothing left behind.
 func (k *Kernel) Watch(ctx context.Context, changed func()) error {
+	return keepWatching(ctx, k.log, func() error { return k.watch(ctx, changed) })
+}
+
+// keepWatching calls watch until ctx ends.
+func keepWatching(ctx context.Context, log *slog.Logger, watch func() error) error {
 	wait := firstWait
 	for ctx.Err() == nil {
 		start := time.Now()
-		err := k.watch(ctx, changed)
+		err := watch()
 		if ctx.Err() != nil {
 			return nil
 		}
 		if time.Since(start) > lastWait {
 			wait = firstWait
 		}
-		k.log.Warn("kernel news interrupted", "reason", err, "again", wait)
+		log.Warn("kernel news interrupted", "reason", err, "again", wait)
 		select {
 		case <-ctx.Done():
 		case <-time.After(wait):
@@ -122,19 +128,20 @@ func (k *Kernel) listen(c *netlink.Conn, changed func()) error {
 		if err != nil {
 			return err
 		}
+		news := false
 		for _, m := range messages {
 			k.note(m)
+			news = news || m.Header.Type != unix.RTM_NEWADDR || !ofVirtual(m)
 		}
-		changed()
+		if news {
+			changed()
+		}
 	}
 }
 
 // note remembers interfaces that are off or gone: the kernel drops their routes by itself, mostly without telling.
 func (k *Kernel) note(m netlink.Message) {
-	if m.Header.Type != unix.RTM_NEWLINK && m.Header.Type != unix.RTM_DELLINK || len(m.Data) < unix.SizeofIfInfomsg {
-		return
-	}
-	if m.Header.Type == unix.RTM_DELLINK || binary.NativeEndian.Uint32(m.Data[8:])&unix.IFF_UP == 0 {
-		k.sawOff(int(int32(binary.NativeEndian.Uint32(m.Data[4:]))))
+	if index, off := switchedOff(m); off {
+		k.sawOff(index)
 	}
 }

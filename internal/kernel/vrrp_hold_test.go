@@ -1,0 +1,521 @@
+package kernel
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"os"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/twinpath/twinpath/router"
+	"github.com/twinpath/twinpath/vrrp"
+)
+
+// holder is a box whose house shares addresses with other routers.
+type holder struct {
+	*box
+	virtual *Virtual
+	lan     int
+}
+
+func newHolder(t testing.TB) *holder {
+	b := newBox(t)
+	b.must("ip link set lan0 up")
+	h := &holder{b, NewVirtual(slog.New(slog.DiscardHandler)), b.index("lan0")}
+	h.carrier("lan0")
+	return h
+}
+
+// carrier waits until an interface is ready.
+func (h *holder) carrier(name string) {
+	h.t.Helper()
+	h.until("carrier on "+name, func() bool { return strings.Contains(h.must("ip link show "+name), "state UP") })
+}
+
+// until polls the kernel, which does not tell of this.
+func (h *holder) until(what string, ok func() bool) {
+	h.t.Helper()
+	for limit := time.Now().Add(8 * time.Second); !ok(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(limit) {
+			h.t.Fatalf("no %s\n%s", what, h.must("ip addr"))
+		}
+	}
+}
+
+func (h *holder) try(refresh bool, all ...vrrp.Holding) (restored []vrrp.Holding, err error) {
+	err = h.Do(func() (err error) {
+		restored, err = h.virtual.Hold(all, refresh)
+		return err
+	})
+	return restored, err
+}
+
+func (h *holder) hold(all ...vrrp.Holding) []vrrp.Holding {
+	h.t.Helper()
+	restored, err := h.try(true, all...)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return restored
+}
+
+// of is a holding on lan0.
+func (h *holder) of(id uint8, addresses ...string) vrrp.Holding {
+	one := vrrp.Holding{Index: h.lan, ID: id}
+	for _, a := range addresses {
+		p := netip.MustParsePrefix(a)
+		one.Family = vrrp.FamilyOf(p.Addr())
+		one.Addresses = append(one.Addresses, p)
+	}
+	return one
+}
+
+func (h *holder) withMAC(id uint8, addresses ...string) vrrp.Holding {
+	one := h.of(id, addresses...)
+	one.VirtualMAC = true
+	return one
+}
+
+// virtuals lists the virtual addresses, with their interfaces.
+func (h *holder) virtuals() []string {
+	h.t.Helper()
+	var all []string
+	err := h.Do(func() error {
+		s, err := dial()
+		if err != nil {
+			return err
+		}
+		defer s.close()
+		list, err := s.addressList()
+		for _, a := range list {
+			if a.virtual {
+				name, _ := nameOf(a.index)
+				all = append(all, fmt.Sprintf("%s %s", name, a.prefix))
+			}
+		}
+		return err
+	})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	slices.Sort(all)
+	return all
+}
+
+func (h *holder) has(want ...string) {
+	h.t.Helper()
+	slices.Sort(want)
+	if got := h.virtuals(); !slices.Equal(got, want) {
+		h.t.Errorf("virtual addresses are\n%q, want\n%q", got, want)
+	}
+}
+
+// watching runs the engine's Watch.
+func (h *holder) watching() (look <-chan struct{}, calls *atomic.Int64) {
+	h.t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	news := make(chan struct{}, 1)
+	calls = new(atomic.Int64)
+	ended := make(chan error, 1)
+	go func() {
+		ended <- h.Do(func() error {
+			return h.virtual.Watch(ctx, func() {
+				calls.Add(1)
+				select {
+				case news <- struct{}{}:
+				default:
+				}
+			})
+		})
+	}()
+	h.t.Cleanup(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			h.t.Errorf("Watch ended with %v, want nil", err)
+		}
+	})
+	h.await(news)
+	return news, calls
+}
+
+func TestHoldAddsAndRemoves(t *testing.T) {
+	h := newHolder(t)
+	h.must("ip addr add 192.168.1.2/24 dev lan0")
+	before := h.show()
+	a, b, c := h.of(51, "192.168.1.1/24"), h.of(51, "fe80::51/64", "2001:db8:7::1/64"), h.of(52, "10.7.0.1/24", "10.7.0.2/24")
+	if restored := h.hold(a, b, c); restored != nil {
+		t.Errorf("the first call restored %v", restored)
+	}
+	h.has("lan0 192.168.1.1/32", "lan0 fe80::51/64", "lan0 2001:db8:7::1/64", "lan0 10.7.0.1/24", "lan0 10.7.0.2/24")
+	for _, want := range []string{"10.7.0.0/24 dev lan0 proto kernel scope link src 10.7.0.1", "2001:db8:7::/64 dev lan0 proto kernel"} {
+		if got := h.show(); !strings.Contains(got, want) {
+			t.Errorf("no route %q in\n%s", want, got)
+		}
+	}
+	if n := strings.Count(h.must("ip -4 route"), "192.168.1.0/24"); n != 1 {
+		t.Errorf("%d connected routes of the house, want 1", n)
+	}
+	// The elder of two in one network goes, the younger stays.
+	h.hold(a, h.of(52, "10.7.0.2/24"))
+	h.has("lan0 192.168.1.1/32", "lan0 10.7.0.2/24")
+	h.hold()
+	h.has()
+	if d := difference(h.show(), before); d != "" {
+		t.Errorf("not as before:\n%s", d)
+	}
+}
+
+func TestHoldFollowsTheOwnersAddress(t *testing.T) {
+	h := newHolder(t)
+	a := h.of(51, "192.168.1.1/24")
+	h.hold(a)
+	h.has("lan0 192.168.1.1/24")
+	h.must("ip addr add 192.168.1.2/24 dev lan0")
+	if restored := h.hold(a); restored != nil {
+		t.Errorf("restored %v", restored)
+	}
+	h.has("lan0 192.168.1.1/32")
+	if got := h.must("ip addr show lan0"); !strings.Contains(got, "192.168.1.2/24") || strings.Contains(got, "secondary") {
+		t.Errorf("the owner's address is not on its own feet:\n%s", got)
+	}
+	if got := h.must("ip route"); !strings.Contains(got, "192.168.1.0/24 dev lan0 proto kernel scope link src 192.168.1.2") {
+		t.Errorf("no connected route of the owner's:\n%s", got)
+	}
+	h.must("ip addr del 192.168.1.2/24 dev lan0")
+	h.has("lan0 192.168.1.1/32")
+	h.hold(a)
+	h.has("lan0 192.168.1.1/24")
+	h.hold()
+	h.has()
+}
+
+func TestHoldUsesWhatSomeoneElsePutThere(t *testing.T) {
+	h := newHolder(t)
+	a := h.of(51, "192.168.1.1/24")
+	h.must("ip addr add 192.168.1.1/24 dev lan0")
+	h.hold(a)
+	h.has()
+	h.hold()
+	if got := h.must("ip addr show lan0"); !strings.Contains(got, "192.168.1.1/24") || strings.Contains(got, "sec preferred") {
+		t.Errorf("a stranger's address was touched:\n%s", got)
+	}
+	h.hold(a)
+	h.must("ip addr del 192.168.1.1/24 dev lan0")
+	h.hold(a)
+	h.has("lan0 192.168.1.1/24")
+}
+
+func TestHoldRestores(t *testing.T) {
+	for _, watched := range []bool{false, true} {
+		h := newHolder(t)
+		var look <-chan struct{}
+		if watched {
+			look, _ = h.watching()
+		}
+		a, b := h.of(51, "10.7.0.1/24", "10.8.0.1/24"), h.of(51, "2001:db8:7::1/64")
+		h.hold(a, b)
+		if watched {
+			h.hold(a, b)
+			drained(look)
+		}
+		h.must("ip addr del 10.8.0.1/24 dev lan0")
+		if watched {
+			h.await(look)
+		}
+		restored, err := h.try(false, a, b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := []vrrp.Holding{h.of(51, "10.8.0.1/24")}; fmt.Sprint(restored) != fmt.Sprint(want) {
+			t.Errorf("watched %v: restored %v, want %v", watched, restored, want)
+		}
+		h.has("lan0 10.7.0.1/24", "lan0 10.8.0.1/24", "lan0 2001:db8:7::1/64")
+		if restored := h.hold(a, b); restored != nil {
+			t.Errorf("watched %v: restored %v once more", watched, restored)
+		}
+	}
+}
+
+// drained takes the news that is there.
+func drained(look <-chan struct{}) {
+	select {
+	case <-look:
+	default:
+	}
+}
+
+func TestHoldDoesWhatCanBeDone(t *testing.T) {
+	h := newHolder(t)
+	gone := h.of(52, "10.9.0.1/24")
+	gone.Index = 9999
+	if err := os.ErrNotExist; err == nil {
+		t.Fatal()
+	}
+	_, err := h.try(true, gone, h.of(51, "10.7.0.1/24"))
+	if err == nil || !strings.Contains(err.Error(), "add address 10.9.0.1/24 dev if9999: no such device") {
+		t.Errorf("got %v", err)
+	}
+	h.has("lan0 10.7.0.1/24")
+	h.must("sysctl -qw net.ipv6.conf.lan0.disable_ipv6=1")
+	_, err = h.try(true, h.of(51, "2001:db8:7::1/64"))
+	if err == nil || !strings.Contains(err.Error(), "IPv6 is disabled on this device") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// TestHoldExpires is the dead man's hand: nobody renews, and the kernel takes the addresses away.
+func TestHoldExpires(t *testing.T) {
+	h := newHolder(t)
+	_, calls := h.watching()
+	all := []vrrp.Holding{h.of(51, "10.7.0.1/24"), h.of(51, "2001:db8:7::1/64"), h.withMAC(52, "10.8.0.1/24")}
+	h.hold(all...)
+	before := calls.Load()
+	start := time.Now()
+	h.until("end of the addresses", func() bool { return len(h.virtuals()) == 0 })
+	if took := time.Since(start); took < vrrp.Lifetime-vrrp.Refresh || took > vrrp.Lifetime+time.Second {
+		t.Errorf("the addresses were gone after %v, want about %v", took, vrrp.Lifetime)
+	}
+	h.until("news of it", func() bool { return calls.Load() > before })
+	if restored := h.hold(all...); restored != nil {
+		t.Errorf("what expired was restored from somebody: %v", restored)
+	}
+	if len(h.virtuals()) != 3 {
+		t.Errorf("back are %q, want three", h.virtuals())
+	}
+}
+
+func TestRefreshIsNoNews(t *testing.T) {
+	h := newHolder(t)
+	a, b := h.of(51, "10.7.0.1/24"), h.of(51, "fe80::51/64", "2001:db8:7::1/64")
+	h.hold(a, b)
+	h.must("ip -6 addr show tentative")
+	h.until("addresses ready", func() bool { return h.must("ip -6 -o addr show tentative") == "" })
+	_, calls := h.watching()
+	_, others := h.box.watching()
+	h.hold(a, b)
+	mine, theirs := calls.Load(), others.Load()
+	for range 20 {
+		h.hold(a, b)
+	}
+	// A change that both have to tell ends the wait.
+	h.must("ip link set wan1 alias end")
+	h.until("news", func() bool { return calls.Load() > mine && others.Load() > theirs })
+	if n, m := calls.Load()-mine, others.Load()-theirs; n != 1 || m != 1 {
+		t.Errorf("20 refreshes and one change told the engine %d times and the router %d times, want once each", n, m)
+	}
+	// Our own removals are no news to the engine either.
+	h.hold(a)
+	h.hold()
+	h.must("ip link set wan1 alias again")
+	h.until("news", func() bool { return calls.Load() > mine+1 })
+	if n := calls.Load() - mine; n != 2 {
+		t.Errorf("the engine was told %d times, want twice", n)
+	}
+}
+
+func TestApplyLeavesVirtualAddressesAlone(t *testing.T) {
+	h := newHolder(t)
+	p := plan([]line{fibre, cable}, 1)
+	h.apply(p)
+	all := []vrrp.Holding{h.of(51, "192.168.1.1/24"), h.of(51, "fe80::51/64"), h.withMAC(52, "192.168.1.9/24")}
+	h.hold(all...)
+	h.settled(p)
+	if len(h.virtuals()) != 3 {
+		t.Errorf("left are %q, want three", h.virtuals())
+	}
+	links, err := h.links()
+	if err != nil || slices.ContainsFunc(links, func(l router.Link) bool { return strings.HasPrefix(l.Name, "vr") }) {
+		t.Errorf("links are %v, %v; want none of the engine's", links, err)
+	}
+	if err := h.Do(h.kernel.Cleanup); err != nil {
+		t.Fatal(err)
+	}
+	h.has()
+	if got := h.must("ip link"); strings.Contains(got, "macvlan") || strings.Contains(got, "vr") {
+		t.Errorf("left after cleanup:\n%s", got)
+	}
+	if got := h.must("sysctl -n net.ipv4.conf.lan0.arp_ignore"); got != "0\n" {
+		t.Errorf("arp_ignore stays %q", got)
+	}
+}
+
+// TestApplyTakesOver is an owner who makes the virtual address the router's own while it is held.
+func TestApplyTakesOver(t *testing.T) {
+	h := newHolder(t)
+	a := h.of(51, "192.168.1.2/24")
+	h.hold(a)
+	p := plan(nil)
+	h.apply(p)
+	h.settled(p)
+	h.hold(a)
+	h.hold()
+	h.settled(p)
+	h.has()
+}
+
+func (h *holder) links() (links []router.Link, err error) {
+	err = h.Do(func() (err error) {
+		links, err = h.kernel.Links()
+		return err
+	})
+	return links, err
+}
+
+func TestDevices(t *testing.T) {
+	h := newHolder(t)
+	h.must("ip link set lan0 address 02:00:00:00:00:77")
+	h.must("ip addr add 192.168.1.2/24 dev lan0")
+	h.must("ip addr add 192.168.1.3/24 dev lan0")
+	h.must("ip addr add fe80::2/64 dev lan0 nodad")
+	h.must("ip addr add 2001:db8::2/64 dev lan0 nodad preferred_lft 0")
+	h.until("addresses ready", func() bool { return h.must("ip -6 -o addr show tentative") == "" })
+	h.hold(h.of(51, "192.168.1.1/24"), h.withMAC(52, "192.168.1.9/24"))
+	var all []vrrp.Device
+	err := h.Do(func() (err error) {
+		all, err = h.virtual.Devices()
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, d := range all {
+		names = append(names, d.Name)
+		if d.Name == "wan0" && d.Up {
+			t.Error("wan0 is up")
+		}
+		if d.Name != "lan0" {
+			continue
+		}
+		want := vrrp.Device{Index: h.lan, Name: "lan0", MAC: [6]byte{2, 0, 0, 0, 0, 0x77}, Up: true, Addresses: []netip.Addr{
+			netip.MustParseAddr("192.168.1.2"), netip.MustParseAddr("192.168.1.3"), netip.MustParseAddr("fe80::2")}}
+		if fmt.Sprint(d) != fmt.Sprint(want) {
+			t.Errorf("lan0 is %v, want %v", d, want)
+		}
+	}
+	if want := []string{"lo", "lan0", "wan0", "wan1"}; !slices.Equal(names, want) {
+		t.Errorf("devices are %q, want %q", names, want)
+	}
+}
+
+func TestLeft(t *testing.T) {
+	h := newHolder(t)
+	all := []vrrp.Holding{h.of(51, "10.7.0.1/24", "10.8.0.1/24"), h.withMAC(52, "10.9.0.1/24"), h.withMAC(52, "fe80::52/64")}
+	h.hold(all...)
+	h.virtual = NewVirtual(h.virtual.log) // the engine has died, and a new one begins
+	var left []vrrp.Holding
+	err := h.Do(func() (err error) {
+		left, err = h.virtual.Left()
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := slices.Clone(all)
+	want[0].ID = 0
+	slices.SortFunc(left, func(a, b vrrp.Holding) int { return int(a.ID)*10 + int(a.Family) - int(b.ID)*10 - int(b.Family) })
+	if fmt.Sprint(left) != fmt.Sprint(want) {
+		t.Errorf("left are\n%v, want\n%v", left, want)
+	}
+	// It takes some of them over, without a gap, and leaves the rest to expire.
+	if restored := h.hold(all[0], all[1]); restored != nil {
+		t.Errorf("restored %v", restored)
+	}
+	if len(h.virtuals()) != 4 {
+		t.Errorf("there are %q, want all four", h.virtuals())
+	}
+	h.hold()
+	h.has(vrrp.DeviceName(h.lan, 52, vrrp.IPv6) + " fe80::52/64")
+}
+
+// nameOf is the name of an interface in the namespace of the calling thread.
+func nameOf(index int) (string, error) {
+	s, err := dial()
+	if err != nil {
+		return "", err
+	}
+	defer s.close()
+	links, err := s.links()
+	for name, d := range links {
+		if d.Index == index {
+			return name, err
+		}
+	}
+	return fmt.Sprint("if", index), err
+}
+
+func TestBatchVerdicts(t *testing.T) {
+	message := func(sequence, code uint32) []byte {
+		m := make([]byte, 20)
+		binary.NativeEndian.PutUint32(m, 20)
+		binary.NativeEndian.PutUint16(m[4:], 2)
+		binary.NativeEndian.PutUint32(m[8:], sequence)
+		binary.NativeEndian.PutUint32(m[16:], code)
+		return m
+	}
+	refused := int32(-17)
+	both := append(message(2, uint32(refused)), message(3, 0)...)
+	verdicts := make([]error, 3)
+	if last := read(both, verdicts); last != 3 || verdicts[0] != nil || verdicts[1] == nil || verdicts[2] != nil {
+		t.Errorf("last is %d, verdicts are %v", last, verdicts)
+	}
+	for n := range both { // cut off anywhere
+		read(both[:n], verdicts)
+	}
+	if last := read(message(9, 0), verdicts); last != 0 {
+		t.Errorf("an answer to nobody is taken for one to %d", last)
+	}
+}
+
+func BenchmarkHold(b *testing.B) {
+	for _, mac := range []bool{false, true} {
+		h := newHolder(b)
+		h.must("ip addr add 10.0.0.250/16 dev lan0")
+		h.watching()
+		all := make([]vrrp.Holding, 255)
+		for i := range all {
+			all[i] = h.of(uint8(i+1), fmt.Sprintf("10.0.%d.1/16", i))
+			all[i].VirtualMAC = mac
+		}
+		err := h.Do(func() error {
+			hold := func(all []vrrp.Holding, refresh bool) {
+				if _, err := h.virtual.Hold(all, refresh); err != nil {
+					b.Fatal(err)
+				}
+			}
+			start := time.Now()
+			hold(all, true)
+			first := time.Since(start)
+			time.Sleep(200 * time.Millisecond) // our own links' news, with virtual MACs
+			hold(all, true)
+			b.Run(fmt.Sprintf("refresh/mac=%v", mac), func(b *testing.B) {
+				b.ReportAllocs()
+				for b.Loop() {
+					hold(all, true)
+				}
+			})
+			if !mac {
+				other := slices.Clone(all)
+				other[100] = h.of(101, "10.0.100.2/16")
+				b.Run("change", func(b *testing.B) {
+					for i := 0; b.Loop(); i++ {
+						hold([][]vrrp.Holding{other, all}[i%2], false)
+					}
+				})
+			}
+			start = time.Now()
+			hold(nil, false)
+			b.Logf("mac %v: all in %v, out in %v", mac, first, time.Since(start))
+			return nil
+		})
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+}

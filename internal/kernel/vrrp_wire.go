@@ -1,0 +1,198 @@
+package kernel
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"sync"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/twinpath/twinpath/vrrp"
+)
+
+// wire is one interface below addresses and firewall: a packet socket that hears, one that sends past every queue, one
+// that waits for a first sign of life, and sockets that are only there to be open.
+type wire struct {
+	name    string
+	index   int
+	in, out *os.File
+	hear    syscall.RawConn // of in
+	alive   *os.File
+	living  chan struct{}
+	idle    []*os.File
+	routed  map[bool]*os.File // for whole IP packets; true: IPv4
+
+	closing sync.Once
+}
+
+// Open implements vrrp.Kernel. The wire's only goroutine ends with the first frame, or with Close.
+func (v *Virtual) Open(device string) (vrrp.Wire, error) {
+	w := &wire{name: device, living: make(chan struct{}), routed: make(map[bool]*os.File, 2)}
+	if err := w.open(); err != nil {
+		_ = w.Close()
+		return nil, fmt.Errorf("open interface %s for vrrp: %w", device, err)
+	}
+	go w.listen()
+	return w, nil
+}
+
+func (w *wire) open() (err error) {
+	if w.index, err = indexOf(w.name); err != nil {
+		return err
+	}
+	mac, err := macOf(w.name)
+	if err != nil {
+		return err
+	}
+	if w.in, err = packetSocket(w.index, adverts()); err != nil {
+		return err
+	}
+	if w.hear, err = w.in.SyscallConn(); err != nil {
+		return err
+	}
+	if w.out, err = sender(w.index); err != nil {
+		return err
+	}
+	if w.alive, err = packetSocket(w.index, forwarded(mac)); err != nil {
+		return err
+	}
+	return errors.Join(enlarge(w.in), accept(w.in, w.index), w.openRouted(), w.openIdle())
+}
+
+func (w *wire) openRouted() error {
+	v4, err := unicast(unix.AF_INET)
+	if err != nil {
+		return err
+	}
+	w.routed[true] = v4
+	if v6, err := unicast(unix.AF_INET6); err == nil { // else there is no IPv6, and nobody will ask
+		w.routed[false] = v6
+	}
+	return nil
+}
+
+func (w *wire) openIdle() error {
+	groups, err := joined(w.index)
+	if err != nil {
+		return err
+	}
+	w.idle = groups
+	raw, err := deaf()
+	w.idle = append(w.idle, raw...)
+	return err
+}
+
+// enlarge gives a socket room for a flood, and a way into the first band should it have to send.
+func enlarge(f *os.File) error {
+	return control(f, func(fd int) error {
+		if unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, floodBuffer) != nil { // a container may lack the right
+			_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, floodBuffer)
+		}
+		return unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_PRIORITY, lastPriority)
+	})
+}
+
+// Receive implements vrrp.Wire. It returns an error once the interface is gone, also when another has its name.
+func (w *wire) Receive(frame []byte) (int, error) {
+	for {
+		n, err := w.in.Read(frame)
+		if err == nil {
+			return n, nil
+		}
+		if !errors.Is(err, unix.ENETDOWN) || w.gone() {
+			return 0, fmt.Errorf("receive on %s: %w", w.name, err)
+		}
+	}
+}
+
+// Poll implements vrrp.Wire.
+func (w *wire) Poll(frame []byte) (n int, err error) {
+	outer := w.hear.Control(func(fd uintptr) { n, err = unix.Read(int(fd), frame) })
+	switch {
+	case outer != nil:
+		err = outer
+	case err == nil:
+		return n, nil
+	case err == unix.EAGAIN, err == unix.EINTR, err == unix.ENETDOWN && !w.gone():
+		return 0, nil
+	}
+	return 0, fmt.Errorf("receive on %s: %w", w.name, err)
+}
+
+// gone reports whether the kernel has cut the socket off because its interface no longer exists. A socket of an
+// interface that is merely down keeps its index.
+func (w *wire) gone() bool {
+	gone := true
+	_ = control(w.in, func(fd int) error {
+		name, err := unix.Getsockname(fd)
+		if l, ok := name.(*unix.SockaddrLinklayer); ok && err == nil {
+			gone = l.Ifindex != w.index
+		}
+		return err
+	})
+	return gone
+}
+
+// Transmit implements vrrp.Wire. Past the queue a busy driver drops frames; these get a second chance in the queue's
+// first band.
+func (w *wire) Transmit(frame []byte) error {
+	write := func(fd int) error { _, err := unix.Write(fd, frame); return err }
+	err := control(w.out, write)
+	if errors.Is(err, unix.ENOBUFS) {
+		err = control(w.in, write)
+	}
+	if err != nil {
+		return fmt.Errorf("send on %s: %w", w.name, err)
+	}
+	return nil
+}
+
+// Unicast implements vrrp.Wire.
+func (w *wire) Unicast(packet []byte, to netip.Addr) error {
+	to = to.Unmap()
+	socket, there := w.routed[to.Is4()]
+	if !there {
+		return fmt.Errorf("send to %s: %w", to, unix.EAFNOSUPPORT)
+	}
+	address := sockaddr(to, w.index)
+	err := control(socket, func(fd int) error { return unix.Sendto(fd, packet, unix.MSG_DONTWAIT, address) })
+	if err != nil {
+		return fmt.Errorf("send to %s: %w", to, err)
+	}
+	return nil
+}
+
+// Alive implements vrrp.Wire.
+func (w *wire) Alive() <-chan struct{} { return w.living }
+
+// listen waits for the first frame and gives the socket up: later ones would only cost time.
+func (w *wire) listen() {
+	defer w.alive.Close()
+	frame := make([]byte, etherHeader)
+	for {
+		_, err := w.alive.Read(frame)
+		if err == nil {
+			close(w.living)
+			return
+		}
+		if !errors.Is(err, unix.ENETDOWN) || w.gone() {
+			return
+		}
+	}
+}
+
+// Close implements vrrp.Wire. It ends a Receive.
+func (w *wire) Close() error {
+	w.closing.Do(func() {
+		for _, f := range []*os.File{w.in, w.out, w.alive, w.routed[true], w.routed[false]} {
+			if f != nil {
+				_ = f.Close()
+			}
+		}
+		shut(w.idle)
+	})
+	return nil
+}
