@@ -25,6 +25,7 @@ func (r *reading) contradictions(cfg router.Config) {
 	r.addresses(cfg)
 	r.policies(cfg)
 	r.forwards(cfg)
+	r.virtual(cfg)
 }
 
 // places says where a thing was seen first.

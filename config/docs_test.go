@@ -26,6 +26,9 @@ func schema() map[string][]string {
 		"[wan.health]":         healthKeys().names(),
 		"[[wan.check]]":        checkKeys().names(),
 		"[[policy]]":           policyKeys().names(),
+		"[[vrrp]]":             vrrpKeys().names(),
+		"[vrrp.auth]":          authKeys().names(),
+		"[[vrrp.check]]":       vrrpCheckKeys().names(),
 		"[firewall]":           firewallKeys().names(),
 		"[[firewall.forward]]": forwardKeys().names(),
 	}
@@ -90,11 +93,10 @@ func TestTheSchemaIsWhole(t *testing.T) {
 // wantsTable asks the parser whether the key of the section takes a table.
 func wantsTable(section, key string) bool {
 	header := section
-	if inner, ok := strings.CutPrefix(section, "[wan."); ok {
-		header = "[[wan]]\n[wan." + inner
-	}
-	if strings.HasPrefix(section, "[[wan.") {
-		header = "[[wan]]\n" + section
+	for _, several := range []string{"wan", "vrrp"} {
+		if strings.HasPrefix(strings.TrimLeft(section, "["), several+".") {
+			header = "[[" + several + "]]\n" + section
+		}
 	}
 	_, problems := Parse("f", []byte(header+"\n"+key+" = 1979-05-27\n"))
 	return slices.ContainsFunc(problems, func(p Problem) bool {
@@ -128,10 +130,10 @@ func TestDocumentedLimitsAreTrue(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	limits := regexp.MustCompile("(?m)^\\| `(interval|timeout|confirm|fall|rise|cost|weight|mtu|status|lease)` \\|[^|]*\\|[^|]*\\| (\\w+ to \\w+)")
+	limits := regexp.MustCompile("(?m)^\\| `(interval|timeout|confirm|fall|rise|cost|weight|mtu|status|lease|id|priority|version|preempt_delay|active)` \\|[^|]*\\|[^|]*\\| (\\w+ to \\w+)")
 	found := limits.FindAllStringSubmatch(string(text), -1)
-	if len(found) != 11 {
-		t.Fatalf("%d rows with limits, want 11: %q", len(found), found)
+	if len(found) != 22 {
+		t.Fatalf("%d rows with limits, want 22: %q", len(found), found)
 	}
 	for _, row := range found {
 		if !told(row[1], row[2]) {
@@ -166,7 +168,8 @@ func TestDocumentedHealthIsTrue(t *testing.T) {
 
 // told reports whether some problem with the key names the limits.
 func told(key, limits string) bool {
-	for _, header := range []string{"[[wan]]\n", "[[wan]]\n[wan.health]\n", "[[wan]]\n[[wan.check]]\n", "[lan.dhcp]\n"} {
+	for _, header := range []string{"[[wan]]\n", "[[wan]]\n[wan.health]\n", "[[wan]]\n[[wan.check]]\n", "[lan.dhcp]\n",
+		"[[vrrp]]\n", "[[vrrp]]\n[vrrp.auth]\n", "[[vrrp]]\n[[vrrp.check]]\n"} {
 		for _, far := range []string{"-1", "\"-1s\""} {
 			_, problems := Parse("f", []byte(header+key+" = "+far+"\n"))
 			for _, p := range problems {

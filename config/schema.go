@@ -126,7 +126,7 @@ func bare(path string) string {
 }
 
 // later are the sections of the design that this version does not serve yet.
-const later = " vrrp pair web alert "
+const later = " pair web alert "
 
 func (v value) unknown(known []string) {
 	if strings.Contains(later, " "+v.path+" ") {

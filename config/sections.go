@@ -15,6 +15,7 @@ const (
 	maxHosts    = 1024
 	maxPolicies = 256
 	maxForwards = 256
+	maxVirtual  = 255 // as many as there are ids on one interface
 )
 
 func rootKeys() keys[router.Config] {
@@ -28,6 +29,12 @@ func rootKeys() keys[router.Config] {
 			}
 		}},
 		{"policy", func(c *router.Config, v value) { tables(v, maxPolicies, policyKeys(), &c.Policies) }},
+		{"vrrp", func(c *router.Config, v value) {
+			tables(v, maxVirtual, vrrpKeys(), &c.VRRP)
+			for i := range c.VRRP {
+				settleVRRP(v.r, element(v.path, i), &c.VRRP[i])
+			}
+		}},
 		{"firewall", func(c *router.Config, v value) { firewallKeys().read(v, c) }},
 	}
 }

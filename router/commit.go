@@ -88,8 +88,11 @@ func (s *State) moveSentence(d Decision, from []string) string {
 
 // judge says in one word how the house is served.
 func (s *State) judge(d Decision) Verdict {
+	if len(s.lines) == 0 {
+		return s.vrrpVerdict()
+	}
 	if len(d.Carrying) == 0 {
-		if slices.ContainsFunc(d.Conditions, func(c condition) bool { return c.State == health.Unknown }) || len(s.lines) == 0 {
+		if slices.ContainsFunc(d.Conditions, func(c condition) bool { return c.State == health.Unknown }) {
 			return VerdictUnknown
 		}
 		return VerdictOffline
@@ -99,6 +102,9 @@ func (s *State) judge(d Decision) Verdict {
 	}
 	best := slices.MinFunc(s.lines, func(a, b *line) int { return a.config.Cost - b.config.Cost }).config.Cost
 	verdict := VerdictOK
+	if s.vrrpComplaints() != "" {
+		verdict = VerdictDegraded
+	}
 	for i, l := range s.lines {
 		c, carries := d.Conditions[i], d.Carries(l.config.Name)
 		switch {

@@ -2,10 +2,13 @@ package router
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
+	"github.com/twinpath/twinpath/check"
 	"github.com/twinpath/twinpath/firewall"
 	"github.com/twinpath/twinpath/health"
+	"github.com/twinpath/twinpath/vrrp"
 )
 
 // Config is the router's wanted behaviour, checked and free of text (design §3).
@@ -15,6 +18,7 @@ type Config struct {
 	WANs     []WANConfig // in the file's order; at start the n-th has firewall.MarkOf(n) and Table(n)
 	Policies []Policy
 	Forwards []firewall.Forward
+	VRRP     []VirtualRouter
 }
 
 // LAN is the house's side. The zero value means that there is none.
@@ -102,4 +106,23 @@ type Policy struct {
 	Ports        []firewall.PortRange
 	WANs         []string
 	Block        bool // when none of them is usable: refuse, instead of any
+}
+
+// VirtualRouter is one [[vrrp]]: what the engine needs, and what makes its priority and follows its changes.
+type VirtualRouter struct {
+	vrrp.Router          // its Interface may be a MAC address or a pattern; empty means the LAN's
+	Track       []string // WANs whose cost counts
+	TrackAll    bool     // every WAN but those of kind peer, instead of Track
+	Accept      bool     // packets to its addresses are taken, not only answered pings (RFC 9568 §6.1, Accept_Mode)
+	// Programs with their arguments; empty: none.
+	OnChange, OnActive, OnBackup, OnFault string
+	Checks                                []check.Check
+}
+
+// Tracks reports whether the cost of a WAN counts for the virtual router.
+func (v VirtualRouter) Tracks(w WANConfig) bool {
+	if v.TrackAll {
+		return w.Kind != Peer
+	}
+	return slices.Contains(v.Track, w.Name)
 }

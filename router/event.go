@@ -9,6 +9,7 @@ const (
 	EventRouter EventKind = "router" // the daemon itself: start, configuration, what others did to the kernel
 	EventWAN    EventKind = "wan"    // one line's state
 	EventSwitch EventKind = "switch" // which line carries the house
+	EventVRRP   EventKind = "vrrp"   // who serves a virtual address
 )
 
 // Blame is whose fault a broken line is, as far as it can be told from here.
@@ -34,4 +35,12 @@ type Event struct {
 	To       string    `json:"to,omitempty"`
 	Blame    Blame     `json:"blame,omitempty"`
 	Sentence string    `json:"sentence"`
+
+	// Of virtual routers: which election, and the IP packet that caused it, in hexadecimal.
+	VRRP      string `json:"vrrp,omitempty"`
+	VRID      uint8  `json:"id,omitempty"`
+	Family    string `json:"family,omitempty"`
+	Interface string `json:"interface,omitempty"`
+	Priority  int    `json:"priority,omitempty"`
+	Packet    string `json:"packet,omitempty"`
 }

@@ -3,7 +3,9 @@ package router
 import (
 	"time"
 
+	"github.com/twinpath/twinpath/check"
 	"github.com/twinpath/twinpath/health"
+	"github.com/twinpath/twinpath/vrrp"
 	"github.com/twinpath/twinpath/wan"
 )
 
@@ -33,7 +35,8 @@ type DiagnosisSeen struct {
 	Blame  Blame
 }
 
-// DrainWished asks for a WAN to be left or, with Off, to be used again. An empty WAN means all of them (only with Off).
+// DrainWished asks for a WAN to be left or, with Off, to be used again. Without a WAN it is this router that is left by
+// the house, which needs another one (VRRP); with Off then the router and all WANs are used again.
 type DrainWished struct {
 	WAN string
 	Off bool
@@ -57,6 +60,15 @@ type Reconfigured struct{ Config Config }
 // PendingSet says until when the configuration in use waits to be confirmed; zero: it does not.
 type PendingSet struct{ Until time.Time }
 
+// VRRPSeen is what the VRRP engine is doing. The first one, which may be empty, introduces an engine.
+type VRRPSeen struct{ Status vrrp.Status }
+
+// VRRPTold is news of the VRRP engine.
+type VRRPTold struct{ Reports []vrrp.Report }
+
+// CheckSeen is the new verdict of a virtual router's check.
+type CheckSeen check.Verdict
+
 func (LinksSeen) fact()     {}
 func (LeaseSeen) fact()     {}
 func (HealthSeen) fact()    {}
@@ -66,3 +78,6 @@ func (FlowsCounted) fact()  {}
 func (PlanApplied) fact()   {}
 func (Reconfigured) fact()  {}
 func (PendingSet) fact()    {}
+func (VRRPSeen) fact()      {}
+func (VRRPTold) fact()      {}
+func (CheckSeen) fact()     {}

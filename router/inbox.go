@@ -8,8 +8,8 @@ type letter struct {
 	done chan<- error
 }
 
-// inbox takes facts from any goroutine without making it wait. It is bounded: of a WAN's verdicts and of
-// interface lists only the latest is kept, and the rest is as rare as what people do.
+// inbox takes facts from any goroutine without making it wait. It is bounded: of a WAN's verdicts, of
+// interface lists and of the VRRP engine's status only the latest is kept, and the rest is as rare as what people do.
 type inbox struct {
 	mu      sync.Mutex
 	letters []letter
@@ -21,18 +21,21 @@ func newInbox() *inbox { return &inbox{wake: make(chan struct{}, 1)} }
 
 func (b *inbox) put(f Fact, done chan<- error) {
 	b.mu.Lock()
-	if h, ok := f.(HealthSeen); ok {
-		b.letters = without(b.letters, h.WAN)
+	switch f := f.(type) {
+	case HealthSeen:
+		b.letters = without(b.letters, func(old Fact) bool { h, ok := old.(HealthSeen); return ok && h.WAN == f.WAN })
+	case VRRPSeen:
+		b.letters = without(b.letters, func(old Fact) bool { _, ok := old.(VRRPSeen); return ok })
 	}
 	b.letters = append(b.letters, letter{f, done})
 	b.mu.Unlock()
 	b.ring()
 }
 
-// without drops an older verdict of the same WAN.
-func without(letters []letter, name string) []letter {
+// without drops the older fact that a newer one replaces.
+func without(letters []letter, replaced func(Fact) bool) []letter {
 	for i, l := range letters {
-		if h, ok := l.fact.(HealthSeen); ok && h.WAN == name {
+		if replaced(l.fact) {
 			return append(letters[:i], letters[i+1:]...)
 		}
 	}

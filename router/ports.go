@@ -5,8 +5,11 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/twinpath/twinpath/check"
 	"github.com/twinpath/twinpath/firewall"
 	"github.com/twinpath/twinpath/health"
+	"github.com/twinpath/twinpath/script"
+	"github.com/twinpath/twinpath/vrrp"
 	"github.com/twinpath/twinpath/wan"
 )
 
@@ -51,13 +54,28 @@ type Attached struct {
 	Report func(wan.Update)
 }
 
-// Ports are the router's ways to the world. All are set.
+// VRRP is the engine of the virtual routers: the sentinel, or what speaks to it. It tells back VRRPSeen and VRRPTold.
+type VRRP interface {
+	// Want never blocks; the latest wins. The engine goes on with it when the router is gone.
+	Want(vrrp.Wanted)
+}
+
+// Checks runs what virtual routers depend on, and tells back CheckSeen. check.Runner is the real one.
+type Checks interface {
+	// Want never blocks; the latest wins, and a check that stays in goes on undisturbed.
+	Want([]check.Watched)
+}
+
+// Ports are the router's ways to the world. All are set, but those for virtual routers where there are none.
 type Ports struct {
 	Kernel  Kernel
 	Client  func(Attached) wan.Client
 	Monitor func(Watched) Monitor
 	Scout   Scout
 	Record  func(Event) // must not block
+	VRRP    VRRP
+	Checks  Checks
+	Script  func(script.Change) // must not block
 	Now     func() time.Time
 }
 

@@ -13,6 +13,9 @@ import (
 	"reflect"
 	"sync/atomic"
 	"time"
+
+	"github.com/twinpath/twinpath/check"
+	"github.com/twinpath/twinpath/vrrp"
 )
 
 const (
@@ -42,6 +45,9 @@ type Router struct {
 
 	started, looked, applied, counted time.Time
 	plan                              Plan
+	refused                           error // by the kernel, of plan
+	wanted                            vrrp.Wanted
+	checks                            []check.Watched
 	waiting                           []chan<- error // to hear how the next plan was taken
 }
 
@@ -141,7 +147,9 @@ func (r *Router) round(ctx context.Context) {
 	}
 	d := r.state.Decide(now)
 	r.record(r.state.Commit(now, d))
-	err := r.apply(now, r.state.Plan(d), look)
+	r.checkVirtual()
+	err := r.elect(now, d, func() error { return r.apply(now, r.state.Plan(d), look) })
+	r.runScripts()
 	r.crew.watch(ctx, r.state, d)
 	r.sweeper.put(r.state.DueSweeps(now))
 	if now.Sub(r.counted) >= countFlows {
@@ -184,10 +192,10 @@ func (r *Router) settled(now time.Time) bool {
 // apply makes the plan true when it is new or the kernel may have changed under it.
 func (r *Router) apply(now time.Time, p Plan, look bool) error {
 	if !look && !r.applied.IsZero() && reflect.DeepEqual(p, r.plan) {
-		return nil
+		return r.refused
 	}
 	applied, err := r.ports.Kernel.Apply(p)
-	r.plan, r.applied = p, now
+	r.plan, r.applied, r.refused = p, now, err
 	if err != nil && r.inbox.looking() {
 		return err // of what is changing right now: the next round has a better look
 	}
@@ -200,7 +208,7 @@ func (r *Router) apply(now time.Time, p Plan, look bool) error {
 
 func (r *Router) record(events []Event) {
 	for _, e := range events {
-		r.log.Info(string(e.Kind), "wan", e.WAN, "from", e.From, "to", e.To, "reason", e.Sentence)
+		r.log.Info(string(e.Kind), "wan", e.WAN, "vrrp", e.VRRP, "from", e.From, "to", e.To, "reason", e.Sentence)
 		r.ports.Record(e)
 	}
 }
@@ -225,6 +233,10 @@ func (r *Router) sleep() time.Duration {
 			next = earliest(next, r.counted.Add(countFlows), now)
 		}
 	}
+	if len(r.state.virtuals) > 0 && !r.introduced(now) {
+		next = earliest(next, r.started.Add(introduction), now)
+	}
+	next = r.state.vrrpWake(now, next)
 	for _, w := range r.state.sweeps {
 		next = earliest(next, w.next, now)
 	}
@@ -242,10 +254,18 @@ func earliest(a, b, now time.Time) time.Time {
 // ErrNoWAN is returned when a command names a WAN that is not configured.
 var ErrNoWAN = errors.New("there is no such WAN")
 
-// Drain asks for a WAN to be left by new flows; off undoes it. An empty name with off means every WAN.
+// ErrAlone is returned when the house is to leave a router that has no other beside it.
+var ErrAlone = errors.New("there is no [[vrrp]]: no other router could serve the house")
+
+// Drain asks for a WAN to be left by new flows; off undoes it. An empty name means this router as a whole, which another one
+// is to relieve; with off it means every WAN too.
 func (r *Router) Drain(name string, off bool) error {
-	known := name == "" && off
-	for _, w := range r.snapshot.Load().WANs {
+	snap := r.snapshot.Load()
+	known := name == ""
+	if known && !off && len(snap.VRRP) == 0 {
+		return ErrAlone
+	}
+	for _, w := range snap.WANs {
 		known = known || w.Name == name
 	}
 	if !known {

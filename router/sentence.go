@@ -1,6 +1,7 @@
 package router
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -36,9 +37,17 @@ func fault(b Blame) string {
 
 // sentence says how the house is served, what is broken first and whose it is.
 func (s *State) sentence(d Decision) string {
+	if len(s.lines) == 0 && len(s.virtuals) > 0 {
+		return s.vrrpSentence()
+	}
+	return strings.TrimSpace(s.internet(d) + " " + s.vrrpComplaints())
+}
+
+// internet is the part of the sentence that is about WANs.
+func (s *State) internet(d Decision) string {
 	switch s.verdict {
 	case VerdictOffline:
-		return "No Internet. " + s.complaints(d, func(int) bool { return true })
+		return cmp.Or(s.elsewhere("No Internet"), "No Internet.") + " " + s.complaints(d, func(int) bool { return true })
 	case VerdictUnknown:
 		if len(s.lines) == 0 {
 			return "No way to the Internet is configured."
@@ -52,6 +61,7 @@ func (s *State) sentence(d Decision) string {
 	case VerdictDegraded:
 		text = fmt.Sprintf("Internet works, on %s, but not as it should.", list(d.Carrying))
 	}
+	text = cmp.Or(s.elsewhere("Internet works"), text)
 	broken := func(i int) bool { return d.Conditions[i].State != health.Up && d.Conditions[i].State != health.Unknown }
 	return strings.TrimSpace(text + " " + s.complaints(d, broken))
 }
@@ -71,8 +81,9 @@ func (s *State) complaints(d Decision, which func(int) bool) string {
 func (s *State) Snapshot(now time.Time, version string, d Decision) *Snapshot {
 	snap := &Snapshot{
 		Router: s.config.Name, Version: version, Sentence: s.sentence(d), Verdict: s.verdict, Since: s.since.UTC(),
-		WANs: []WANSnapshot{}, Kernel: s.kernel, Time: now.UTC(),
+		WANs: []WANSnapshot{}, Drained: s.drained, Kernel: s.kernel, Time: now.UTC(),
 	}
+	s.showVirtual(snap)
 	snap.Kernel.Applied = snap.Kernel.Applied.UTC()
 	if !s.pending.IsZero() {
 		snap.Pending = &PendingView{Until: s.pending.UTC()}

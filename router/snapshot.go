@@ -19,15 +19,18 @@ const (
 
 // Snapshot is what the page, the API and the command line show (design §5). It is immutable.
 type Snapshot struct {
-	Router   string        `json:"router"`
-	Version  string        `json:"version"`
-	Sentence string        `json:"sentence"`
-	Verdict  Verdict       `json:"verdict"`
-	Since    time.Time     `json:"since"` // of the verdict
-	WANs     []WANSnapshot `json:"wans"`
-	Kernel   KernelView    `json:"kernel"`
-	Pending  *PendingView  `json:"pending,omitempty"` // a configuration that waits to be confirmed
-	Time     time.Time     `json:"time"`
+	Router   string            `json:"router"`
+	Version  string            `json:"version"`
+	Sentence string            `json:"sentence"`
+	Verdict  Verdict           `json:"verdict"`
+	Since    time.Time         `json:"since"` // of the verdict
+	WANs     []WANSnapshot     `json:"wans"`
+	VRRP     []VRRPSnapshot    `json:"vrrp,omitempty"`
+	Speakers []SpeakerSnapshot `json:"speakers,omitempty"`
+	Drained  bool              `json:"drained,omitempty"` // the router as a whole
+	Kernel   KernelView        `json:"kernel"`
+	Pending  *PendingView      `json:"pending,omitempty"` // a configuration that waits to be confirmed
+	Time     time.Time         `json:"time"`
 }
 
 // WANSnapshot is one WAN's part of a Snapshot.

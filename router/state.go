@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/twinpath/twinpath/health"
+	"github.com/twinpath/twinpath/script"
+	"github.com/twinpath/twinpath/vrrp"
 )
 
 // State is every fact the router knows. One goroutine owns it.
@@ -23,6 +25,14 @@ type State struct {
 	numbers  map[string]int  // device → number of its WAN in an earlier run
 	hidden   []string        // foreign routes already complained of
 
+	virtuals []*virtual
+	drained  bool // the whole router: others are to serve the house
+	status   vrrp.Status
+	engine   bool            // status is of the engine, not the zero value
+	reported vrrp.Report     // the newest one told
+	scripts  []script.Change // to be run
+	born     time.Time
+
 	verdict Verdict
 	since   time.Time
 }
@@ -30,7 +40,7 @@ type State struct {
 // NewState returns the state before the first fact. An earlier run's default route may still lead to some
 // devices: the WANs on them go on carrying the house until there is a reason to move.
 func NewState(config Config, links []Link, earlier Earlier, now time.Time) *State {
-	s := &State{links: links, numbers: earlier.Numbers, verdict: VerdictUnknown, since: now}
+	s := &State{links: links, numbers: earlier.Numbers, verdict: VerdictUnknown, since: now, born: now}
 	s.configure(config, now)
 	for _, l := range s.lines {
 		if l.link.Index != 0 && slices.Contains(earlier.Carrying, l.link.Name) {
@@ -59,6 +69,12 @@ func (s *State) Fold(now time.Time, fact Fact) []Event {
 		return s.foldApplied(now, f)
 	case Reconfigured:
 		return s.foldConfig(now, f)
+	case VRRPSeen:
+		s.foldStatus(f.Status)
+	case VRRPTold:
+		return s.foldReports(f.Reports)
+	case CheckSeen:
+		s.foldCheck(f)
 	case PendingSet:
 		s.pending = f.Until
 	}
@@ -95,6 +111,7 @@ func (s *State) configure(config Config, now time.Time) {
 	}
 	s.carrying = slices.DeleteFunc(s.carrying, func(name string) bool { return s.line(name) == nil })
 	s.relink(now)
+	s.configureVirtual(now)
 }
 
 // numberOf returns the number that a WAN had in an earlier run, found by its device.
@@ -222,7 +239,13 @@ func (s *State) foldDiagnosis(now time.Time, f DiagnosisSeen) []Event {
 }
 
 func (s *State) foldDrain(now time.Time, f DrainWished) []Event {
+	if f.WAN == "" && !f.Off {
+		return s.drainAll(now, true)
+	}
 	var events []Event
+	if f.WAN == "" {
+		events = s.drainAll(now, false)
+	}
 	for _, l := range s.lines {
 		if (f.WAN == l.config.Name || f.WAN == "") && l.drained == f.Off {
 			l.drained, l.flows = !f.Off, -1
@@ -234,6 +257,19 @@ func (s *State) foldDrain(now time.Time, f DrainWished) []Event {
 		}
 	}
 	return events
+}
+
+// drainAll takes this router out of the elections, as far as there is another one, or back in.
+func (s *State) drainAll(now time.Time, drained bool) []Event {
+	if s.drained == drained {
+		return nil
+	}
+	s.drained = drained
+	sentence := fmt.Sprintf("%s is being drained: another router is to serve the house.", s.config.Name)
+	if !drained {
+		sentence = fmt.Sprintf("%s may serve the house again.", s.config.Name)
+	}
+	return []Event{{Time: now, Kind: EventVRRP, Blame: BlameOwner, Sentence: sentence}}
 }
 
 func (s *State) foldFlows(now time.Time, f FlowsCounted) []Event {

@@ -1,0 +1,144 @@
+package router
+
+import (
+	"reflect"
+	"time"
+
+	"github.com/twinpath/twinpath/check"
+	"github.com/twinpath/twinpath/health"
+	"github.com/twinpath/twinpath/vrrp"
+)
+
+// introduction is how long the engine has to say what it is doing already, before it is told what is wanted.
+const introduction = time.Second
+
+// Wanted is what a decision wants of the VRRP engine once the kernel has taken its plan.
+func (s *State) Wanted(now time.Time, d Decision) vrrp.Wanted {
+	var w vrrp.Wanted
+	for _, v := range s.virtuals {
+		st := s.standing(now, d, v)
+		wish := vrrp.Wish{Router: v.config.Router, Priority: st.Priority, Fault: st.Fault}
+		wish.Interface = s.virtualDevice(v)
+		w.Routers = append(w.Routers, wish)
+	}
+	return w
+}
+
+// Cautious is the part of w that is true whatever the kernel says: the bad news. Of routers that the engine does not
+// know yet it says nothing before the plan is applied; when that was refused, they begin at the bottom.
+func (s *State) Cautious(w vrrp.Wanted, refused bool) vrrp.Wanted {
+	out := w
+	out.Routers = nil
+	for _, wish := range w.Routers {
+		held := s.virtual(wish.Name).held
+		switch {
+		case held.Priority != 0:
+			wish.Priority = min(wish.Priority, held.Priority)
+		case refused:
+			wish.Priority = leastPriority
+		default:
+			continue
+		}
+		if wish.Fault == "" {
+			wish.Fault = held.Fault
+		}
+		out.Routers = append(out.Routers, wish)
+	}
+	return out
+}
+
+// Wished remembers what the engine was told.
+func (s *State) Wished(w vrrp.Wanted) {
+	for _, wish := range w.Routers {
+		s.virtual(wish.Name).held = standing{wish.Priority, wish.Fault}
+	}
+}
+
+// virtualDevice is the kernel name of a virtual router's interface; while there is none, the name it is configured by.
+func (s *State) virtualDevice(v *virtual) string {
+	if v.config.Interface == "" {
+		if device := s.lanDevice(); device != "" {
+			return device
+		}
+		return s.config.LAN.Device()
+	}
+	if link, ok := find(s.links, v.config.Interface); ok {
+		return link.Name
+	}
+	return v.config.Interface
+}
+
+// Checks is what is to be checked for the virtual routers.
+func (s *State) Checks() []check.Watched {
+	var all []check.Watched
+	for _, v := range s.virtuals {
+		for _, t := range v.tests {
+			all = append(all, check.Watched{Router: v.config.Name, Check: t.check})
+		}
+	}
+	return all
+}
+
+// vrrpWake is when a standing changes without any news, because something has been unknown for too long; next when that
+// comes sooner.
+func (s *State) vrrpWake(now, next time.Time) time.Time {
+	if len(s.virtuals) == 0 {
+		return next
+	}
+	for _, l := range s.lines {
+		if l.told.State == health.Unknown {
+			next = earliest(next, l.since.Add(hold), now)
+		}
+	}
+	for _, v := range s.virtuals {
+		for _, t := range v.tests {
+			if !t.known {
+				next = earliest(next, t.since.Add(hold), now)
+			}
+		}
+	}
+	return next
+}
+
+// want tells the engine, when it is news and the engine has introduced itself.
+func (r *Router) want(now time.Time, w vrrp.Wanted) {
+	if r.ports.VRRP == nil || !r.introduced(now) || reflect.DeepEqual(w.Routers, r.wanted.Routers) {
+		return
+	}
+	r.wanted = w
+	r.state.Wished(w)
+	r.ports.VRRP.Want(w)
+}
+
+// elect tells the engine bad news before the plan is applied, and good news only when the kernel has taken it.
+func (r *Router) elect(now time.Time, d Decision, apply func() error) error {
+	all := r.state.Wanted(now, d)
+	r.want(now, r.state.Cautious(all, false))
+	err := apply()
+	if err != nil {
+		all = r.state.Cautious(all, true)
+	}
+	r.want(now, all)
+	return err
+}
+
+// introduced reports whether the engine has said what it was doing before this daemon came, or has had its time.
+func (r *Router) introduced(now time.Time) bool {
+	return r.state.engine || now.Sub(r.started) >= introduction
+}
+
+// checkVirtual has the checks of the configuration run.
+func (r *Router) checkVirtual() {
+	if checks := r.state.Checks(); r.ports.Checks != nil && !reflect.DeepEqual(checks, r.checks) {
+		r.checks = checks
+		r.ports.Checks.Want(checks)
+	}
+}
+
+func (r *Router) runScripts() {
+	for _, c := range r.state.DueScripts() {
+		if r.ports.Script != nil {
+			r.ports.Script(c)
+		}
+	}
+}
