@@ -2,6 +2,7 @@ package lab
 
 import (
 	"context"
+	"flag"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -16,7 +17,19 @@ func TestMain(m *testing.M) {
 	if status, yes := pretend(os.Args); yes {
 		os.Exit(status)
 	}
+	flag.Parse()
+	parallel()
 	os.Exit(sandbox.Tests(m.Run))
+}
+
+// parallel lets many tests run side by side, for they mostly wait; unless the command line says how many.
+func parallel() {
+	const many = "24" // about the cells of the interop matrix, which is the longest of them
+	said := false
+	flag.Visit(func(f *flag.Flag) { said = said || f.Name == "test.parallel" })
+	if !said {
+		_ = flag.Set("test.parallel", many) // a flag that the testing package defines
+	}
 }
 
 // plain builds the default home with a masquerading router without a daemon.

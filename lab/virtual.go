@@ -68,17 +68,13 @@ func (v Virtual) Keepalived() string {
 	return s.String() + " }\n" + v.Extra + "}\n"
 }
 
+// frrPriority is the line of frr.conf that may change while vrrpd runs.
+func (v Virtual) frrPriority() string { return fmt.Sprintf("vrrp %d priority %d", v.ID, v.Priority) }
+
 // FRR is the section of an interface in frr.conf.
 func (v Virtual) FRR() string {
-	lines := []string{
-		fmt.Sprintf("version %d", v.Version),
-		fmt.Sprintf("priority %d", v.Priority),
-		fmt.Sprintf("advertisement-interval %d", v.Interval.Milliseconds()),
-	}
-	s := "interface lan0\n"
-	for _, line := range lines {
-		s += fmt.Sprintf(" vrrp %d %s\n", v.ID, line)
-	}
+	s := fmt.Sprintf("interface lan0\n vrrp %[1]d version %d\n %s\n vrrp %[1]d advertisement-interval %[4]d\n",
+		v.ID, v.Version, v.frrPriority(), v.Interval.Milliseconds())
 	if v.NoPreempt {
 		s += fmt.Sprintf(" no vrrp %d preempt\n", v.ID)
 	}

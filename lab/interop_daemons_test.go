@@ -1,0 +1,60 @@
+package lab
+
+import (
+	"flag"
+	"os"
+	"testing"
+)
+
+var (
+	update  = flag.Bool("update", false, "write the tables of results to docs/")
+	standIn = flag.String("ours", "twinpath", "the program in Twinpath's place in the interop tests: keepalived proves the tests themselves")
+)
+
+// speaker is a program that can be one of a pair.
+type speaker struct {
+	name   string
+	start  func(tb testing.TB, b *Box, v Virtual)
+	stop   func(tb testing.TB, b *Box)
+	change func(tb testing.TB, b *Box, v Virtual) // a new config while it runs
+}
+
+var keepalived = speaker{
+	name:  "keepalived",
+	start: func(tb testing.TB, b *Box, v Virtual) { must(tb, b.StartKeepalived(tb.Context(), v.Keepalived())) },
+	stop:  func(tb testing.TB, b *Box) { must(tb, b.Stop()) },
+	change: func(tb testing.TB, b *Box, v Virtual) {
+		must(tb, b.ConfigureKeepalived(v.Keepalived()))
+		must(tb, b.Reload())
+	},
+}
+
+var frr = speaker{
+	name:  "FRR",
+	start: func(tb testing.TB, b *Box, v Virtual) { must(tb, b.StartFRR(tb.Context(), v)) },
+	stop:  func(tb testing.TB, b *Box) { must(tb, b.StopFRR()) },
+	change: func(tb testing.TB, b *Box, v Virtual) {
+		must(tb, b.FRR("interface lan0", v.frrPriority()))
+	},
+}
+
+var ourDaemon = speaker{
+	name:  "twinpath",
+	start: func(tb testing.TB, b *Box, v Virtual) { must(tb, b.Start(tb.Context(), built(tb), named(b)+v.TOML())) },
+	stop:  func(tb testing.TB, b *Box) { must(tb, b.Stop()) },
+	change: func(tb testing.TB, b *Box, v Virtual) {
+		must(tb, os.WriteFile(b.Config(), []byte(named(b)+v.TOML()), 0o600))
+		must(tb, b.Reload())
+	},
+}
+
+// named is the head of a config of a box without lines: a plain VRRP daemon.
+func named(b *Box) string { return "[router]\nname = \"" + b.Name + "\"\n" }
+
+// ours is Twinpath, or what stands in for it.
+func ours() speaker {
+	if *standIn == "keepalived" {
+		return keepalived
+	}
+	return ourDaemon
+}
