@@ -39,6 +39,9 @@ func (g *Group) leave(now time.Time, cause *Machine, reason string, keep time.Du
 
 // settle makes all members Active if one of them is or may be.
 func (g *Group) settle(now time.Time) {
+	if due(g.truce.until, now) {
+		g.truce.until = time.Time{}
+	}
 	reason, moved := g.verdict(now)
 	if !moved {
 		return
