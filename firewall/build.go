@@ -8,16 +8,16 @@ package firewall
 
 import "slices"
 
-// Build makes the ruleset of a policy. Without LAN and WAN it is empty and filters nothing.
+// Build makes the ruleset of a policy. Without LAN and WAN it filters nothing but refused addresses, and is empty without
+// those.
 func Build(p Policy) Ruleset {
 	b := builder{policy: p, ways: ways(p.WANs)}
-	for _, device := range p.LAN {
-		if nameable(device) {
-			b.lan = append(b.lan, device)
-		}
-	}
+	b.lan, b.own = nameables(p.LAN), nameables(p.Own)
 	if len(b.lan) == 0 && len(b.ways) == 0 {
-		return Ruleset{}
+		if refused := b.refused(); len(refused) > 0 {
+			b.base("filter_input", Hook{Type: "filter", At: "input", Priority: priorityFilter}, append([]Rule{{from("lo"), accept()}}, refused...)...)
+		}
+		return b.rules
 	}
 	b.sets()
 	b.raw()
@@ -34,6 +34,7 @@ func Build(p Policy) Ruleset {
 type builder struct {
 	policy Policy
 	lan    []string
+	own    []string
 	ways   []way
 	rules  Ruleset
 }
@@ -85,6 +86,8 @@ const (
 	setICMPv6Errors = "icmpv6_errors"
 	setNeighbours   = "icmpv6_neighbours"
 	setListeners    = "icmpv6_listeners"
+	setOwn          = "own" // devices that only serve this machine
+	setSolicited    = "icmpv6_solicited"
 )
 
 func (b *builder) sets() {

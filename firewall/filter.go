@@ -1,6 +1,9 @@
 package firewall
 
-import "slices"
+import (
+	"net/netip"
+	"slices"
+)
 
 // filter is what may pass: from the house everything, from a WAN what was asked for.
 func (b *builder) filter() {
@@ -14,10 +17,14 @@ func (b *builder) filter() {
 
 // input protects the router. Nothing of ours listens on a WAN.
 func (b *builder) input() {
-	rules := []Rule{
-		{from("lo"), accept()},
-		{known(), accept()},
-		{in(InDevice, setLAN), accept()},
+	rules := append([]Rule{{from("lo"), accept()}}, b.refused()...)
+	rules = append(rules,
+		Rule{known(), accept()},
+		Rule{in(InDevice, setLAN), accept()})
+	if len(b.own) > 0 {
+		rules = append(rules, Rule{in(InDevice, b.set(setOwn, Device, false, devices(b.own))), accept()})
+	}
+	rules = append(rules, []Rule{
 		{invalid(), b.count("invalid"), drop()},
 		{Match{Field: ICMPType, Value: small("echo-request", 8)}, echoes(), accept()},
 		{in(ICMPType, setICMPErrors), accept()},
@@ -28,9 +35,34 @@ func (b *builder) input() {
 		{in(ICMPv6Type, setListeners), accept()},
 		{ipv4(), port(UDPFrom, 67), port(UDPPort, 68), accept()},
 		{ipv6(), port(UDPPort, 546), accept()},
-	}
+	}...)
 	rules = append(rules, b.refusals()...)
 	b.base("filter_input", Hook{Type: "filter", At: "input", Priority: priorityFilter, Drop: true}, rules...)
+}
+
+// refused keeps everything from the virtual addresses that are only passed on for the house: but pings, by which
+// people look for the Active, and neighbour discovery (RFC 9568 §6.4.3).
+func (b *builder) refused() []Rule {
+	var prefixed []netip.Prefix
+	for _, a := range b.policy.Refused {
+		if a = a.Unmap().WithZone(""); a.IsValid() {
+			prefixed = append(prefixed, netip.PrefixFrom(a, a.BitLen()))
+		}
+	}
+	if len(prefixed) == 0 {
+		return nil
+	}
+	b.chain("refused",
+		Rule{Match{Field: ICMPType, Value: small("echo-request", 8)}, echoes(), accept()},
+		Rule{Match{Field: ICMPv6Type, Value: small("echo-request", 128)}, echoes(), accept()},
+		Rule{ipv6(), Match{Field: HopLimit6, Value: small("255", 255)}, in(ICMPv6Type, b.once(setSolicited, ICMPv6, false, []Element{
+			number("nd-neighbor-solicit", 135), number("nd-neighbor-advert", 136)})), accept()},
+		Rule{b.count("refused"), drop()})
+	four, six := prefixes(prefixed)
+	return []Rule{
+		{in(Destination4, b.set("refused4", Address4, true, four)), goTo("refused")},
+		{in(Destination6, b.set("refused6", Address6, true, six)), goTo("refused")},
+	}
 }
 
 // echoes is how much ping of us is answered: enough for a person and for an ISP's monitor.

@@ -18,6 +18,17 @@ func ways(wans []WAN) []way {
 	return found
 }
 
+// nameables picks the interfaces that the ruleset can name.
+func nameables(devices []string) []string {
+	var found []string
+	for _, device := range devices {
+		if nameable(device) {
+			found = append(found, device)
+		}
+	}
+	return found
+}
+
 // nameable says whether a kernel interface name can be written in nft text: quotes would end it,
 // an asterisk would make it a pattern.
 func nameable(device string) bool {

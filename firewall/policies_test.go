@@ -10,10 +10,18 @@ func policies() map[string]Policy {
 		"one_dead": oneDead(),
 		"peer": {LAN: []string{"lan0"}, Subnets: house(), WANs: []WAN{fibre(),
 			{Name: "other", Device: "lan0", Mark: MarkOf(1), Alive: true, Peer: true}}},
-		"no_lan": {WANs: []WAN{fibre(), dsl()}},
-		"ports":  rangesOfPorts(),
-		"odd":    oddNames(),
+		"no_lan":  {WANs: []WAN{fibre(), dsl()}},
+		"ports":   rangesOfPorts(),
+		"odd":     oddNames(),
+		"virtual": virtual(),
+		"server":  {Own: []string{"eth0"}, Refused: []netip.Addr{netip.MustParseAddr("192.168.1.1"), netip.MustParseAddr("fd00:1::1")}},
 	}
+}
+
+// virtual is a home whose gateway is a virtual address with a MAC address of its own, and a second network of servers.
+func virtual() Policy {
+	return Policy{LAN: []string{"lan0", "vr2-51-4"}, Subnets: house(), WANs: []WAN{fibre()}, Own: []string{"eth5", "eth6", "a b"},
+		Refused: []netip.Addr{netip.MustParseAddr("192.168.1.1"), netip.MustParseAddr("::ffff:192.168.1.9"), {}}}
 }
 
 func house() []netip.Prefix {

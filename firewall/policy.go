@@ -26,6 +26,11 @@ type Policy struct {
 	Shares   []Share // who takes new flows; fewer than two: the main table's default route decides
 	Uses     []Use
 	Forwards []Forward
+	// Own are interfaces that only serve this machine, with virtual addresses: what comes in there may reach it, and goes
+	// no further.
+	Own []string
+	// Refused are virtual addresses that lead to nothing on this machine but answered pings (RFC 9568 §6.1, Accept_Mode).
+	Refused []netip.Addr
 }
 
 // WAN is one way out as the firewall sees it. A WAN without a Device is left out of the ruleset.

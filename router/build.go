@@ -225,6 +225,7 @@ func (s *State) policy(d Decision, lan string) firewall.Policy {
 	if lan != "" {
 		p.LAN = []string{lan}
 	}
+	s.admit(&p, lan)
 	if a := s.config.LAN.Address; a.IsValid() {
 		p.Subnets = []netip.Prefix{a.Masked()}
 	}

@@ -2,9 +2,11 @@ package router
 
 import (
 	"reflect"
+	"slices"
 	"time"
 
 	"github.com/twinpath/twinpath/check"
+	"github.com/twinpath/twinpath/firewall"
 	"github.com/twinpath/twinpath/health"
 	"github.com/twinpath/twinpath/vrrp"
 )
@@ -139,6 +141,31 @@ func (r *Router) runScripts() {
 	for _, c := range r.state.DueScripts() {
 		if r.ports.Script != nil {
 			r.ports.Script(c)
+		}
+	}
+}
+
+// admit lets packets for virtual addresses in. An interface that only [[vrrp]] names counts as the box's own side; one
+// that has a virtual MAC address belongs to the interface below it.
+func (s *State) admit(p *firewall.Policy, lan string) {
+	for _, v := range s.virtuals {
+		device := s.virtualDevice(v)
+		devices := &p.Own
+		if device == lan && lan != "" {
+			devices = &p.LAN
+		}
+		link, there := find(s.links, device)
+		if there && devices == &p.Own && !slices.Contains(p.Own, link.Name) {
+			p.Own = append(p.Own, link.Name)
+		}
+		for _, f := range [...]vrrp.Family{vrrp.IPv4, vrrp.IPv6} {
+			served := v.served(f)
+			if there && v.config.VirtualMAC && len(served) > 0 {
+				*devices = append(*devices, vrrp.DeviceName(link.Index, v.config.ID, f))
+			}
+			if !v.config.Accept && v.config.Base != vrrp.Owner {
+				p.Refused = append(p.Refused, served...)
+			}
 		}
 	}
 }
