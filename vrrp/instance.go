@@ -190,7 +190,7 @@ func (e *Engine) attend(now time.Time, in *instance) {
 	}
 	if !in.running && !in.up.IsZero() && in.wire != nil && !in.proven {
 		in.proven = in.wire.alive == nil
-		if !in.proven && now.Sub(in.heardAt) >= elicit {
+		if in.proven || now.Sub(in.heardAt) >= elicit { // the one who was just heard may be waiting for the same
 			in.heardAt = now
 			e.probe(in)
 		}

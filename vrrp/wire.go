@@ -61,6 +61,13 @@ func (e *Engine) open(now time.Time, d Device) (*wire, error) {
 	}
 	e.wires[d.Name] = w
 	go e.read(ctx, w)
+	go func() {
+		select {
+		case <-ctx.Done():
+		case <-port.Alive():
+			e.lookAgain()
+		}
+	}()
 	return w, nil
 }
 

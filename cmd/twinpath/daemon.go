@@ -19,7 +19,9 @@ import (
 	"github.com/twinpath/twinpath/config"
 	"github.com/twinpath/twinpath/internal/kernel"
 	"github.com/twinpath/twinpath/router"
+	"github.com/twinpath/twinpath/script"
 	"github.com/twinpath/twinpath/store"
+	"github.com/twinpath/twinpath/vrrp/sentinel"
 	"github.com/twinpath/twinpath/web"
 )
 
@@ -48,7 +50,7 @@ func runDaemon(ctx context.Context, args []string, std stdio) error {
 	}
 	defer door.Close()
 	log := slog.New(slog.NewTextHandler(std.err, nil))
-	h, err := assemble(*file, *state, door, log)
+	h, err := assemble(*file, *state, door, newLink(*socket, *state, log), log)
 	if err != nil {
 		return err
 	}
@@ -63,10 +65,14 @@ type household struct {
 	events *store.Events
 	keeper *config.Keeper
 	socket *web.Socket
+	link   *sentinel.Link
+	script *script.Runner
 }
 
-func assemble(file, state string, socket *web.Socket, log *slog.Logger) (*household, error) {
-	h := &household{log: log, socket: socket, kernel: kernel.New(log), events: store.NewEvents(state, log)}
+func assemble(file, state string, socket *web.Socket, link *sentinel.Link, log *slog.Logger) (*household, error) {
+	h := &household{
+		log: log, socket: socket, kernel: kernel.New(log), events: store.NewEvents(state, log), link: link, script: script.New(log),
+	}
 	h.keeper = &config.Keeper{Boot: file, State: state, Name: hostname(), Use: h.use, Log: log}
 	cfg, err := h.keeper.Load()
 	if err != nil {
@@ -76,10 +82,11 @@ func assemble(file, state string, socket *web.Socket, log *slog.Logger) (*househ
 		log.Warn(sentence)
 		h.events.Record(router.Event{Time: time.Now(), Kind: router.EventRouter, Blame: router.BlameOwner, Sentence: sentence})
 	}
-	h.router, err = router.New(cfg, version, ports(h.kernel, h.events, state, log), log)
+	h.router, err = router.New(cfg, version, ports(h.kernel, h.events, link, h.script, state, log), log)
 	if err != nil {
 		return nil, err
 	}
+	connect(h.link, h.router)
 	api := &web.API{Source: h.router, History: h.events, Applier: h}
 	h.socket.Handler = api.Handler()
 	return h, nil
@@ -93,6 +100,8 @@ func (h *household) run(ctx context.Context) error {
 		h.router.Run,
 		h.events.Run,
 		h.socket.Run,
+		h.link.Run,
+		h.script.Run,
 		func(ctx context.Context) error { return h.kernel.Watch(ctx, h.router.Look) },
 		h.reloads,
 		h.watchdog,

@@ -67,6 +67,7 @@ func commands() []command {
 		{"lab", "[--play | --no-story] [--runs N]", "a whole home in network namespaces, to pull its cables", labCommand},
 		{"cleanup", "", "remove every kernel object of ours", cleanup},
 		{"version", "", "print the version", printVersion},
+		{"sentinel", "", "", runSentinel}, // only the daemon starts it
 	}
 }
 
@@ -113,6 +114,9 @@ func report(c command, err error, std stdio) int {
 func usage(w io.Writer) {
 	fmt.Fprint(w, "twinpath keeps a house online over two ways to the Internet.\n\n")
 	for _, c := range commands() {
+		if c.does == "" {
+			continue // nobody's business
+		}
 		fmt.Fprintf(w, "  twinpath %-48s %s\n", strings.TrimSpace(c.name+" "+c.args), c.does)
 	}
 }

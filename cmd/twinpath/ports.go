@@ -10,12 +10,14 @@ import (
 	"github.com/twinpath/twinpath/health"
 	"github.com/twinpath/twinpath/internal/kernel"
 	"github.com/twinpath/twinpath/router"
+	"github.com/twinpath/twinpath/script"
 	"github.com/twinpath/twinpath/store"
+	"github.com/twinpath/twinpath/vrrp/sentinel"
 	"github.com/twinpath/twinpath/wan"
 )
 
 // ports connects the router to the real world.
-func ports(k *kernel.Kernel, events *store.Events, state string, log *slog.Logger) router.Ports {
+func ports(k *kernel.Kernel, events *store.Events, link *sentinel.Link, scripts *script.Runner, state string, log *slog.Logger) router.Ports {
 	start := time.Now()
 	return router.Ports{
 		Kernel:  k,
@@ -23,6 +25,8 @@ func ports(k *kernel.Kernel, events *store.Events, state string, log *slog.Logge
 		Monitor: func(w router.Watched) router.Monitor { return newMonitor(w, start, log) },
 		Scout:   newScout(),
 		Record:  events.Record,
+		VRRP:    link,
+		Script:  scripts.Change,
 		Now:     time.Now,
 	}
 }

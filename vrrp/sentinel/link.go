@@ -32,6 +32,7 @@ type Link struct {
 	last   atomic.Pointer[vrrp.Wanted]
 	past   []vrrp.Past
 	acked  uint64
+	met    bool // a sentinel, or the absence of one, was reported
 }
 
 // NewLink returns a link that does nothing until Run.
@@ -95,6 +96,10 @@ func (l *Link) pause(ctx context.Context, err error) {
 func (l *Link) reach(ctx context.Context) (*conn, error) {
 	if c, err := net.Dial("unix", l.Path); err == nil {
 		return newConn(c), nil
+	}
+	if !l.met {
+		l.met = true
+		l.Status(vrrp.Status{}) // whoever waits to hear what an earlier daemon has left: nothing
 	}
 	if w := l.last.Load(); w == nil || len(w.Routers) == 0 {
 		return nil, nil
@@ -220,6 +225,7 @@ func (l *Link) take(c *conn, m message) error {
 		l.past = *m.Past
 		return errAnother
 	case m.Status != nil:
+		l.met = true
 		l.past = m.Status.Past()
 		l.Status(*m.Status)
 	case m.Reports != nil:
