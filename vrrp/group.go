@@ -78,13 +78,8 @@ func (g *Group) Tick(now time.Time) []Action {
 // Due returns when the next Tick is wanted, zero for never.
 func (g *Group) Due() time.Time {
 	var due time.Time
-	winner := false
 	for _, m := range g.members {
 		due = earlier(due, m.Due())
-		winner = winner || m.wins()
 	}
-	if winner {
-		due = earlier(due, g.truce.until)
-	}
-	return due
+	return earlier(due, g.truce.until)
 }

@@ -14,7 +14,7 @@ func (g *Group) apply(now time.Time, m *Machine, e Event) {
 		g.leave(now, m, fmt.Sprintf("%s of its group is in fault: %s", m.key, m.reason), e.Keep)
 	case was == Active && m.state == Backup:
 		if g.leave(now, m, fmt.Sprintf("%s of its group has to leave: %s", m.key, m.reason), 0) {
-			g.truce.call(now, m, len(g.members))
+			g.truce.call(now, m)
 		}
 	}
 }
@@ -39,11 +39,8 @@ func (g *Group) leave(now time.Time, cause *Machine, reason string, keep time.Du
 
 // settle makes all members Active if one of them is or may be.
 func (g *Group) settle(now time.Time) {
-	if due(g.truce.until, now) {
-		g.truce.until = time.Time{}
-	}
-	reason, moved := g.verdict(now)
-	if !moved {
+	reason := g.verdict(now)
+	if reason == "" {
 		return
 	}
 	unheard := true
@@ -59,31 +56,34 @@ func (g *Group) settle(now time.Time) {
 			m.becomeActive(now, why, unheard)
 		}
 	}
-	g.truce.until = time.Time{}
 }
 
-// verdict reports whether members that are not Active have to become it, and why.
-func (g *Group) verdict(now time.Time) (reason string, moved bool) {
-	var active, winner, waiting, held *Machine
+// verdict returns why members that are not Active have to become it now; empty: they have not.
+func (g *Group) verdict(now time.Time) string {
+	var active, winner *Machine
+	backups, free := 0, true
 	for _, m := range g.members {
 		switch {
-		case m.state == Fault:
-			return "", false
+		case m.state == Fault || m.held():
+			free = false
 		case m.state == Active:
 			active = m
-		case m.held():
-			held = m
 		case m.wins() && winner == nil:
-			winner, waiting = m, m
-		case m.ready:
-			waiting = m
+			winner = m
+		}
+		if m.ready && m.state == Backup {
+			backups++
 		}
 	}
 	switch {
-	case active != nil && (waiting != nil || held != nil):
-		return fmt.Sprintf("its group is Active, as %s is", active.key), true
-	case active != nil || winner == nil || held != nil || now.Before(g.truce.until):
-		return "", false
+	case backups == 0:
+		g.truce.pause()
+	case active != nil:
+		return fmt.Sprintf("its group is Active, as %s is", active.key)
+	case !free || winner == nil:
+		g.truce.pause()
+	case g.truce.over(now):
+		return fmt.Sprintf("%s of its group takes over: %s", winner.key, winner.won)
 	}
-	return fmt.Sprintf("%s of its group takes over: %s", winner.key, winner.won), true
+	return ""
 }

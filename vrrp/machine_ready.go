@@ -65,6 +65,8 @@ func (m *Machine) leave(now time.Time, to State, e Event) {
 		m.yield(now, to, e.Keep, e.Reason)
 	case m.holding && e.Keep == 0:
 		m.release()
+	case m.holding && e.Keep > 0:
+		m.keep = earlier(m.keep, now.Add(e.Keep))
 	}
 	if wasReady && !m.peer.Source.IsValid() {
 		m.down = time.Time{}

@@ -173,7 +173,7 @@ func (w *world) lose() {
 }
 
 // takeOver returns how long the slowest of the others may take: the one that is there alone has to be in time as well. Groups
-// of equal priority whose addresses are in different orders may need a truce.
+// of equal priority whose addresses are in different orders may need a truce or two.
 func (w *world) takeOver(lost *box, stopped bool) time.Duration {
 	limit := time.Duration(0)
 	for _, b := range w.boxes {
@@ -183,7 +183,7 @@ func (w *world) takeOver(lost *box, stopped bool) time.Duration {
 				wait = c.settings.skew(interval)
 			}
 			if w.grouped {
-				wait += 2 * (c.settings.skew(interval) + c.settings.Interval)
+				wait += 2 * (c.settings.downInterval(interval) + 2*c.settings.Interval)
 			}
 			if b != lost {
 				limit = max(limit, wait)

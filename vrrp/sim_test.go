@@ -54,6 +54,7 @@ type cell struct {
 	holding      bool
 	goodbye      time.Time     // the last priority 0
 	keep         time.Duration // after it; below 0: for ever
+	until        time.Time     // when keeping the addresses ends at the latest; zero: never
 	best         Heard         // the last advert that outranked ours
 	heard        bool          // another's advert since the good-bye
 	sends        []time.Time   // of the last second

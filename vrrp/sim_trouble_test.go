@@ -50,6 +50,14 @@ func (w *world) restart(b *box) {
 	w.boot(b, b.active() && w.now.Sub(b.died) < 2*time.Second && w.rand.IntN(2) == 0)
 }
 
+// keepFor says how long a router that leaves keeps its addresses; one that has left may keep them for less.
+func (w *world) keepFor(c *cell, keep time.Duration) {
+	c.keep = keep
+	if until := w.now.Add(keep); c.state != Active && keep >= 0 {
+		c.until = earlier(c.until, until)
+	}
+}
+
 func (w *world) keep() time.Duration {
 	return []time.Duration{-1, 0, 500 * time.Millisecond, 3 * time.Second}[w.rand.IntN(4)]
 }
@@ -59,12 +67,13 @@ func (w *world) stop(b *box, all bool) {
 	keep := w.keep()
 	for _, c := range b.cells {
 		if c.ready || c.fault {
-			c.ready, c.fault, c.keep = false, false, keep
+			c.ready, c.fault = false, false
+			w.keepFor(c, keep)
 			w.step(c, Event{Kind: Stop, Keep: keep})
 			continue
 		}
 		if !all {
-			c.ready = true
+			c.ready, c.keep = true, 0
 			w.step(c, Event{Kind: Start})
 		}
 	}
@@ -74,6 +83,9 @@ func (w *world) stop(b *box, all bool) {
 func (w *world) block(c *cell) {
 	if !c.ready {
 		c.ready, c.fault = true, false
+		for _, b := range c.box.cells {
+			b.keep = 0
+		}
 		w.step(c, Event{Kind: Unblock})
 		return
 	}
@@ -81,10 +93,11 @@ func (w *world) block(c *cell) {
 	c.ready, c.fault = false, state == Fault
 	keep := w.keep()
 	for _, other := range c.box.cells {
-		if other.group == c.group {
+		if other.group == c.group && other.state == Active {
 			other.keep = keep
 		}
 	}
+	w.keepFor(c, keep)
 	w.step(c, Event{Kind: Block, State: state, Keep: keep, Reason: "the test says so"})
 }
 

@@ -33,7 +33,10 @@ func (w *world) act(c *cell, a Action) {
 		w.tell("%s: sends %d every %s", c.key, a.Priority, a.Interval)
 		w.adverts++
 		if a.Priority == 0 {
-			c.goodbye, c.heard = w.now, false
+			c.goodbye, c.heard, c.until = w.now, false, time.Time{}
+			if c.keep >= 0 {
+				c.until = w.now.Add(max(c.keep, 4*time.Second)) // a down-interval at most
+			}
 		}
 		w.watchRate(c)
 		w.send(c.box.number, c.segment, Heard{Source: c.settings.Source, Priority: a.Priority, Interval: a.Interval})
@@ -91,8 +94,8 @@ func (w *world) watch(c *cell) {
 	case c.goodbye.IsZero() || c.heard:
 		w.fault("%s: holds as %s though it heard a successor or never said good-bye", c.key, c.state)
 	case c.box.thawed.Equal(w.now): // its timers come next
-	case c.keep >= 0 && w.now.After(c.goodbye.Add(max(c.keep, c.settings.downInterval(c.settings.Interval), 4*time.Second))):
-		w.fault("%s: holds as %s, %s after its good-bye", c.key, c.state, w.now.Sub(c.goodbye))
+	case !c.until.IsZero() && w.now.After(c.until):
+		w.fault("%s: holds as %s, %s too long", c.key, c.state, w.now.Sub(c.until))
 	}
 	if c.state != Active && c.state != Backup && c.ready {
 		w.fault("%s: is %s though it is ready", c.key, c.state)

@@ -5,13 +5,14 @@ import (
 	"time"
 )
 
-// truce keeps two groups from fighting for ever: where each is better in one member, both leave when they meet as
-// Actives, and with equal timers would come back at the same time, again and again. So each waits for a time of its
-// own, longer with each time in a row, as stations on a shared wire do after a collision.
+// truce keeps two groups from fighting for ever: where each is better in one member and their adverts cross, both
+// leave, and with equal timers would come back at the same time, again and again. So each waits for a time of its own
+// when it could come back, longer with each time in a row, as stations on a shared wire do after a collision.
 type truce struct {
-	calls int       // in a row
-	last  time.Time // call
-	until time.Time
+	calls int // in a row
+	last  time.Time
+	wait  time.Duration
+	until time.Time // end of wait, from when the group could come back
 }
 
 const (
@@ -22,7 +23,7 @@ const (
 )
 
 // call starts a truce after a member has lost while others had not.
-func (t *truce) call(now time.Time, loser *Machine, members int) {
+func (t *truce) call(now time.Time, loser *Machine) {
 	if now.Sub(t.last) > truceOver {
 		t.calls = 0
 	}
@@ -31,7 +32,22 @@ func (t *truce) call(now time.Time, loser *Machine, members int) {
 	h := fnv.New64a()
 	source := loser.settings.Source.As16()
 	h.Write(source[:])
-	h.Write([]byte{byte(t.calls), byte(t.calls >> 8), byte(members)})
-	skew := loser.settings.skew(loser.learned())
-	t.until = now.Add(skew + span*time.Duration(h.Sum64()>>32%256)/256)
+	h.Write([]byte{byte(t.calls), byte(t.calls >> 8)})
+	t.wait = span * time.Duration(h.Sum64()>>32%256) / 256
+	t.until = time.Time{}
 }
+
+// over reports whether the group may come back now, as far as the truce goes.
+func (t *truce) over(now time.Time) bool {
+	if t.wait > 0 && t.until.IsZero() {
+		t.until = now.Add(t.wait)
+	}
+	if t.wait > 0 && now.Before(t.until) {
+		return false
+	}
+	t.wait, t.until = 0, time.Time{}
+	return true
+}
+
+// pause is what happens to a truce while the group could not come back anyway.
+func (t *truce) pause() { t.until = time.Time{} }
