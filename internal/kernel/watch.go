@@ -131,12 +131,31 @@ func (k *Kernel) listen(c *netlink.Conn, changed func()) error {
 		news := false
 		for _, m := range messages {
 			k.note(m)
-			news = news || m.Header.Type != unix.RTM_NEWADDR || !ofVirtual(m)
+			news = news || !renewed(m)
 		}
 		if news {
 			changed()
 		}
 	}
+}
+
+// renewed reports whether a message tells of a virtual address, or of the connected route that the kernel gives an IPv6
+// address with a lifetime: both come once a second, and no plan has either.
+func renewed(m netlink.Message) bool {
+	switch m.Header.Type {
+	case unix.RTM_NEWADDR:
+		return ofVirtual(m)
+	case unix.RTM_NEWROUTE:
+		if len(m.Data) < unix.SizeofRtMsg || m.Data[0] != unix.AF_INET6 || m.Data[5] != unix.RTPROT_KERNEL {
+			return false
+		}
+		for kind, v := range attributes(m.Data, unix.SizeofRtMsg) {
+			if kind == unix.RTA_CACHEINFO && len(v) >= 12 {
+				return value(v[8:]) != 0 // rta_expires
+			}
+		}
+	}
+	return false
 }
 
 // note remembers interfaces that are off or gone: the kernel drops their routes by itself, mostly without telling.
