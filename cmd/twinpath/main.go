@@ -65,6 +65,7 @@ func commands() []command {
 		{"drain", "WAN", "planned move: new connections leave this WAN", drain},
 		{"resume", "[WAN]", "use it again", resume},
 		{"lab", "[--play | --no-story] [--runs N]", "a whole home in network namespaces, to pull its cables", labCommand},
+		{"import", "F [--host H]", "keepalived.conf or freevrrpd.conf, as a config of ours", importConfig},
 		{"cleanup", "", "remove every kernel object of ours", cleanup},
 		{"version", "", "print the version", printVersion},
 		{"sentinel", "", "", runSentinel}, // only the daemon starts it
