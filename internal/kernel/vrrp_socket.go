@@ -158,14 +158,14 @@ func open(domain, kind, protocol int, configure func(fd int) error) (*os.File, e
 	return os.NewFile(uintptr(fd), "socket"), nil
 }
 
-// control runs f on an open file's descriptor, which stays open meanwhile.
+// control runs f on a file's descriptor, which stays open meanwhile.
 func control(file *os.File, f func(fd int) error) error {
 	c, err := file.SyscallConn()
 	if err != nil {
 		return err
 	}
-	if outer := c.Control(func(fd uintptr) { err = f(int(fd)) }); outer != nil {
-		return outer
+	if c.Control(func(fd uintptr) { err = f(int(fd)) }) != nil {
+		return os.ErrClosed // the only reason there is
 	}
 	return err
 }

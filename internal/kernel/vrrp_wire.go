@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"os"
 	"sync"
+	"sync/atomic"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -19,13 +20,41 @@ type wire struct {
 	name    string
 	index   int
 	in, out *os.File
-	hear    syscall.RawConn // of in
+	poll    poll
 	alive   *os.File
 	living  chan struct{}
 	idle    []*os.File
 	routed  map[bool]*os.File // for whole IP packets; true: IPv4
 
+	lost    atomic.Bool // the interface is gone
 	closing sync.Once
+}
+
+// poll is one read that does not wait. Its parts are kept, so that reading a frame allocates nothing.
+type poll struct {
+	mu    sync.Mutex
+	conn  syscall.RawConn
+	read  func(fd uintptr)
+	frame []byte
+	n     int
+	err   error
+}
+
+func (p *poll) open(f *os.File) (err error) {
+	p.read = func(fd uintptr) { p.n, p.err = unix.Read(int(fd), p.frame) }
+	p.conn, err = f.SyscallConn()
+	return err
+}
+
+func (p *poll) into(frame []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.frame = frame
+	defer func() { p.frame = nil }()
+	if p.conn.Control(p.read) != nil {
+		return 0, os.ErrClosed
+	}
+	return p.n, p.err
 }
 
 // Open implements vrrp.Kernel. The wire's only goroutine ends with the first frame, or with Close.
@@ -50,7 +79,7 @@ func (w *wire) open() (err error) {
 	if w.in, err = packetSocket(w.index, adverts()); err != nil {
 		return err
 	}
-	if w.hear, err = w.in.SyscallConn(); err != nil {
+	if err = w.poll.open(w.in); err != nil {
 		return err
 	}
 	if w.out, err = sender(w.index); err != nil {
@@ -98,6 +127,9 @@ func enlarge(f *os.File) error {
 // Receive implements vrrp.Wire. It returns an error once the interface is gone, also when another has its name.
 func (w *wire) Receive(frame []byte) (int, error) {
 	for {
+		if w.lost.Load() {
+			return 0, fmt.Errorf("receive on %s: %w", w.name, unix.ENODEV)
+		}
 		n, err := w.in.Read(frame)
 		if err == nil {
 			return n, nil
@@ -109,11 +141,11 @@ func (w *wire) Receive(frame []byte) (int, error) {
 }
 
 // Poll implements vrrp.Wire.
-func (w *wire) Poll(frame []byte) (n int, err error) {
-	outer := w.hear.Control(func(fd uintptr) { n, err = unix.Read(int(fd), frame) })
+func (w *wire) Poll(frame []byte) (int, error) {
+	n, err := w.poll.into(frame)
 	switch {
-	case outer != nil:
-		err = outer
+	case w.lost.Load():
+		err = unix.ENODEV
 	case err == nil:
 		return n, nil
 	case err == unix.EAGAIN, err == unix.EINTR, err == unix.ENETDOWN && !w.gone():
@@ -133,6 +165,9 @@ func (w *wire) gone() bool {
 		}
 		return err
 	})
+	if gone {
+		w.lost.Store(true)
+	}
 	return gone
 }
 
