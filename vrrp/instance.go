@@ -92,7 +92,7 @@ func (e *Engine) obstacle(now time.Time, in *instance) (Event, bool) {
 	if err := e.attach(now, in, d); err != nil {
 		return wait("%s cannot be opened: %s", name, err)
 	}
-	if !in.proven && !in.resume && now.Sub(in.up) < proof {
+	if !in.running && !in.proven && !in.resume && now.Sub(in.up) < proof {
 		return Event{Kind: Block, State: Waiting, Reason: "no frame received yet on " + name}, false
 	}
 	return Event{}, true

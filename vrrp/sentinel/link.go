@@ -162,7 +162,7 @@ func (l *Link) serve(ctx context.Context, c *conn) error {
 }
 
 func (l *Link) converse(ctx context.Context, c *conn, news <-chan letter) error {
-	heard := time.Now()
+	quiet := silence{looked: time.Now()}
 	alive := l.prove(ctx, c)
 	defer alive()
 	beat := time.NewTicker(Beat / 2)
@@ -180,14 +180,14 @@ func (l *Link) converse(ctx context.Context, c *conn, news <-chan letter) error 
 			if n.err != nil {
 				return fmt.Errorf("the sentinel has gone: %w", n.err)
 			}
-			heard = time.Now()
+			quiet.broken()
 			if err := l.take(c, n.message); err != nil {
 				return err
 			}
 		case <-beat.C:
-			if time.Since(heard) > Hang {
+			if length := quiet.look(time.Now()); length > Hang {
 				kill(c)
-				return fmt.Errorf("the sentinel has not answered for %s and was killed", time.Since(heard).Round(time.Millisecond))
+				return fmt.Errorf("the sentinel has not answered for %s and was killed", length.Round(time.Millisecond))
 			}
 		}
 	}

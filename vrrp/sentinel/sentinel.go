@@ -111,7 +111,7 @@ func (s *Sentinel) accept(ctx context.Context, tasks *sync.WaitGroup, listener n
 // watch is what the sentinel knows of its daemon.
 type watch struct {
 	daemon *conn
-	heard  time.Time // its last proof of life
+	quiet  silence
 	until  time.Time // when the addresses are let go of; zero: the daemon is there
 	keep   time.Duration
 	gone   bool // they have been let go of
@@ -120,7 +120,7 @@ type watch struct {
 
 // attend is the sentinel's loop.
 func (s *Sentinel) attend(ctx context.Context, tasks *sync.WaitGroup, news <-chan letter) error {
-	w := watch{heard: time.Now(), until: time.Now().Add(patience), keep: forEver}
+	w := watch{quiet: silence{looked: time.Now()}, until: time.Now().Add(patience), keep: forEver}
 	beat := time.NewTicker(Beat / 2)
 	defer beat.Stop()
 	leave := s.Leave
@@ -167,8 +167,8 @@ func (s *Sentinel) check(w *watch) {
 			s.part(w, "its connection failed")
 		}
 	}
-	if w.daemon != nil && w.until.IsZero() && now.Sub(w.heard) > Hang {
-		s.Log.Warn("the daemon does not answer", "since", now.Sub(w.heard).Round(time.Millisecond))
+	if length := w.quiet.look(now); w.daemon != nil && w.until.IsZero() && length > Hang {
+		s.Log.Warn("the daemon does not answer", "since", length.Round(time.Millisecond))
 		w.until, w.keep = now.Add(Linger), forEver
 	}
 	if !w.until.IsZero() && !now.Before(w.until) && !w.gone {
@@ -205,14 +205,14 @@ func (s *Sentinel) take(ctx context.Context, tasks *sync.WaitGroup, w *watch, l 
 	if l.from != w.daemon {
 		return false
 	}
-	w.heard = time.Now()
+	w.quiet.broken()
 	switch {
 	case l.Retire:
 		past := s.past()
 		s.Log.Info("making room for another version")
 		return l.from.send(message{Past: &past}) == nil
 	case l.Bye != nil:
-		w.until, w.keep = w.heard.Add(l.Bye.Linger), 0
+		w.until, w.keep = time.Now().Add(l.Bye.Linger), 0
 	case l.Want != nil:
 		s.wanted, s.unwanted = *l.Want, len(l.Want.Routers) == 0
 		s.resume(w, true)
@@ -229,7 +229,8 @@ func (s *Sentinel) greet(ctx context.Context, tasks *sync.WaitGroup, w *watch, l
 	if w.daemon != nil && w.daemon != l.from {
 		_ = w.daemon.Close()
 	}
-	w.daemon, w.heard = l.from, time.Now()
+	w.daemon = l.from
+	w.quiet.broken()
 	if !w.ending {
 		w.until = time.Time{}
 	}
