@@ -38,9 +38,23 @@ func watchStatus(ctx context.Context, client *web.Client, asJSON bool, std stdio
 	})
 }
 
-// printStatus writes the sentence, a line for each WAN, and its failing checks.
+// printStatus writes the sentence, a line for each WAN and virtual router, and what fails of their checks.
 func printStatus(w io.Writer, s *router.Snapshot, colour bool) {
 	fmt.Fprintf(w, "%s\n\n", s.Sentence)
+	printWANs(w, s, colour)
+	printVirtual(w, s, colour)
+	if s.Pending != nil {
+		fmt.Fprintf(w, "\nA new configuration waits for \"twinpath confirm\" until %s.\n", s.Pending.Until.Local().Format("15:04:05"))
+	}
+	if s.Kernel.Error != "" {
+		fmt.Fprintf(w, "\nThe kernel refuses a part of the plan: %s\n", s.Kernel.Error)
+	}
+}
+
+func printWANs(w io.Writer, s *router.Snapshot, colour bool) {
+	if len(s.WANs) == 0 {
+		return
+	}
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "  \tWAN\tSTATE\tCOST\tADDRESS\tRTT\tLOSS\tSINCE\tREASON")
 	for _, l := range s.WANs {
@@ -57,11 +71,8 @@ func printStatus(w io.Writer, s *router.Snapshot, colour bool) {
 		}
 	}
 	_ = table.Flush()
-	if s.Pending != nil {
-		fmt.Fprintf(w, "\nA new configuration waits for \"twinpath confirm\" until %s.\n", s.Pending.Until.Local().Format("15:04:05"))
-	}
-	if s.Kernel.Error != "" {
-		fmt.Fprintf(w, "\nThe kernel refuses a part of the plan: %s\n", s.Kernel.Error)
+	if len(s.VRRP) > 0 {
+		fmt.Fprintln(w)
 	}
 }
 
@@ -71,7 +82,7 @@ func stateWord(state string, colour bool) string {
 	if !colour {
 		return word
 	}
-	code := map[string]string{"up": "32", "degraded": "33", "unknown": "36"}[state]
+	code := map[string]string{"up": "32", "active": "32", "backup": "34", "degraded": "33", "waiting": "33", "unknown": "36"}[state]
 	return "\x1b[" + or(code, "31") + "m" + word + "\x1b[0m"
 }
 
