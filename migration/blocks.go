@@ -27,7 +27,7 @@ func (e *entry) value(n int) string {
 }
 
 // String shows the statement for a note. It never shows a password: those have no notes.
-func (e *entry) String() string { return strings.Join(e.words, " ") }
+func (e *entry) String() string { return strings.Join(e.words[:min(len(e.words), 16)], " ") }
 
 // grow makes a tree of lines. Its root is a nameless entry.
 func grow(lines []line) (*entry, error) {
@@ -38,6 +38,8 @@ func grow(lines []line) (*entry, error) {
 		for _, tok := range split(l.text) {
 			top := stack[len(stack)-1]
 			switch {
+			case len(tok.text) > maxWord:
+				return nil, l.errorf("a word of %d bytes: at most %d", len(tok.text), maxWord)
 			case tok.mark == '{':
 				current = heads(top, current, l.place)
 				if stack = append(stack, current); len(stack) > maxNesting {
@@ -81,45 +83,62 @@ type token struct {
 	mark byte
 }
 
+// splitter parts a line into words.
+type splitter struct {
+	all   []token
+	word  strings.Builder
+	begun bool // a word, perhaps an empty one in quotes
+	quote byte
+}
+
 // split returns the words of a line. Quotes keep spaces and braces in a word; ${name} is part of one.
 func split(text string) []token {
-	var all []token
-	var word strings.Builder
-	begun, quote := false, byte(0)
-	end := func() {
-		if begun {
-			all = append(all, token{text: word.String()})
-		}
-		word.Reset()
-		begun = false
+	var s splitter
+	for len(text) > 0 {
+		text = text[s.take(text):]
 	}
-	for i := 0; i < len(text); i++ {
-		c := text[i]
-		switch {
-		case c == '\\' && i+1 < len(text) && strings.IndexByte(`"'\`, text[i+1]) >= 0:
-			i++
-			word.WriteByte(text[i])
-			begun = true
-		case quote != 0 && c == quote:
-			quote = 0
-		case quote != 0:
-			word.WriteByte(c)
-		case c == '"' || c == '\'':
-			quote, begun = c, true
-		case c == ' ' || c == '\t' || c == '\n' || c == '\r':
-			end()
-		case c == '$' && strings.HasPrefix(text[i:], "${") && strings.IndexByte(text[i:], '}') > 0:
-			n := strings.IndexByte(text[i:], '}')
-			word.WriteString(text[i : i+n+1])
-			begun, i = true, i+n
-		case c == '{' || c == '}':
-			end()
-			all = append(all, token{mark: c})
-		default:
-			word.WriteByte(c)
-			begun = true
-		}
+	s.end()
+	return s.all
+}
+
+// take reads the next byte, or what belongs together, and returns its length.
+func (s *splitter) take(text string) int {
+	c := text[0]
+	switch {
+	case c == '\\' && len(text) > 1 && strings.IndexByte(`"'\`, text[1]) >= 0:
+		s.add(text[1:2])
+		return 2
+	case s.quote != 0 && c == s.quote:
+		s.quote = 0
+	case s.quote != 0:
+		s.add(text[:1])
+	case c == '"' || c == '\'':
+		s.quote, s.begun = c, true
+	case c == ' ' || c == '\t' || c == '\n' || c == '\r':
+		s.end()
+	case c == '$' && strings.HasPrefix(text, "${"):
+		n := 1 + strings.IndexByte(text[:min(len(text), maxName)], '}')
+		n = max(n, 2)
+		s.add(text[:n])
+		return n
+	case c == '{' || c == '}':
+		s.end()
+		s.all = append(s.all, token{mark: c})
+	default:
+		s.add(text[:1])
 	}
-	end()
-	return all
+	return 1
+}
+
+func (s *splitter) add(text string) {
+	s.word.WriteString(text)
+	s.begun = true
+}
+
+func (s *splitter) end() {
+	if s.begun {
+		s.all = append(s.all, token{text: s.word.String()})
+	}
+	s.word.Reset()
+	s.begun = false
 }

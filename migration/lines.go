@@ -14,6 +14,8 @@ const (
 	maxIncludes = 256     // files
 	maxNesting  = 16      // included files, and definitions, in each other
 	maxLines    = 200_000 // after all definitions are put in
+	maxName     = 64      // bytes of ${NAME}
+	maxWord     = 4096    // bytes
 )
 
 var errLarge = fmt.Errorf("is larger than %d KiB with all that it includes and defines", 2*MaxSize>>10)
@@ -42,12 +44,14 @@ func (r *reader) file(name string, text []byte, depth int) error {
 	for i := 0; i < len(all); i++ {
 		at := place{name, i + 1}
 		whole := r.uncomment(at, all[i])
+		parts := []string{whole}
 		for goesOn(whole) && i+1 < len(all) {
 			i++
-			whole = strings.TrimSuffix(strings.TrimRight(whole, " \t"), "\\") + "\n" +
-				r.uncomment(place{name, i + 1}, all[i])
+			parts[len(parts)-1] = strings.TrimSuffix(strings.TrimRight(whole, " \t"), "\\")
+			whole = r.uncomment(place{name, i + 1}, all[i])
+			parts = append(parts, whole)
 		}
-		if err := r.statement(at, whole, depth); err != nil {
+		if err := r.statement(at, strings.Join(parts, "\n"), depth); err != nil {
 			return err
 		}
 	}
@@ -213,13 +217,13 @@ func (r *reader) once(at place, text string) string {
 
 // variable returns the name that text, which follows a $, begins with, and what follows the name.
 func variable(text string) (name, rest string) {
-	if inner, ok := strings.CutPrefix(text, "{"); ok {
-		if name, rest, ok = strings.Cut(inner, "}"); ok {
-			return name, rest
+	if strings.HasPrefix(text, "{") {
+		if end := strings.IndexByte(text[:min(len(text), maxName)], '}'); end > 0 {
+			return text[1:end], text[end+1:]
 		}
 		return "", text
 	}
-	n := variableEnd(text)
+	n := variableEnd(text[:min(len(text), maxName)])
 	if n < len(text) && !strings.ContainsRune(" \t\n", rune(text[n])) {
 		return "", text
 	}
