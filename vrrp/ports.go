@@ -23,9 +23,10 @@ type Kernel interface {
 }
 
 // Lifetime is how long a virtual address outlives the last refresh, and Refresh how often that comes: with everything of
-// ours dead the kernel removes the address by itself, about when the Backup's down-interval of 3.6 s ends.
+// ours dead or frozen the kernel removes the address by itself, before a Backup with the usual interval of a second takes
+// over (3.0 to 3.6 s after the last advert).
 const (
-	Lifetime = 4 * time.Second
+	Lifetime = 3 * time.Second
 	Refresh  = time.Second
 )
 

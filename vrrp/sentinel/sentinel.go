@@ -58,7 +58,7 @@ func (s *Sentinel) claim() (net.Listener, func(), error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("lock the sentinel's socket: %w", err)
 	}
-	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+	if err := take(lock); err != nil {
 		_ = lock.Close()
 		return nil, nil, fmt.Errorf("%w at %s", ErrRuns, s.Path)
 	}
@@ -74,6 +74,17 @@ func (s *Sentinel) claim() (net.Listener, func(), error) {
 		return nil, nil, err
 	}
 	return listener, func() { _ = lock.Close() }, nil
+}
+
+// take locks a file. One that makes room for us is about to end.
+func take(lock *os.File) error {
+	const room = time.Second
+	for deadline := time.Now().Add(room); ; time.Sleep(time.Millisecond) {
+		err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		if err == nil || time.Now().After(deadline) {
+			return err
+		}
+	}
 }
 
 // letter is what a daemon said, or its silence.
