@@ -78,6 +78,7 @@ func (e *Engine) found(place Place, wish Wish, prefixes []netip.Prefix) *instanc
 	in.resume = e.past[place].Active || e.left(place, prefixes)
 	in.authenticate(wish.Auth, e.stamp)
 	if past, known := e.past[place]; known && in.auth != nil {
+		past.Memory.Counter += leap
 		in.auth.Restore(past.Memory)
 	}
 	delete(e.past, place)
@@ -85,6 +86,9 @@ func (e *Engine) found(place Place, wish Wish, prefixes []netip.Prefix) *instanc
 	e.order = append(e.order, in)
 	return in
 }
+
+// leap is more adverts than an engine can have sent between the last status that told its AH counter and its death.
+const leap = 1000
 
 // left reports whether an earlier run has left all the addresses of an election, and so was Active a moment ago.
 func (e *Engine) left(place Place, prefixes []netip.Prefix) bool {
