@@ -2,6 +2,7 @@ package router
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"net/netip"
 	"slices"
@@ -10,8 +11,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twinpath/twinpath/check"
 	"github.com/twinpath/twinpath/firewall"
 	"github.com/twinpath/twinpath/health"
+	"github.com/twinpath/twinpath/script"
+	"github.com/twinpath/twinpath/vrrp"
 	"github.com/twinpath/twinpath/wan"
 )
 
@@ -34,6 +38,9 @@ type world struct {
 	verdicts map[string]health.Verdict   // what the monitors say at first
 	monitors map[string]*fakeMonitor     // that run now
 	reports  map[string]func(wan.Update) // of the clients that run now
+	steps    []string                    // what the kernel and the VRRP engine were told, in order
+	watched  []check.Watched
+	scripts  []script.Change
 }
 
 func newWorld() *world {
@@ -56,11 +63,37 @@ func newWorld() *world {
 }
 
 func (w *world) ports() Ports {
-	return Ports{Kernel: w, Client: w.client, Monitor: w.monitor, Scout: w, Now: time.Now, Record: func(e Event) {
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		w.events = append(w.events, e)
-	}}
+	return Ports{Kernel: w, Client: w.client, Monitor: w.monitor, Scout: w, Now: time.Now, VRRP: engine{w}, Checks: checks{w},
+		Record: func(e Event) { w.change(func(w *world) { w.events = append(w.events, e) }) },
+		Script: func(c script.Change) { w.change(func(w *world) { w.scripts = append(w.scripts, c) }) },
+	}
+}
+
+// engine is a VRRP engine that does nothing.
+type engine struct{ *world }
+
+func (e engine) Want(w vrrp.Wanted) {
+	e.change(func(world *world) {
+		for _, r := range w.Routers {
+			world.steps = append(world.steps, fmt.Sprintf("%s %d on %s %s", r.Name, r.Priority, r.Interface, r.Fault))
+		}
+		if len(w.Routers) == 0 {
+			world.steps = append(world.steps, "nothing")
+		}
+	})
+}
+
+type checks struct{ *world }
+
+func (c checks) Want(all []check.Watched) { c.change(func(w *world) { w.watched = all }) }
+
+// walked are the steps since the last call.
+func (w *world) walked() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	steps := w.steps
+	w.steps = nil
+	return steps
 }
 
 // Apply implements Kernel.
@@ -68,6 +101,7 @@ func (w *world) Apply(p Plan) (Applied, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.plans = append(w.plans, p)
+	w.steps = append(w.steps, "apply")
 	restored := w.restored
 	w.restored = nil
 	return Applied{Changes: 1, Restored: restored}, w.refusal

@@ -46,8 +46,10 @@ func newHouse(t *testing.T, config Config) *house {
 		{Index: 4, Name: "usb0", MAC: "02:00:00:00:00:04", Up: true, Carrier: true, MTU: 1500},
 	}
 	h.state = NewState(config, slices.Clone(h.links), Earlier{}, h.now)
-	h.lease("fibre", "198.51.100.7/24", "198.51.100.1")
-	h.lease("lte", "192.0.2.9/24", "192.0.2.1")
+	if len(config.WANs) > 0 {
+		h.lease("fibre", "198.51.100.7/24", "198.51.100.1")
+		h.lease("lte", "192.0.2.9/24", "192.0.2.1")
+	}
 	return h
 }
 

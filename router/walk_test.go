@@ -1,11 +1,13 @@
 package router
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"testing"
 	"time"
 
 	"github.com/twinpath/twinpath/health"
+	"github.com/twinpath/twinpath/vrrp"
 )
 
 // ending is a set of facts that leaves no choice: one WAN at least works.
@@ -13,7 +15,8 @@ type ending struct {
 	fibre, lte   health.Verdict
 	dear         bool // fibre is
 	drained      string
-	cable, lease bool // of lte
+	cable, lease bool   // of lte
+	load         string // why the check fails; empty: it does not
 }
 
 func anyEnding(r *rand.Rand) ending {
@@ -22,7 +25,7 @@ func anyEnding(r *rand.Rand) ending {
 		{State: health.Degraded, Lost: 20, Reason: "2 of 3 checks answer"},
 		{State: health.Degraded, Lost: 60, Reason: "1 of 3 checks answers"},
 		{State: health.Down, Lost: 100, Reason: "none of 3 checks answers", Broken: health.Everything}}
-	e := ending{fibre: states[r.IntN(4)], lte: up, dear: r.IntN(2) == 0, drained: []string{"", "", "fibre", "lte"}[r.IntN(4)], cable: true, lease: true}
+	e := ending{fibre: states[r.IntN(4)], lte: up, dear: r.IntN(2) == 0, drained: []string{"", "", "fibre", "lte"}[r.IntN(4)], cable: true, lease: true, load: []string{"", "exit status 1"}[r.IntN(2)]}
 	if e.fibre.State.Usable() {
 		e.lte, e.cable, e.lease = states[r.IntN(4)], r.IntN(3) > 0, r.IntN(3) > 0
 	}
@@ -45,13 +48,14 @@ func (e ending) reach(h *house) {
 	}
 	h.verdict("fibre", e.fibre)
 	h.verdict("lte", e.lte)
+	h.test(load, e.load)
 	for range 3 { // no hold-down is left, of those neither that this itself has caused
 		h.pass(31 * time.Minute)
 	}
 }
 
 func priced(dear bool) Config {
-	config := twoWANs()
+	config := twin(checking(load))
 	if dear {
 		config.WANs[0].Cost = 80
 	}
@@ -66,7 +70,8 @@ func step(r *rand.Rand, h *house) {
 		h.fold(Reconfigured{priced(r.IntN(2) == 0)})
 		return
 	}
-	switch r.IntN(9) {
+	h.told()
+	switch r.IntN(13) {
 	case 0, 1:
 		h.cable(device, r.IntN(2) == 0)
 	case 2:
@@ -88,6 +93,14 @@ func step(r *rand.Rand, h *house) {
 			config.WANs = config.WANs[at : at+1]
 		}
 		h.fold(Reconfigured{config})
+	case 9:
+		h.test(load, []string{"", "exit status 1"}[r.IntN(2)])
+	case 10:
+		h.fold(DrainWished{})
+	case 11:
+		h.doing(vrrp.State(r.IntN(5)), 1+r.IntN(254), "as it pleases")
+	case 12:
+		h.fold(Reconfigured{priced(r.IntN(2) == 0)})
 	}
 	h.pass(time.Duration(r.IntN(120)) * time.Second)
 }
@@ -96,9 +109,10 @@ func TestAnyWayToTheSameFactsGivesTheSamePlan(t *testing.T) {
 	for seed := range uint64(300) {
 		r := rand.New(rand.NewPCG(2, seed))
 		e := anyEnding(r)
-		straight := newHouse(t, twoWANs())
+		straight := newHouse(t, twin(checking(load)))
 		e.reach(straight)
 		want := straight.state.Plan(straight.last).String()
+		wanted := fmt.Sprint(straight.state.Wanted(straight.now, straight.last))
 
 		h := newHouse(t, priced(r.IntN(2) == 0))
 		for range r.IntN(60) {
@@ -107,6 +121,9 @@ func TestAnyWayToTheSameFactsGivesTheSamePlan(t *testing.T) {
 		e.reach(h)
 		if got := h.state.Plan(h.last).String(); got != want {
 			t.Fatalf("seed %d, %+v: the plan depends on the way:\n%s\nwant\n%s", seed, e, got, want)
+		}
+		if got := fmt.Sprint(h.state.Wanted(h.now, h.last)); got != wanted {
+			t.Fatalf("seed %d, %+v: what is wanted of the engine depends on the way:\n%s\nwant\n%s", seed, e, got, wanted)
 		}
 		if again := h.state.Plan(h.last).String(); again != want {
 			t.Fatalf("seed %d: a plan changes when it is made twice", seed)

@@ -32,7 +32,8 @@ type Change struct {
 
 // Runner runs programs. Make it with New.
 type Runner struct {
-	log *slog.Logger
+	log   *slog.Logger
+	limit time.Duration
 
 	mu      sync.Mutex
 	waiting map[string]Change // the newest of each instance that has not begun
@@ -44,7 +45,7 @@ type Runner struct {
 
 // New returns a Runner that does nothing until Run.
 func New(log *slog.Logger) *Runner {
-	return &Runner{log: log, waiting: map[string]Change{}, busy: map[string]bool{}, wake: make(chan struct{}, 1)}
+	return &Runner{log: log, limit: limit, waiting: map[string]Change{}, busy: map[string]bool{}, wake: make(chan struct{}, 1)}
 }
 
 // Change asks for a state's programs to be run. It never blocks; an older state that still waits is dropped.
@@ -119,7 +120,7 @@ func (r *Runner) serve(ctx context.Context, c Change) {
 			continue
 		}
 		began := time.Now()
-		limited, cancel := context.WithTimeout(ctx, limit)
+		limited, cancel := context.WithTimeout(ctx, r.limit)
 		err = program.Command{
 			Path: words[0], Arguments: append(words[1:], c.Arguments...), Environment: c.Environment, Grace: grace,
 			Output: func(line string) { log.Info("script says", "line", line) },
@@ -127,7 +128,7 @@ func (r *Runner) serve(ctx context.Context, c Change) {
 		cancel()
 		switch {
 		case errors.Is(err, context.DeadlineExceeded):
-			log.Error("script ended: its time was up", "limit", limit)
+			log.Error("script ended: its time was up", "limit", r.limit)
 		case err != nil:
 			log.Error("script failed", "err", err, "took", time.Since(began))
 		default:
