@@ -148,7 +148,7 @@ func instanceReason(word string) string {
 	case word == "mcast_dst_ip":
 		return "adverts go to the standard's multicast group only"
 	case word == "notify_stop":
-		return "on_change runs when the daemon stops, too"
+		return "nothing runs when the daemon stops; on_change is called with STOP for a router that is taken out of the configuration"
 	case word == "dont_track_primary":
 		return "a router whose interface is down is never Active"
 	case word == "down_timer_adverts":

@@ -86,8 +86,12 @@ func (k *keepalived) settle(d *draft) {
 	k.whole(d.section)
 }
 
-// whole makes a comment of a section that lacks what every one needs.
+// whole makes a comment of a section that lacks what every one needs. A link-local address is only good to have.
 func (t *translation) whole(s *section) {
+	if i := slices.IndexFunc(s.addresses, isSix); i >= 0 && !slices.ContainsFunc(s.addresses, isSixLocal) {
+		t.note(s.place, s, "%s: RFC 9568 wants a link-local address among those of IPv6, such as fe80::1/64: "+
+			"a peer may drop adverts without", s.addresses[i])
+	}
 	switch {
 	case s.broken:
 	case s.id == 0:
@@ -109,10 +113,9 @@ func (t *translation) breaks(s *section, why string) {
 
 // families finds the version, and gives IPv6 addresses beside a version 2 router a section of their own.
 func (k *keepalived) families(d *draft) {
-	is6 := func(p netip.Prefix) bool { return p.Addr().Is6() }
 	switch {
-	case !slices.ContainsFunc(d.addresses, is6):
-	case slices.IndexFunc(d.addresses, is6) < max(d.main, 1):
+	case !slices.ContainsFunc(d.addresses, isSix):
+	case slices.IndexFunc(d.addresses, isSix) < max(d.main, 1):
 		d.version = 3 // keepalived's rule
 	case d.version == 2:
 		second := *d.section
@@ -120,8 +123,8 @@ func (k *keepalived) families(d *draft) {
 		second.checks = slices.Clone(d.checks)
 		second.onChange, second.onActive, second.onBackup, second.onFault = "", "", "", ""
 		second.peers = slices.DeleteFunc(slices.Clone(d.peers), func(p netip.Addr) bool { return !p.Is6() })
-		second.addresses = slices.DeleteFunc(slices.Clone(d.addresses), func(p netip.Prefix) bool { return !is6(p) })
-		d.addresses = slices.DeleteFunc(d.addresses, is6)
+		second.addresses = slices.DeleteFunc(slices.Clone(d.addresses), func(p netip.Prefix) bool { return !isSix(p) })
+		d.addresses = slices.DeleteFunc(d.addresses, isSix)
 		if d.group == "" {
 			d.group = d.name
 		}
@@ -256,6 +259,10 @@ func (t *translation) unique() {
 		}
 	}
 }
+
+func isSix(p netip.Prefix) bool { return p.Addr().Is6() }
+
+func isSixLocal(p netip.Prefix) bool { return p.Addr().Is6() && p.Addr().IsLinkLocalUnicast() }
 
 func family(p netip.Prefix) string {
 	if p.Addr().Is4() {
