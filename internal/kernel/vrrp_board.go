@@ -1,9 +1,11 @@
 package kernel
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 
+	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 
 	"github.com/twinpath/twinpath/vrrp"
@@ -24,6 +26,7 @@ func (w *wish) board(h vrrp.Holding) (*board, error) {
 		return nil, err
 	}
 	if b != nil {
+		w.silenced(b)
 		b.used, b.up = true, true
 		return b, failed("set interface "+name+" up", s.setUp(b.index))
 	}
@@ -37,6 +40,15 @@ func (w *wish) board(h vrrp.Holding) (*board, error) {
 	}
 	w.v.boards[name] = &made
 	return &made, nil
+}
+
+// silenced counts the addresses of a board that somebody switched off as removed: nobody could reach them.
+func (w *wish) silenced(b *board) {
+	for key, p := range w.v.held {
+		if b.used && key.index == b.index {
+			w.lost[p.seat] = true
+		}
+	}
 }
 
 // sister is any board on a parent.
@@ -96,9 +108,35 @@ func (w *wish) talk() (*session, error) {
 	return s, err
 }
 
-func (s *session) removeBoards(all []*board) (err error) {
-	for _, b := range all {
-		err = errors.Join(err, s.removeBoard(*b))
+// condemned is the group of interfaces that are about to be removed: a number that nobody else has.
+const condemned = 0x54770cca
+
+// removeBoards removes boards, many at once as a group: each alone waits 20 ms for the kernel's readers, five seconds
+// for 255 of them (measured 2026-11-21), which is longer than the other addresses live without us.
+func (s *session) removeBoards(all []*board) error {
+	if len(all) == 1 {
+		return s.removeBoard(*all[0])
+	}
+	var b batch
+	for _, one := range all {
+		fixed := make([]byte, unix.SizeofIfInfomsg)
+		binary.NativeEndian.PutUint32(fixed[4:], uint32(one.index))
+		b.request(unix.RTM_NEWLINK, 0, fixed)
+		b.attribute(unix.IFLA_GROUP, binary.NativeEndian.AppendUint32(nil, condemned))
+	}
+	verdicts, err := b.send()
+	if err != nil {
+		return err
+	}
+	err = s.do(unix.RTM_DELLINK, 0, nl.NewIfInfomsg(unix.AF_UNSPEC), number(unix.IFLA_GROUP, condemned))
+	if err != nil && !errors.Is(err, unix.ENODEV) { // all are gone already
+		return fmt.Errorf("remove %d interfaces: %w", len(all), err)
+	}
+	err = nil
+	for i, v := range verdicts {
+		if v != nil && !errors.Is(v, unix.ENODEV) {
+			err = fmt.Errorf("remove interface %s: %w", all[i].name, v)
+		}
 	}
 	return err
 }

@@ -66,3 +66,22 @@ func forwarded(mac [6]byte) []bpf.Instruction {
 		bpf.RetConstant{Val: 0},
 	}
 }
+
+// withoutVirtual drops the news of virtual addresses that come or are renewed, before it wakes anybody: 255 of them a second
+// cost more to read than to send. The kernel tells of each address in a message of its own.
+func withoutVirtual() []bpf.Instruction {
+	kind := binary.BigEndian.Uint16(binary.NativeEndian.AppendUint16(nil, unix.RTM_NEWADDR)) // as the filter reads it
+	return []bpf.Instruction{
+		bpf.LoadAbsolute{Off: 4, Size: 2},
+		bpf.JumpIf{Cond: bpf.JumpNotEqual, Val: uint32(kind), SkipTrue: 7},
+		bpf.LoadConstant{Dst: bpf.RegX, Val: ifaProto},
+		bpf.LoadConstant{Dst: bpf.RegA, Val: unix.NLMSG_HDRLEN + unix.SizeofIfAddrmsg},
+		bpf.LoadExtension{Num: bpf.ExtNetlinkAttr}, // where the attribute is; 0: nowhere
+		bpf.JumpIf{Cond: bpf.JumpEqual, Val: 0, SkipTrue: 3},
+		bpf.TAX{},
+		bpf.LoadIndirect{Off: unix.SizeofRtAttr, Size: 1},
+		bpf.JumpIf{Cond: bpf.JumpEqual, Val: virtualProtocol, SkipTrue: 1},
+		bpf.RetConstant{Val: math.MaxUint32},
+		bpf.RetConstant{Val: 0},
+	}
+}

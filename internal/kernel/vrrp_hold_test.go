@@ -12,6 +12,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mdlayher/netlink"
+	"golang.org/x/sys/unix"
+
 	"github.com/twinpath/twinpath/router"
 	"github.com/twinpath/twinpath/vrrp"
 )
@@ -314,6 +317,44 @@ func TestRefreshIsNoNews(t *testing.T) {
 	h.until("news", func() bool { return calls.Load() > mine+1 })
 	if n := calls.Load() - mine; n != 2 {
 		t.Errorf("the engine was told %d times, want twice", n)
+	}
+}
+
+// TestRenewedWithoutFilter is for kernels that refuse a filter on news.
+func TestRenewedWithoutFilter(t *testing.T) {
+	address := func(protocol byte) []byte {
+		body := append([]byte{unix.AF_INET, 24, 0, 0, 7, 0, 0, 0}, 8, 0, unix.IFA_LOCAL, 0, 10, 7, 0, 1)
+		return append(body, 5, 0, ifaProto, 0, protocol, 0, 0, 0)
+	}
+	route := func(protocol byte, expires uint32) []byte {
+		body := make([]byte, unix.SizeofRtMsg, 64)
+		body[0], body[5] = unix.AF_INET6, protocol
+		body = append(body, 36, 0, unix.RTA_CACHEINFO, 0)
+		return append(body, binary.NativeEndian.AppendUint32(make([]byte, 8, 32), expires)...)
+	}
+	pad := func(b []byte) []byte { return append(b, make([]byte, 20)...) }
+	for _, c := range []struct {
+		what string
+		kind netlink.HeaderType
+		body []byte
+		want bool
+	}{
+		{"a virtual address", unix.RTM_NEWADDR, address(virtualProtocol), true},
+		{"its end", unix.RTM_DELADDR, address(virtualProtocol), false},
+		{"the plan's address", unix.RTM_NEWADDR, address(router.Protocol), false},
+		{"nothing", unix.RTM_NEWADDR, nil, false},
+		{"a connected route that expires", unix.RTM_NEWROUTE, pad(route(unix.RTPROT_KERNEL, 300)), true},
+		{"one that stays", unix.RTM_NEWROUTE, pad(route(unix.RTPROT_KERNEL, 0)), false},
+		{"a learned route", unix.RTM_NEWROUTE, pad(route(unix.RTPROT_RA, 300)), false},
+		{"half a route", unix.RTM_NEWROUTE, route(unix.RTPROT_KERNEL, 300)[:10], false},
+	} {
+		if got := renewed(netlink.Message{Header: netlink.Header{Type: c.kind}, Data: c.body}); got != c.want {
+			t.Errorf("%s: renewed is %v, want %v", c.what, got, c.want)
+		}
+	}
+	var n news
+	if n.note(netlink.Message{Header: netlink.Header{Type: unix.RTM_NEWADDR}, Data: address(virtualProtocol)}) || n.stale {
+		t.Error("a virtual address is news")
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/mdlayher/netlink"
+	"golang.org/x/net/bpf"
 	"golang.org/x/sys/unix"
 )
 
@@ -108,6 +109,9 @@ func subscribe(s source) (*netlink.Conn, error) {
 	c, err := netlink.Dial(s.family, nil)
 	if err != nil {
 		return nil, fmt.Errorf("open netlink family %d: %w", s.family, err)
+	}
+	if filter, err := bpf.Assemble(withoutVirtual()); err == nil {
+		_ = c.SetBPF(filter) // renewed knows them too
 	}
 	if err := c.SetReadBuffer(receiveBuffer); err != nil {
 		_ = c.Close()
