@@ -142,7 +142,7 @@ func (m *match) backupStarts(priority int) {
 func (m *match) cleanStop() result {
 	from := time.Now()
 	m.leader.stop(m.tb, m.main)
-	r := m.taken(from, "backup", m.skew(low))
+	r := m.taken(from, "backup", m.leader.linger+m.skew(low))
 	m.activeStarts(high)
 	return r.and(m.taken(time.Now(), "main", startSlack+m.down(high)))
 }
@@ -183,7 +183,7 @@ func (m *match) priorityUp() result {
 // noPreempt restarts main, which must leave the Backup of lower priority in charge.
 func (m *match) noPreempt() result {
 	m.leader.stop(m.tb, m.main)
-	r := m.taken(time.Now(), "backup", m.skew(low))
+	r := m.taken(time.Now(), "backup", m.leader.linger+m.skew(low))
 	v := m.at(high, m.main)
 	v.NoPreempt = true
 	from := time.Now()
@@ -263,7 +263,7 @@ func (m *match) wantFlawless(t *testing.T, scenario string, from time.Time) {
 	text, err := m.recorder.Tcpdump(from)
 	must(t, err)
 	for line := range strings.Lines(text) {
-		if strings.Contains(line, "bad") || strings.Contains(line, "truncated") {
+		if strings.Contains(line, "(bad ") || strings.Contains(line, "truncated") {
 			t.Errorf("%s: tcpdump says: %s", scenario, line)
 		}
 	}

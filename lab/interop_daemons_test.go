@@ -4,6 +4,7 @@ import (
 	"flag"
 	"os"
 	"testing"
+	"time"
 )
 
 var (
@@ -17,6 +18,7 @@ type speaker struct {
 	start  func(tb testing.TB, b *Box, v Virtual)
 	stop   func(tb testing.TB, b *Box)
 	change func(tb testing.TB, b *Box, v Virtual) // a new config while it runs
+	linger time.Duration                          // from SIGTERM until it says good-bye
 }
 
 var keepalived = speaker{
@@ -46,6 +48,7 @@ var ourDaemon = speaker{
 		must(tb, os.WriteFile(b.Config(), []byte(named(b)+v.TOML()), 0o600))
 		must(tb, b.Reload())
 	},
+	linger: 2 * time.Second, // a new daemon may be about to start: the sentinel waits for it
 }
 
 // named is the head of a config of a box without lines: a plain VRRP daemon.
