@@ -111,9 +111,14 @@ func (m *Machine) forget() {
 	m.lowSince, m.down = time.Time{}, time.Time{}
 }
 
-// expire is the end of the down-interval.
+// expire is the end of the down-interval. An Active that is there, but beaten, is not forgotten: should the group not take over
+// yet, its next advert must not start PreemptDelay again.
 func (m *Machine) expire(now time.Time) {
 	m.won = m.why(now)
+	if m.standing == beaten {
+		m.down = time.Time{}
+		return
+	}
 	m.forget()
 }
 

@@ -78,7 +78,11 @@ func (w *world) live() time.Duration {
 	w.run(epoch.Add(32 * time.Second))
 	w.calm()
 	calm := w.now
-	w.run(calm.Add(w.patience()))
+	for w.run(w.now.Add(quiet)); !w.agreed(calm) && w.now.Before(calm.Add(w.patience())); w.run(w.now.Add(quiet / 4)) {
+	}
+	if !w.agreed(calm) {
+		w.fault("no agreement")
+	}
 	w.agree()
 	var settled time.Duration
 	for _, b := range w.boxes {
@@ -86,22 +90,31 @@ func (w *world) live() time.Duration {
 			settled = max(settled, c.since.Sub(calm))
 		}
 	}
-	moves := w.moves
-	w.run(w.now.Add(6 * time.Second))
-	w.agree()
-	if w.moves != moves {
-		w.fault("moves though nothing happens")
-	}
 	w.lose()
 	return settled
+}
+
+// quiet is how long nothing may move before it counts as agreement: longer than PreemptDelay and a down-interval.
+const quiet = 7 * time.Second
+
+// agreed reports whether nothing has moved for long.
+func (w *world) agreed(calm time.Time) bool {
+	for _, b := range w.boxes {
+		for _, c := range b.cells {
+			if b.alive && c.since.After(calm) && w.now.Sub(c.since) < quiet {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // patience is how long agreement may take: a down-interval to notice, PreemptDelay, another down-interval to take over,
 // and for groups that may fight, some truces.
 func (w *world) patience() time.Duration {
-	d := 4*time.Second + 2*time.Second + 2*4*time.Second
+	d := 4*time.Second + 2*time.Second + 4*time.Second + quiet
 	if w.grouped {
-		d += 30 * time.Second
+		d += 10 * time.Second
 	}
 	return d
 }
