@@ -118,7 +118,9 @@ func TestTheShippedFileShowsTheCommonKeys(t *testing.T) {
 	}
 	_, problems := Parse("packaging/twinpath.toml", []byte(whole))
 	for _, p := range problems {
-		if !strings.Contains(p.What, "does not go with kind") { // one line shows each kind
+		oneLineShowsEachKind := strings.Contains(p.What, "does not go with kind")
+		noKeyToCopy := p.Key == "vrrp[0].auth.key" && strings.HasPrefix(p.What, "is 3 bytes long")
+		if !oneLineShowsEachKind && !noKeyToCopy {
 			t.Error(p)
 		}
 	}

@@ -5,10 +5,13 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/BurntSushi/toml"
 
+	"github.com/twinpath/twinpath/check"
 	"github.com/twinpath/twinpath/router"
+	"github.com/twinpath/twinpath/vrrp"
 )
 
 // FuzzParse: no text makes Parse panic, every key of a readable file has its line, and what is accepted keeps the
@@ -78,6 +81,9 @@ func kept(t *testing.T, cfg router.Config) {
 			}
 		}
 	}
+	for _, v := range cfg.VRRP {
+		keptVRRP(t, v, names)
+	}
 	for _, fw := range cfg.Forwards {
 		if fw.Ports.First == 0 || fw.Ports.Last < fw.Ports.First || !cfg.LAN.Address.Contains(fw.To.Addr()) || fw.Proto == "" {
 			t.Errorf("forward %+v", fw)
@@ -115,6 +121,36 @@ func keptWAN(t *testing.T, w router.WANConfig) {
 	for _, c := range w.Health.Checks {
 		if c.Kind == 0 || c.Target == "" || c.Weight < 1 {
 			t.Errorf("check %+v", c)
+		}
+	}
+}
+
+func keptVRRP(t *testing.T, v router.VirtualRouter, wans map[string]bool) {
+	if v.Name == "" || v.ID == 0 || v.Version < 2 || v.Version > 3 || v.Base < 1 || v.Base > 255 || v.Interval < 10*time.Millisecond || len(v.Addresses) == 0 {
+		t.Errorf("virtual router %+v", v)
+	}
+	for _, p := range v.Addresses {
+		if !p.IsValid() || v.Version == 2 && !p.Addr().Is4() {
+			t.Errorf("virtual router %s has address %s", v.Name, p)
+		}
+	}
+	for _, name := range v.Track {
+		if !wans[name] {
+			t.Errorf("virtual router %s tracks unknown WAN %q", v.Name, name)
+		}
+	}
+	for id, key := range v.Auth.Keys {
+		hmac := v.Auth.Kind == vrrp.HMAC
+		if len(key) == 0 || hmac && (len(key) < 32 || len(key) > 64 || id == 0) || !hmac && (len(key) > 8 || v.Version != 2) {
+			t.Errorf("virtual router %s has key %d of %d bytes", v.Name, id, len(key))
+		}
+	}
+	if v.Auth.Kind != vrrp.NoAuth && v.Auth.Keys[v.Auth.Active] == nil {
+		t.Errorf("virtual router %s signs with key %d, which it does not have", v.Name, v.Auth.Active)
+	}
+	for _, c := range v.Checks {
+		if c.Kind == check.NoKind || c.Target == "" || c.Interval <= 0 || c.Timeout <= 0 || c.Fall < 1 || c.Rise < 1 {
+			t.Errorf("virtual router %s has check %+v", v.Name, c)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package router
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/twinpath/twinpath/wan"
@@ -20,6 +21,9 @@ func Preview(config Config) (p Plan, notes []string) {
 			continue
 		}
 		s.Fold(now, LeaseSeen{wan.Update{WAN: l.config.Name, Lease: lease}, l.link.Index})
+	}
+	for _, v := range s.virtuals {
+		notes = append(notes, fmt.Sprintf("%s (id %d on %s): %s come and go with the election", v.config.Name, v.config.ID, s.virtualDevice(v), addressed(v.all())))
 	}
 	d := s.Decide(now)
 	return s.Plan(d), notes
@@ -43,6 +47,11 @@ func previewLinks(config Config) []Link {
 	}
 	for _, w := range config.WANs {
 		names = append(names, w.Interface)
+	}
+	for _, v := range config.VRRP {
+		if !slices.Contains(names, v.Interface) {
+			names = append(names, v.Interface)
+		}
 	}
 	var links []Link
 	for _, name := range names {
