@@ -66,7 +66,7 @@ func (g *Group) verdict(now time.Time) string {
 		switch {
 		case m.state == Fault || m.held():
 			free = false
-		case m.state == Active:
+		case m.state == Active && active == nil:
 			active = m
 		case m.wins() && winner == nil:
 			winner = m
