@@ -35,12 +35,16 @@ func nftPolicies() map[string]firewall.Policy {
 			{Proto: "tcp", Ports: firewall.PortRange{First: 23, Last: 23}, To: netip.MustParseAddrPort("[fd00:1::10]:0")},
 		}}
 	single := firewall.Policy{LAN: []string{"lan0"}, Subnets: house, WANs: wans[:1]}
+	virtual := single
+	virtual.LAN, virtual.Own = []string{"lan0", "vr2-51-4"}, []string{"dmz0", "dmz1"}
+	virtual.Refused = []netip.Addr{netip.MustParseAddr("192.168.1.254"), netip.MustParseAddr("fd00:1::fe")}
 	crowd := full
 	crowd.Uses = []firewall.Use{{Via: full.Shares[:1]}}
 	for i := range 6000 { // far more than one message holds; every other address, so that none merge
 		crowd.Uses[0].Sources = append(crowd.Uses[0].Sources, netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 0, byte(i >> 7), byte(i << 1)}), 32))
 	}
-	return map[string]firewall.Policy{"full": full, "single": single, "no LAN": {WANs: wans[:2]}, "crowd": crowd}
+	return map[string]firewall.Policy{"full": full, "single": single, "no LAN": {WANs: wans[:2]}, "crowd": crowd,
+		"virtual": virtual, "server": {Refused: virtual.Refused}}
 }
 
 // The ruleset that we lower and the text that we print are one and the same to the kernel.
