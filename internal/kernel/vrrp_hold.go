@@ -24,7 +24,7 @@ type wish struct {
 	boards  map[string]bool
 	lost    map[seat]bool
 	forgot  map[addressKey]bool // lost by the news, but perhaps put back by a refresh before these came
-	adds    int                 // addresses that were put where none was
+	asked   int                 // addresses that the kernel was asked for
 	errs    []error
 }
 
@@ -49,7 +49,7 @@ func (v *Virtual) Hold(all []vrrp.Holding, refresh bool) ([]vrrp.Holding, error)
 		look = again
 	}
 	w.release()
-	if refresh || len(v.held) == w.adds {
+	if w.asked >= len(v.held) {
 		v.refreshed = time.Now()
 	}
 	return w.restored(all), errors.Join(w.errs...)
@@ -150,7 +150,6 @@ func (w *wish) want(h vrrp.Holding) {
 func (w *wish) put(refresh bool) (wrong bool) {
 	var b batch
 	var keys []addressKey
-	w.adds = 0
 	for _, key := range w.order {
 		want := w.wanted[key]
 		have, there := w.v.held[key]
@@ -161,11 +160,11 @@ func (w *wish) put(refresh bool) (wrong bool) {
 			continue
 		case !there && !w.v.left[key] && !w.forgot[key]:
 			flags = unix.NLM_F_EXCL
-			w.adds++
 		}
 		b.put(key, want.noRoute, flags)
 		keys = append(keys, key)
 	}
+	w.asked = len(keys)
 	w.promote(keys)
 	verdicts, err := b.send()
 	if err != nil {

@@ -260,7 +260,7 @@ func TestWireOfAnInterfaceThatComesAndGoes(t *testing.T) {
 	e.must("ip link set lan0 up")
 	select {
 	case err := <-ended:
-		if !errors.Is(err, unix.ENETDOWN) {
+		if !errors.Is(err, unix.ENODEV) {
 			t.Errorf("Receive ended with %v", err)
 		}
 	case <-time.After(5 * time.Second):
@@ -313,27 +313,58 @@ func (h *holder) mac(name string) (mac [6]byte) {
 }
 
 func TestAliveMeansForwarded(t *testing.T) {
-	e := newEnds(t)
-	echo := e.mac("lan0")
-	e.here = e.open(e.Namespace) // whatever the kernels have said to each other by now
-	e.send(e.here, frame4(groups[0], protocolVRRP, "from myself."))
-	e.send(e.over, append([]byte{0x01, 0x80, 0xc2, 0, 0, 0, 2, 0, 0, 0, 0, 1, 0, 3}, make([]byte, 46)...))
-	e.send(e.over, append([]byte{0x01, 0x80, 0xc2, 0, 0, 0x0e, 2, 0, 0, 0, 0, 1, 0x88, 0xcc}, make([]byte, 46)...))
-	e.send(e.over, append(append([]byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}, echo[:]...), make([]byte, 48)...))
-	e.heard()
-	select { // the advert that ends heard counts
-	case <-e.here.Alive():
-	case <-time.After(5 * time.Second):
-		t.Error("the wire is not alive")
+	// A far end that says nothing by itself.
+	e := &ends{holder: newHolder(t)}
+	e.far = &sandbox.Namespace{Name: "far" + e.Name[1:]}
+	e.farMust("sysctl -qw net.ipv6.conf.lan0.disable_ipv6=1")
+	var over *os.File
+	err := e.far.Do(func() error {
+		index, err := indexOf("lan0")
+		if err == nil {
+			over, err = sender(index)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
-	other := e.open(e.Namespace)
-	e.send(e.over, append([]byte{0x01, 0x80, 0xc2, 0, 0, 0, 2, 0, 0, 0, 0, 1, 0, 3}, make([]byte, 46)...))
-	e.send(e.over, append(append([]byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}, echo[:]...), make([]byte, 48)...))
+	defer over.Close()
+	say := func(to [6]byte, from [6]byte) {
+		frame := append(append(to[:], from[:]...), make([]byte, 48)...)
+		if _, err := over.Write(frame); err != nil {
+			t.Fatal(err)
+		}
+	}
+	e.here = e.open(e.Namespace)
+	station, everybody := [6]byte{2, 0, 0, 0, 0, 1}, [6]byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}
+	e.send(e.here, frame4(groups[0], protocolVRRP, "from myself."))
+	say([6]byte{0x01, 0x80, 0xc2, 0, 0, 0x00}, station)
+	say([6]byte{0x01, 0x80, 0xc2, 0, 0, 0x0e}, station)
+	say(everybody, e.mac("lan0"))
 	select {
-	case <-other.Alive():
+	case <-e.here.Alive():
 		t.Error("a bridge protocol, or an echo, counts as life")
 	case <-time.After(50 * time.Millisecond):
 	}
+	// Each byte that the filter looks at makes a difference.
+	for _, c := range [][2][6]byte{
+		{everybody, station}, {{0x01, 0x80, 0xc2, 0, 0, 0x10}, station}, {{0x01, 0x80, 0xc3, 0, 0, 0}, station},
+		{everybody, with(e.mac("lan0"), 0)}, {everybody, with(e.mac("lan0"), 5)},
+	} {
+		w := e.open(e.Namespace)
+		say(c[0], c[1])
+		select {
+		case <-w.Alive():
+		case <-time.After(5 * time.Second):
+			t.Errorf("a frame to %x from %x does not count as life", c[0], c[1])
+		}
+	}
+}
+
+// with is an address with another byte in one place.
+func with(mac [6]byte, place int) [6]byte {
+	mac[place] ^= 4
+	return mac
 }
 
 // TestUnicast also shows that the receiver's kernel does not refuse the protocol.
