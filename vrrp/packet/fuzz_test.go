@@ -48,7 +48,7 @@ func (m *mode) draw(random *rand.Rand) (Advert, Link) {
 	}
 	address := func() netip.Addr {
 		if m.ipv6 {
-			return netip.AddrFrom16([16]byte{0: 0xfe, 1: 0x80, 8: byte(random.IntN(256)), 15: byte(random.IntN(256))})
+			return netip.AddrFrom16([16]byte{0: 0xfe, 1: 0x80, 14: byte(random.IntN(256)), 15: byte(random.IntN(256))})
 		}
 		return netip.AddrFrom4([4]byte{10, byte(random.IntN(256)), byte(random.IntN(256)), byte(random.IntN(256))})
 	}
