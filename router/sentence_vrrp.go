@@ -20,7 +20,7 @@ func (s *State) reportSentence(r vrrp.Report) string {
 		return fmt.Sprintf("Conflict on %s: %s.", name, r.Reason)
 	case vrrp.Transition:
 		what := "(" + name + ")"
-		if v := s.virtual(r.Router); v != nil {
+		if v := s.named[r.Router]; v != nil {
 			what = addressed(v.served(r.Family)) + " " + what
 		}
 		return fmt.Sprintf("%s %s %s: %s.", s.config.Name, stateClause(r.To), what, r.Reason)
@@ -55,7 +55,7 @@ func addressed(addresses []netip.Addr) string {
 func (s *State) house() []vrrp.Election {
 	lan := s.lanDevice()
 	return slices.DeleteFunc(slices.Clone(s.status.Elections), func(e vrrp.Election) bool {
-		v := s.virtual(e.Router)
+		v := s.named[e.Router]
 		return v == nil || lan == "" || s.virtualDevice(v) != lan
 	})
 }
@@ -94,7 +94,7 @@ func (s *State) elsewhere(internet string) string {
 func (s *State) vrrpComplaints() string {
 	var all []string
 	for _, e := range s.status.Elections {
-		if s.virtual(e.Router) != nil && (e.State == vrrp.Fault || e.State == vrrp.Waiting) {
+		if s.named[e.Router] != nil && (e.State == vrrp.Fault || e.State == vrrp.Waiting) {
 			all = append(all, fmt.Sprintf("%s is %s for %s: %s.", e.Router, stateWord(e.State), e.Family, e.Reason))
 		}
 	}

@@ -57,13 +57,10 @@ type SpeakerSnapshot struct {
 // showVirtual adds the virtual routers, in the file's order, and everybody who speaks VRRP.
 func (s *State) showVirtual(snap *Snapshot) {
 	for _, v := range s.virtuals {
-		known := false
-		for _, e := range s.status.Elections {
-			if e.Router == v.config.Name {
-				snap.VRRP, known = append(snap.VRRP, v.election(e)), true
-			}
+		for _, e := range s.heard[v.config.Name] {
+			snap.VRRP = append(snap.VRRP, v.election(e))
 		}
-		if !known {
+		if len(s.heard[v.config.Name]) == 0 {
 			snap.VRRP = append(snap.VRRP, s.silent(v)...)
 		}
 	}

@@ -26,11 +26,13 @@ type State struct {
 	hidden   []string        // foreign routes already complained of
 
 	virtuals []*virtual
+	named    map[string]*virtual
 	drained  bool // the whole router: others are to serve the house
 	status   vrrp.Status
-	engine   bool            // status is of the engine, not the zero value
-	reported vrrp.Report     // the newest one told
-	scripts  []script.Change // to be run
+	heard    map[string][]vrrp.Election // by the router's name
+	engine   bool                       // status is of the engine, not the zero value
+	reported vrrp.Report                // the newest one told
+	scripts  []script.Change            // to be run
 	born     time.Time
 
 	verdict Verdict

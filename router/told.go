@@ -18,7 +18,10 @@ const inherited = 5 * time.Second
 
 // foldStatus takes in what the engine is doing, and has scripts run for what changed.
 func (s *State) foldStatus(status vrrp.Status) {
-	s.status, s.engine = status, true
+	s.status, s.engine, s.heard = status, true, map[string][]vrrp.Election{}
+	for _, e := range status.Elections {
+		s.heard[e.Router] = append(s.heard[e.Router], e)
+	}
 	for _, v := range s.virtuals {
 		state, election := s.overall(v.config.Name)
 		if v.held.Priority == 0 && election.Priority != 0 {
@@ -45,8 +48,8 @@ func (s *State) foldStatus(status vrrp.Status) {
 // Backup, Fault or Waiting, in this order.
 func (s *State) overall(name string) (vrrp.State, vrrp.Election) {
 	for _, state := range [...]vrrp.State{vrrp.Active, vrrp.Backup, vrrp.Fault, vrrp.Waiting} {
-		for _, e := range s.status.Elections {
-			if e.Router == name && e.State == state {
+		for _, e := range s.heard[name] {
+			if e.State == state {
 				return state, e
 			}
 		}

@@ -46,7 +46,7 @@ type standing struct {
 // configureVirtual keeps what is known of virtual routers and checks that stay in the file.
 func (s *State) configureVirtual(now time.Time) {
 	old := s.virtuals
-	s.virtuals = make([]*virtual, len(s.config.VRRP))
+	s.virtuals, s.named = make([]*virtual, len(s.config.VRRP)), map[string]*virtual{}
 	for i, c := range s.config.VRRP {
 		v := &virtual{}
 		if n := slices.IndexFunc(old, func(o *virtual) bool { return o.config.Name == c.Name }); n >= 0 {
@@ -54,13 +54,13 @@ func (s *State) configureVirtual(now time.Time) {
 		}
 		tests := v.tests
 		v.config, v.tests = c, make([]test, len(c.Checks))
-		for n, c := range c.Checks {
-			v.tests[n] = test{check: c, since: now}
-			if at := slices.IndexFunc(tests, func(t test) bool { return t.check == c }); at >= 0 {
+		for n, look := range c.Checks {
+			v.tests[n] = test{check: look, since: now}
+			if at := slices.IndexFunc(tests, func(t test) bool { return t.check == look }); at >= 0 {
 				v.tests[n] = tests[at]
 			}
 		}
-		s.virtuals[i] = v
+		s.virtuals[i], s.named[c.Name] = v, v
 	}
 	for _, o := range old {
 		if !slices.Contains(s.virtuals, o) && o.shown > vrrp.Waiting {
@@ -69,18 +69,9 @@ func (s *State) configureVirtual(now time.Time) {
 	}
 }
 
-func (s *State) virtual(name string) *virtual {
-	for _, v := range s.virtuals {
-		if v.config.Name == name {
-			return v
-		}
-	}
-	return nil
-}
-
 // foldCheck takes in the verdict of a check.
 func (s *State) foldCheck(f CheckSeen) {
-	v := s.virtual(f.Router)
+	v := s.named[f.Router]
 	if v == nil {
 		return
 	}

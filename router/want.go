@@ -32,7 +32,7 @@ func (s *State) Cautious(w vrrp.Wanted, refused bool) vrrp.Wanted {
 	out := w
 	out.Routers = nil
 	for _, wish := range w.Routers {
-		held := s.virtual(wish.Name).held
+		held := s.named[wish.Name].held
 		switch {
 		case held.Priority != 0:
 			wish.Priority = min(wish.Priority, held.Priority)
@@ -52,7 +52,7 @@ func (s *State) Cautious(w vrrp.Wanted, refused bool) vrrp.Wanted {
 // Wished remembers what the engine was told.
 func (s *State) Wished(w vrrp.Wanted) {
 	for _, wish := range w.Routers {
-		s.virtual(wish.Name).held = standing{wish.Priority, wish.Fault}
+		s.named[wish.Name].held = standing{wish.Priority, wish.Fault}
 	}
 }
 
