@@ -64,6 +64,17 @@ func TestAHLeavesDFOut(t *testing.T) {
 	}
 }
 
+// TestAHNamesItsSource has a right signature under another SPI.
+func TestAHNamesItsSource(t *testing.T) {
+	g := find(t, "ah multicast")
+	b := g.packet(t)
+	b[ipv4Header+7]++
+	copy(b[ipv4Header+ahHeader-icv:], NewAH(secret).ah.sign(b, true))
+	if got := verdict(g.judge(), frame(b)); got != AuthBad {
+		t.Errorf("verdict %v", got)
+	}
+}
+
 // resumAH makes the checksum of a message behind AH right.
 func resumAH(b []byte) {
 	message := b[ipv4Header+ahHeader:]

@@ -18,16 +18,18 @@ func plain3(ipv6 bool) (Advert, Link) {
 	return a, Link{Version: 3, ID: 7, IPv6: ipv6, Interval: time.Second}
 }
 
-func TestRejects(t *testing.T) {
+// rejection is what is changed about a good advert, its link or its bytes, and the verdict then.
+type rejection struct {
+	want   Reject
+	name   string
+	ipv6   bool
+	advert func(*Advert)
+	link   func(*Link)
+	packet func([]byte) []byte
+}
+
+func rejections() []rejection {
 	peers := func(l *Link, peer string) { l.Unicast, l.Peers = true, []netip.Addr{addr(peer)} }
-	type change struct {
-		want   Reject
-		name   string
-		ipv6   bool
-		advert func(*Advert)
-		link   func(*Link)
-		packet func([]byte) []byte
-	}
 	poke := func(at int, value byte, mend ...func([]byte)) func([]byte) []byte {
 		return func(b []byte) []byte {
 			b[at] = value
@@ -46,7 +48,7 @@ func TestRejects(t *testing.T) {
 	}
 	version2 := func(a *Advert) { a.Version = 2 }
 	two := func(l *Link) { l.Version = 2 }
-	for _, c := range []change{
+	return []rejection{
 		{want: Accepted, name: "as it is"},
 		{want: Accepted, name: "as it is", ipv6: true},
 		{want: Accepted, name: "priority 0", advert: func(a *Advert) { a.Priority = 0 }},
@@ -106,7 +108,13 @@ func TestRejects(t *testing.T) {
 		{want: AuthType, name: "none, and AH here", advert: version2, link: func(l *Link) { two(l); l.Auth = NewAH(secret) }},
 		{want: AuthType, name: "AH without its header", advert: version2, link: func(l *Link) { two(l); l.Auth = NewAH(secret) }, packet: poke(24, 2, resum)},
 		{want: AuthType, name: "none, and HMAC here", link: func(l *Link) { l.Auth = newDraftHMAC() }},
-	} {
+	}
+}
+
+func TestRejects(t *testing.T) {
+	reached := map[Reject]bool{AuthBad: true, AuthReplay: true, KeyUnknown: true, AHHeader: true} // in auth_test.go
+	for _, c := range rejections() {
+		reached[c.want] = true
 		t.Run(c.want.String()+"/"+c.name, func(t *testing.T) {
 			advert, link := plain3(c.ipv6)
 			if c.advert != nil {
@@ -123,6 +131,28 @@ func TestRejects(t *testing.T) {
 				t.Errorf("%v, want %v: %x", got, c.want, b)
 			}
 		})
+	}
+	if len(reached) != Rejects {
+		t.Errorf("%d of %d verdicts are reached", len(reached), Rejects)
+	}
+}
+
+// TestFrames has what is no packet at all.
+func TestFrames(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		frame []byte
+		want  Reject
+	}{
+		{"nothing", nil, Short},
+		{"half an Ethernet header", make([]byte, 13), Short},
+		{"ARP", AppendARP(nil, false, [6]byte{}, addr("10.0.0.1")), Protocol},
+		{"no header behind IPv4", AppendEthernet(nil, [6]byte{}, [6]byte{}, EtherType(false)), Short},
+		{"no header behind IPv6", AppendEthernet(nil, [6]byte{}, [6]byte{}, EtherType(true)), Short},
+	} {
+		if got := new(Packet).Parse(c.frame); got != c.want {
+			t.Errorf("%s: %v, want %v", c.name, got, c.want)
+		}
 	}
 }
 
@@ -190,8 +220,8 @@ func TestRejectNames(t *testing.T) {
 			seen[s] = r
 		}
 	}
-	if got := Reject(Rejects).String(); got != "reject-27" {
-		t.Errorf("beyond the last: %q", got)
+	if got, clause := Reject(Rejects).String(), Reject(Rejects).Sentence(); got != "reject-27" || clause != "it is rejected for an unknown reason" {
+		t.Errorf("beyond the last: %q, %q", got, clause)
 	}
 	want := map[Reject]uint64{BadChecksum: 3, AuthReplay: 1}
 	text, err := json.Marshal(want)
