@@ -20,7 +20,6 @@ type mode struct {
 }
 
 func modes() []mode {
-	none := func() *Authenticator { return nil }
 	password := func() *Authenticator { return NewPassword(secret) }
 	ah := func() *Authenticator { return NewAH(secret) }
 	var all []mode
