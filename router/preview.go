@@ -23,7 +23,7 @@ func Preview(config Config) (p Plan, notes []string) {
 		s.Fold(now, LeaseSeen{wan.Update{WAN: l.config.Name, Lease: lease}, l.link.Index})
 	}
 	for _, v := range s.virtuals {
-		notes = append(notes, fmt.Sprintf("%s (id %d on %s): %s come and go with the election", v.config.Name, v.config.ID, s.virtualDevice(v), addressed(v.all())))
+		notes = append(notes, fmt.Sprintf("%s (id %d on %s): %s moves with the election", v.config.Name, v.config.ID, s.virtualDevice(v), addressed(v.all())))
 	}
 	d := s.Decide(now)
 	return s.Plan(d), notes

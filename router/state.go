@@ -76,7 +76,7 @@ func (s *State) Fold(now time.Time, fact Fact) []Event {
 	case VRRPTold:
 		return s.foldReports(f.Reports)
 	case CheckSeen:
-		s.foldCheck(f)
+		return s.foldCheck(now, f)
 	case PendingSet:
 		s.pending = f.Until
 	}

@@ -69,17 +69,23 @@ func (s *State) configureVirtual(now time.Time) {
 	}
 }
 
-// foldCheck takes in the verdict of a check.
-func (s *State) foldCheck(f CheckSeen) {
+// foldCheck takes in the verdict of a check. That it passes is news only of one that failed.
+func (s *State) foldCheck(now time.Time, f CheckSeen) []Event {
 	v := s.named[f.Router]
 	if v == nil {
-		return
+		return nil
 	}
-	for i := range v.tests {
-		if t := &v.tests[i]; t.check == f.Check {
-			t.known, t.ok, t.reason = true, f.OK, f.Reason
-		}
+	at := slices.IndexFunc(v.tests, func(t test) bool { return t.check == f.Check })
+	if at < 0 {
+		return nil
 	}
+	t := &v.tests[at]
+	was := *t
+	t.known, t.ok, t.reason = true, f.OK, f.Reason
+	if was.ok == t.ok && was.known || !was.known && t.ok {
+		return nil
+	}
+	return []Event{{Time: now, Kind: EventVRRP, VRRP: f.Router, VRID: v.config.ID, Sentence: v.config.Name + ": " + t.clause() + "."}}
 }
 
 // standing computes a virtual router's priority from the facts, from scratch each time. While a WAN or a check has not
@@ -156,6 +162,17 @@ func (t test) why() string {
 		return fmt.Sprintf("check %s fails", t.check)
 	}
 	return fmt.Sprintf("check %s fails: %s", t.check, t.reason)
+}
+
+// clause says how a check is and what that costs.
+func (t test) clause() string {
+	switch {
+	case t.ok:
+		return fmt.Sprintf("check %s passes again", t.check)
+	case t.check.Weight > 0:
+		return fmt.Sprintf("%s (priority -%d)", t.why(), t.check.Weight)
+	}
+	return t.why()
 }
 
 // DueScripts returns the scripts to be run now.

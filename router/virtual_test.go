@@ -2,6 +2,7 @@ package router
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -208,6 +209,32 @@ func TestChecks(t *testing.T) {
 	h.wantStanding(1, "check tcp 127.0.0.1:80 fails: no answer within 1s")
 }
 
+func TestChecksAreNews(t *testing.T) {
+	h := settled(t, twin(tracking(), checking(web, load)))
+	for _, step := range []struct {
+		check        check.Check
+		reason, want string
+	}{
+		{web, "", ""}, // as it should be
+		{web, "connection refused", "lan: check tcp 127.0.0.1:80 fails: connection refused."},
+		{web, "no answer within 1s", ""},
+		{web, "", "lan: check tcp 127.0.0.1:80 passes again."},
+		{load, "exit status 1", "lan: check run /usr/bin/load fails: exit status 1 (priority -30)."},
+		{check.Check{Kind: check.Process, Target: "gone"}, "no process gone", ""},
+	} {
+		h.events = nil
+		h.test(step.check, step.reason)
+		got := ""
+		for _, e := range h.events {
+			got += e.Sentence
+		}
+		if got != step.want {
+			t.Errorf("%s %q: said %q, want %q", step.check, step.reason, got, step.want)
+		}
+	}
+	h.fold(CheckSeen{Router: "gone", Check: web})
+}
+
 // With checks of 0 and of 30 the engine is Active on 70 when the daemon is restarted: nothing changes before they speak.
 func TestARestartedDaemonHoldsWhatItsChecksSaid(t *testing.T) {
 	h := settled(t, twin(tracking(), checking(web, load)))
@@ -326,5 +353,20 @@ func TestAPlainServerHasAnEmptyPlan(t *testing.T) {
 	h := newHouse(t, server())
 	if text := h.state.Plan(h.state.Decide(h.now)).String(); text != "" {
 		t.Errorf("the plan is\n%s", text)
+	}
+}
+
+func TestThePreviewShowsVirtualRouters(t *testing.T) {
+	config := twin()
+	config.VRRP = append(config.VRRP, gateway())
+	config.VRRP[1].Name, config.VRRP[1].Interface = "dmz", "dmz0"
+	p, notes := Preview(config)
+	for _, want := range []string{"lan (id 51 on lan0): 192.168.1.254 moves with the election", "dmz (id 51 on dmz0): 192.168.1.254 moves with the election"} {
+		if !slices.Contains(notes, want) {
+			t.Errorf("the notes lack %q: %q", want, notes)
+		}
+	}
+	if !strings.Contains(p.String(), `iifname @own accept`) {
+		t.Error("nobody gets to dmz0")
 	}
 }
