@@ -380,3 +380,32 @@ func TestWithoutAuthentication(t *testing.T) {
 		t.Error("nothing has a state")
 	}
 }
+
+// TestStampsIn2040 begins with a clock in the half of the numbers that serial arithmetic has before zero.
+func TestStampsIn2040(t *testing.T) {
+	late := Stamp{Seconds: 0x84000000}
+	a := NewHMAC(map[uint8][]byte{1: hmacKey()}, 1, func() Stamp { return late })
+	if got := a.Next().stamp; got != late {
+		t.Errorf("the first stamp is %+v", got)
+	}
+	a.Restore(State{})
+	if got := a.Next().stamp; got != (Stamp{Seconds: 0x84000000, Counter: 1}) {
+		t.Errorf("the second stamp is %+v", got)
+	}
+}
+
+// TestRemovedKeyIsForgotten lets an owner start anew after a sender's clock was wrong: out with the key, in with another.
+func TestRemovedKeyIsForgotten(t *testing.T) {
+	c := newConversation(t)
+	frame := c.send()
+	for _, want := range []Reject{Accepted, AuthReplay} {
+		if got := c.hear(frame); got != want {
+			t.Errorf("%v, want %v", got, want)
+		}
+	}
+	c.hearer.Rekey(map[uint8][]byte{2: hmacKey()}, 2)
+	c.hearer.Rekey(map[uint8][]byte{1: hmacKey()}, 1)
+	if got := c.hear(frame); got != Accepted {
+		t.Errorf("after the key was away: %v", got)
+	}
+}

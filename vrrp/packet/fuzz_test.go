@@ -180,3 +180,16 @@ func FuzzMutated(f *testing.F) {
 		}
 	})
 }
+
+// TestAdvertAtItsLimits has more addresses than can be counted, and no IP ID.
+func TestAdvertAtItsLimits(t *testing.T) {
+	a, l := plain3(false)
+	a.IPID, a.Addresses = 0, slices.Repeat(a.Addresses, 300)
+	b := a.Append(nil, nil, Sequence{})
+	if got := verdict(&l, frame(b)); got != Accepted || b[23] != 255 || len(b) != ipv4Header+fixedPart+255*4 {
+		t.Errorf("%v: %d addresses in %d bytes", got, b[23], len(b))
+	}
+	if b[4] != 0 || b[5] != 1 {
+		t.Errorf("IP ID %x", b[4:6])
+	}
+}
