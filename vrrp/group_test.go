@@ -12,8 +12,8 @@ import (
 // wan is the second election of scenarios with two.
 var wan = Key{"wan", IPv4}
 
-// pair returns a tester of a group of two: both run since 0 s, of priorities 100 and second.
-func pair(t *testing.T, s Settings, second uint8) *tester {
+// duo returns a tester of a group of two: both run since 0 s, of priorities 100 and second.
+func duo(t *testing.T, s Settings, second uint8) *tester {
 	tt := newTester(t, s)
 	s.Priority = second
 	tt.group.Add(epoch, wan, s)
@@ -30,7 +30,7 @@ func (t *tester) rise() {
 }
 
 func TestGroupTakesOverTogether(t *testing.T) {
-	tt := pair(t, plain(100), 50)
+	tt := duo(t, plain(100), 50)
 	tt.tick(down100, "send 100 1s", "hold", "announce", "backup>active: nobody was heard for 3.61 s",
 		"wan send 50 1s", "wan hold", "wan announce",
 		"wan backup>active: lan ipv4 of its group takes over: nobody was heard for 3.61 s")
@@ -39,7 +39,7 @@ func TestGroupTakesOverTogether(t *testing.T) {
 
 // One live Active holds all back; when it goes, all take over in one step.
 func TestGroupIsHeldBack(t *testing.T) {
-	tt := pair(t, plain(100), 100)
+	tt := duo(t, plain(100), 100)
 	tt.step(2*time.Second, wan, heard(other, 150, time.Second))
 	tt.tick(down100)
 	tt.shows(Backup, false, "")
@@ -52,7 +52,7 @@ func TestGroupIsHeldBack(t *testing.T) {
 
 // Who meets a better Active takes all down. The others keep their addresses until they hear the successor.
 func TestGroupConcedes(t *testing.T) {
-	tt := pair(t, plain(100), 100)
+	tt := duo(t, plain(100), 100)
 	tt.rise()
 	reason := "active>backup: lan ipv4 of its group has to leave: " + other + " announces priority 150, ours is 100"
 	tt.hear(4*time.Second, other, 150, "send 100 1s", "release", "active>backup: "+other+" announces priority 150, ours is 100",
@@ -65,7 +65,7 @@ func TestGroupConcedes(t *testing.T) {
 
 // Without a successor they keep them for a down-interval.
 func TestGroupKeeps(t *testing.T) {
-	tt := pair(t, plain(100), 100)
+	tt := duo(t, plain(100), 100)
 	tt.rise()
 	tt.hear(4*time.Second, other, 150, "send 100 1s", "release", "active>backup: "+other+" announces priority 150, ours is 100",
 		"wan send 0 1s", "wan active>backup: lan ipv4 of its group has to leave: "+other+" announces priority 150, ours is 100")
@@ -75,7 +75,7 @@ func TestGroupKeeps(t *testing.T) {
 
 // A member in fault keeps all out, until it is over.
 func TestGroupFault(t *testing.T) {
-	tt := pair(t, plain(100), 100)
+	tt := duo(t, plain(100), 100)
 	tt.rise()
 	tt.step(4*time.Second, wan, Event{Kind: Block, State: Fault, Reason: "wan0 has no link"},
 		"wan send 0 1s", "wan release", "wan active>fault: wan0 has no link",
@@ -90,7 +90,7 @@ func TestGroupFault(t *testing.T) {
 
 // With Keep, a fault that is over before anybody took over costs nothing.
 func TestGroupFaultIsOver(t *testing.T) {
-	tt := pair(t, plain(100), 100)
+	tt := duo(t, plain(100), 100)
 	tt.rise()
 	tt.step(4*time.Second, wan, Event{Kind: Block, State: Fault, Keep: -1, Reason: "check web fails"},
 		"wan send 0 1s", "wan active>fault: check web fails",
@@ -126,7 +126,7 @@ func TestGroupAdopts(t *testing.T) {
 
 // A member that has been stopped does not count.
 func TestGroupWithoutStopped(t *testing.T) {
-	tt := pair(t, plain(100), 100)
+	tt := duo(t, plain(100), 100)
 	tt.step(time.Second, wan, heard(other, 150, time.Second))
 	tt.step(2*time.Second, wan, Event{Kind: Stop}, "wan backup>waiting: stopped")
 	tt.tick(down100, took(plain(100), "nobody was heard for 3.61 s")...)
@@ -146,7 +146,7 @@ func TestGroupResumes(t *testing.T) {
 func TestGroupPreemptDelay(t *testing.T) {
 	s := plain(100)
 	s.FastPreempt, s.PreemptDelay = true, 5*time.Second
-	tt := pair(t, s, 100)
+	tt := duo(t, s, 100)
 	for at := time.Second; at < 8*time.Second; at += 500 * ms {
 		tt.step(at, lan, heard(other, 90, 500*ms))
 		if at >= 3*time.Second {

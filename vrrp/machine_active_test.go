@@ -202,6 +202,18 @@ func TestLonelyYields(t *testing.T) {
 	tt.tick(5600*ms+down100+time.Second, "announce: another router was Active too")
 }
 
+// Whom a router heard before it was stopped is no proof that it can hear.
+func TestLonelyAfterStop(t *testing.T) {
+	s := plain(100)
+	s.Preempt = false
+	tt := backup(t, s, 150)
+	tt.step(2*time.Second, lan, Event{Kind: Stop}, "backup>waiting: stopped")
+	tt.tick(time.Second + down100)
+	tt.start(10*time.Second, "waiting>backup: listening for 3.61 s")
+	tt.tick(10*time.Second+down100, took(s, "nobody was heard for 3.61 s")...)
+	tt.hear(14*time.Second, other, 90, "send 0 1s", "active>backup: "+other+" was Active before we could hear it")
+}
+
 // Nobody yields who may preempt, who resumed, or who had been up for long.
 func TestOthersDoNotYield(t *testing.T) {
 	insist := []string{"send 100 1s", "announce: " + other + " is Active too, with priority 90, ours is 100"}

@@ -48,6 +48,7 @@ type cell struct {
 	key      Key
 	settings Settings
 	group    *Group
+	due      time.Time // of the group
 
 	ready, fault bool
 	state        State
@@ -142,7 +143,7 @@ func (w *world) interval() time.Duration {
 	if w.version == 2 {
 		return time.Second
 	}
-	return []time.Duration{50, 100, 300, 1000}[w.rand.IntN(4)] * time.Millisecond
+	return []time.Duration{50, 100, 300, 300, 1000, 1000}[w.rand.IntN(6)] * time.Millisecond
 }
 
 func (w *world) priority() uint8 {
@@ -212,30 +213,27 @@ func (w *world) run(until time.Time) {
 
 func (w *world) due() time.Time {
 	var due time.Time
-	w.groups(func(_ *box, g *Group) { due = earlier(due, g.Due()) })
-	return due
-}
-
-// groups visits the groups of the boxes whose process runs.
-func (w *world) groups(visit func(*box, *Group)) {
 	for _, b := range w.boxes {
-		for i, c := range b.cells {
-			if b.alive && !b.frozen && (i == 0 || c.group != b.cells[0].group) {
-				visit(b, c.group)
+		for _, c := range b.cells {
+			if b.alive && !b.frozen {
+				due = earlier(due, c.due)
 			}
 		}
 	}
+	return due
 }
 
 func (w *world) tick() {
-	w.groups(func(b *box, g *Group) {
-		if due(g.Due(), w.now) {
-			w.carry(b, g, g.Tick(w.now))
-			if due(g.Due(), w.now) {
-				w.fault("box%d wants a tick again at once", b.number)
+	for _, b := range w.boxes {
+		for _, c := range b.cells {
+			if !b.alive || b.frozen || !due(c.due, w.now) {
+				continue
+			}
+			if w.carry(b, c.group, c.group.Tick(w.now)); due(c.due, w.now) {
+				w.fault("%s wants a tick again at once", c.key)
 			}
 		}
-	})
+	}
 }
 
 func (w *world) happen(p parcel) {

@@ -5,8 +5,16 @@ import "time"
 // carry does what a group wants done, and watches it.
 func (w *world) carry(b *box, g *Group, actions []Action) {
 	var before [2]State
+	calm, next := len(actions) == 0, g.Due()
 	for _, c := range b.cells {
 		before[c.segment] = c.state
+		calm = calm && c.holding == (c.state == Active)
+		if c.group == g {
+			c.due = next
+		}
+	}
+	if calm {
+		return
 	}
 	for _, a := range actions {
 		c := b.cells[a.Member.Family-1]

@@ -20,6 +20,9 @@ const (
 	truceOver = time.Minute
 	// truceSteps is how often the range of times doubles at most.
 	truceSteps = 3
+	// truceTimes is how many times there are to wait in the range: a prime, so that every bit of the hash counts, and
+	// enough for groups of 1 s to be a millisecond apart.
+	truceTimes = 1021
 )
 
 // call starts a truce after a member has lost while others had not.
@@ -33,7 +36,7 @@ func (t *truce) call(now time.Time, loser *Machine) {
 	source := loser.settings.Source.As16()
 	h.Write(source[:])
 	h.Write([]byte{byte(t.calls), byte(t.calls >> 8)})
-	t.wait = span * time.Duration(h.Sum64()>>32%256) / 256
+	t.wait = span * time.Duration(h.Sum64()%truceTimes) / truceTimes
 	t.until = time.Time{}
 }
 
