@@ -16,7 +16,9 @@ import (
 	"github.com/coreos/go-systemd/v22/daemon"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/twinpath/twinpath/check"
 	"github.com/twinpath/twinpath/config"
+	"github.com/twinpath/twinpath/health"
 	"github.com/twinpath/twinpath/internal/kernel"
 	"github.com/twinpath/twinpath/router"
 	"github.com/twinpath/twinpath/script"
@@ -66,13 +68,17 @@ type household struct {
 	keeper *config.Keeper
 	socket *web.Socket
 	link   *sentinel.Link
+	checks *check.Runner
 	script *script.Runner
+	prober *health.NetProber // of the checks
 }
 
 func assemble(file, state string, socket *web.Socket, link *sentinel.Link, log *slog.Logger) (*household, error) {
 	h := &household{
 		log: log, socket: socket, kernel: kernel.New(log), events: store.NewEvents(state, log), link: link, script: script.New(log),
+		prober: health.NewProber(anyWay()),
 	}
+	h.checks = check.New(h.look, func(v check.Verdict) { h.router.Tell(router.CheckSeen(v)) }, log)
 	h.keeper = &config.Keeper{Boot: file, State: state, Name: hostname(), Use: h.use, Log: log}
 	cfg, err := h.keeper.Load()
 	if err != nil {
@@ -82,7 +88,7 @@ func assemble(file, state string, socket *web.Socket, link *sentinel.Link, log *
 		log.Warn(sentence)
 		h.events.Record(router.Event{Time: time.Now(), Kind: router.EventRouter, Blame: router.BlameOwner, Sentence: sentence})
 	}
-	h.router, err = router.New(cfg, version, ports(h.kernel, h.events, link, h.script, state, log), log)
+	h.router, err = router.New(cfg, version, h.ports(state), log)
 	if err != nil {
 		return nil, err
 	}
@@ -101,6 +107,7 @@ func (h *household) run(ctx context.Context) error {
 		h.events.Run,
 		h.socket.Run,
 		h.link.Run,
+		h.checks.Run,
 		h.script.Run,
 		func(ctx context.Context) error { return h.kernel.Watch(ctx, h.router.Look) },
 		h.reloads,
@@ -109,6 +116,7 @@ func (h *household) run(ctx context.Context) error {
 		group.Go(func() error { return task(ctx) })
 	}
 	err := group.Wait()
+	h.prober.Close()
 	h.keeper.Close()
 	if errors.Is(err, context.Canceled) {
 		return nil

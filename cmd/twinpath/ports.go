@@ -4,29 +4,29 @@ import (
 	"context"
 	"log/slog"
 	"path/filepath"
+	"syscall"
 	"time"
 
+	"github.com/twinpath/twinpath/check"
 	"github.com/twinpath/twinpath/firewall"
 	"github.com/twinpath/twinpath/health"
 	"github.com/twinpath/twinpath/internal/kernel"
 	"github.com/twinpath/twinpath/router"
-	"github.com/twinpath/twinpath/script"
-	"github.com/twinpath/twinpath/store"
-	"github.com/twinpath/twinpath/vrrp/sentinel"
 	"github.com/twinpath/twinpath/wan"
 )
 
 // ports connects the router to the real world.
-func ports(k *kernel.Kernel, events *store.Events, link *sentinel.Link, scripts *script.Runner, state string, log *slog.Logger) router.Ports {
+func (h *household) ports(state string) router.Ports {
 	start := time.Now()
 	return router.Ports{
-		Kernel:  k,
-		Client:  func(a router.Attached) wan.Client { return client(a, state, log) },
-		Monitor: func(w router.Watched) router.Monitor { return newMonitor(w, start, log) },
+		Kernel:  h.kernel,
+		Client:  func(a router.Attached) wan.Client { return client(a, state, h.log) },
+		Monitor: func(w router.Watched) router.Monitor { return newMonitor(w, start, h.log) },
 		Scout:   newScout(),
-		Record:  events.Record,
-		VRRP:    link,
-		Script:  scripts.Change,
+		Record:  h.events.Record,
+		VRRP:    h.link,
+		Checks:  h.checks,
+		Script:  h.script.Change,
 		Now:     time.Now,
 	}
 }
@@ -73,4 +73,16 @@ func newMonitor(w router.Watched, epoch time.Time, log *slog.Logger) *monitor {
 func (m *monitor) Run(ctx context.Context) error {
 	defer m.prober.Close()
 	return m.Monitor.Run(ctx)
+}
+
+// anyWay is the path of checks that concern no WAN: wherever the routing table leads.
+func anyWay() health.Path {
+	return health.Path{Control: func(string, string, syscall.RawConn) error { return nil }}
+}
+
+// look makes one network check of a virtual router.
+func (h *household) look(ctx context.Context, c check.Check) error {
+	kind := map[check.Kind]health.Kind{check.Ping: health.Ping, check.TCP: health.TCP, check.HTTP: health.HTTP, check.DNS: health.DNS}[c.Kind]
+	_, err := h.prober.Probe(ctx, health.Check{Kind: kind, Target: c.Target, Status: c.Status})
+	return err
 }
