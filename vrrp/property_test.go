@@ -78,7 +78,7 @@ func (w *world) live() time.Duration {
 	w.run(epoch.Add(32 * time.Second))
 	w.calm()
 	calm := w.now
-	for w.run(w.now.Add(quiet)); !w.agreed(calm) && w.now.Before(calm.Add(w.patience())); w.run(w.now.Add(quiet / 4)) {
+	for w.run(w.now.Add(stillness)); !w.agreed(calm) && w.now.Before(calm.Add(w.patience())); w.run(w.now.Add(stillness / 4)) {
 	}
 	if !w.agreed(calm) {
 		w.fault("no agreement")
@@ -94,14 +94,14 @@ func (w *world) live() time.Duration {
 	return settled
 }
 
-// quiet is how long nothing may move before it counts as agreement: longer than PreemptDelay and a down-interval.
-const quiet = 7 * time.Second
+// stillness is how long nothing may move before it counts as agreement: longer than PreemptDelay and a down-interval.
+const stillness = 7 * time.Second
 
 // agreed reports whether nothing has moved for long.
 func (w *world) agreed(calm time.Time) bool {
 	for _, b := range w.boxes {
 		for _, c := range b.cells {
-			if b.alive && c.since.After(calm) && w.now.Sub(c.since) < quiet {
+			if b.alive && c.since.After(calm) && w.now.Sub(c.since) < stillness {
 				return false
 			}
 		}
@@ -112,7 +112,7 @@ func (w *world) agreed(calm time.Time) bool {
 // patience is how long agreement may take: a down-interval to notice, PreemptDelay, another down-interval to take over,
 // and for groups that may fight, some truces.
 func (w *world) patience() time.Duration {
-	d := 4*time.Second + 2*time.Second + 4*time.Second + quiet
+	d := 4*time.Second + 2*time.Second + 4*time.Second + stillness
 	if w.grouped {
 		d += 10 * time.Second
 	}
