@@ -23,7 +23,7 @@ type draft struct {
 
 // instance reads a vrrp_instance.
 func (k *keepalived) instance(e *entry) *draft {
-	s := &section{place: e.place, version: k.version, priority: 100, refuse: k.strict, device: k.device}
+	s := &section{place: e.place, version: k.version, refuse: k.strict, device: k.device}
 	s.name = k.nameOf(s, e.value(1), "vrrp-"+strconv.Itoa(e.line))
 	k.sections = append(k.sections, s)
 	d := &draft{section: s, old: e.value(1), seconds: 1}
@@ -178,15 +178,16 @@ func (k *keepalived) number(d *draft, e *entry, least, most, fallback int) int {
 func (k *keepalived) authentication(d *draft, e *entry) {
 	d.authAt = e.place
 	for _, child := range e.block {
-		for i := 0; i+1 < len(child.words); i += 2 {
-			switch child.words[i] {
-			case "auth_type":
-				d.kind = strings.ToUpper(child.words[i+1])
-			case "auth_pass":
-				d.password = child.words[i+1]
-			default:
-				k.note(child.place, d.section, "%s: has no counterpart", child.words[i])
-			}
+		switch child.keyword() {
+		case "auth_type":
+			d.kind = strings.ToUpper(child.value(1))
+		case "auth_pass":
+			d.password = child.value(1)
+		default:
+			k.note(child.place, d.section, "%s: has no counterpart", child.keyword())
+		}
+		if len(child.words) > 2 {
+			k.note(child.place, d.section, "%s: keepalived ignores what else is in the line", child.keyword())
 		}
 	}
 }

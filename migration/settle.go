@@ -70,10 +70,7 @@ func (k *keepalived) settle(d *draft) {
 	if d.device == "" && len(k.device) > 0 {
 		d.device = k.device
 	}
-	if d.priority += d.raise; d.priority > 254 && d.raise > 0 {
-		k.note(d.place, d.section, "priority %d is more than there is; 254 is taken", d.priority)
-		d.priority = 254
-	}
+	k.standing(d)
 	k.preemption(d)
 	k.families(d)
 	k.unicast(d)
@@ -84,6 +81,27 @@ func (k *keepalived) settle(d *draft) {
 		k.note(d.place, d.section, "use_vmac: goes with multicast only; left out")
 	}
 	k.whole(d.section)
+}
+
+// standing finds the priority. keepalived's default depends on the state, and AH changes the state (2.2.7).
+func (k *keepalived) standing(d *draft) {
+	if d.priority == 0 {
+		d.priority = 100
+		if d.state == "MASTER" {
+			d.priority = 255
+			k.note(d.place, d.section, "state MASTER without priority is priority 255, the owner of the addresses, in keepalived")
+		}
+	}
+	if d.kind == "AH" {
+		d.state = "BACKUP"
+	}
+	if d.priority == 255 {
+		return // nothing adds to it, or takes anything off
+	}
+	if d.priority += d.raise; d.priority > 254 {
+		k.note(d.place, d.section, "priority %d is more than there is; 254 is taken", d.priority)
+		d.priority = 254
+	}
 }
 
 // whole makes a comment of a section that lacks what every one needs. A link-local address is only good to have.
