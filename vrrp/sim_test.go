@@ -31,14 +31,13 @@ type world struct {
 
 // box is one router's process.
 type box struct {
-	number  int
-	alive   bool
-	frozen  bool
-	died    time.Time
-	thawed  time.Time
-	inbox   []parcel
-	cells   []*cell
-	started time.Time
+	number int
+	alive  bool
+	frozen bool
+	died   time.Time
+	thawed time.Time
+	inbox  []parcel
+	cells  []*cell
 }
 
 // cell is one election of one box, as the network sees it.
