@@ -16,11 +16,12 @@ const module = "github.com/twinpath/twinpath/"
 // ranks is the order of design §6: imports lead only downward.
 var ranks = map[string]int{
 	"cmd/twinpath": 4, "lab": 4,
-	"config": 3,
-	"web":    2, "alert": 2, "store": 2, "pair": 2, "lan": 2, "internal/kernel": 2,
+	"config": 3, "migration": 3,
+	"web": 2, "alert": 2, "store": 2, "pair": 2, "lan": 2, "internal/kernel": 2,
 	"router": 1, "vrrp/sentinel": 1,
-	"health": 0, "vrrp": 0, "wan": 0, "firewall": 0,
+	"health": 0, "vrrp": 0, "wan": 0, "firewall": 0, "check": 0, "script": 0,
 	"vrrp/packet": -1, // the alphabet of vrrp
+	"program":     -1, // how check and script run what the owner names
 }
 
 // exceptions are the imports outside the ranks, each with its reason.
