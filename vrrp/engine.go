@@ -46,7 +46,8 @@ type Engine struct {
 	order     []*instance       // the same, for people
 	groups    map[string]*Group
 	speakers  speakers
-	fresh     bool // the status is not what was published
+	rejected  map[packet.Reject]uint64 // packets that name no election of ours
+	fresh     bool                     // the status is not what was published
 	published time.Time
 	cause     []byte // the packet being heard
 	scratch   []netip.Addr
@@ -79,7 +80,7 @@ func NewEngine(kernel Kernel, stamp func() packet.Stamp, past []Past, log *slog.
 		frames: make(chan *slot, backlog), lost: make(chan *wire),
 		hands: newHands(kernel, log), reports: newReports(),
 		seen: map[string]Device{}, wires: map[string]*wire{}, instances: map[Place]*instance{}, members: map[Key]*instance{}, groups: map[string]*Group{},
-		speakers: newSpeakers(),
+		speakers: newSpeakers(), rejected: map[packet.Reject]uint64{},
 	}
 	for _, p := range past {
 		e.past[p.Place] = p

@@ -11,11 +11,11 @@ import (
 // hear takes in one packet.
 func (e *Engine) hear(now time.Time, s *slot) {
 	p, w := &s.packet, s.wire
+	in := w.members[memberKey{p.ID, familyOfPacket(p)}]
 	if s.reject != packet.Accepted && s.reject != packet.CARP {
-		w.reject[s.reject]++
+		e.refuse(now, in, p, s.reject)
 		return
 	}
-	in := w.members[memberKey{p.ID, familyOfPacket(p)}]
 	speaker := e.speakers.note(now, w, p, in, s.reject == packet.CARP)
 	if s.reject == packet.CARP {
 		if in != nil {
@@ -27,9 +27,8 @@ func (e *Engine) hear(now time.Time, s *slot) {
 		return
 	}
 	if reject := in.link.Judge(now, p); reject != packet.Accepted {
-		in.rejected[reject]++
 		speaker.refuse(reject)
-		e.alarm(now, in, reject.String(), "an advert of %s is rejected: %s", p.Source, reject.Sentence())
+		e.refuse(now, in, p, reject)
 		return
 	}
 	in.received++
@@ -41,6 +40,16 @@ func (e *Engine) hear(now time.Time, s *slot) {
 	}
 	e.compare(now, in, p)
 	e.decide(now, in, p)
+}
+
+// refuse counts a packet that is no advert for us, under the election that it names if there is one.
+func (e *Engine) refuse(now time.Time, in *instance, p *packet.Packet, why packet.Reject) {
+	if in == nil || why == packet.Protocol { // IPsec has the same number as VRRP's AH
+		e.rejected[why]++
+		return
+	}
+	in.rejected[why]++
+	e.alarm(now, in, why.String(), "an advert of %s is rejected: %s", p.Source, why.Sentence())
 }
 
 // decide hands an accepted advert to its machine.

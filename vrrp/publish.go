@@ -20,7 +20,7 @@ func (e *Engine) publish(now time.Time) {
 		return
 	}
 	e.published, e.fresh = now, false
-	status := &Status{Speakers: e.speakers.all()}
+	status := &Status{Speakers: e.speakers.all(), Rejected: maps.Clone(e.rejected)}
 	for _, in := range e.order {
 		status.Elections = append(status.Elections, in.election())
 	}

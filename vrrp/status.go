@@ -11,6 +11,7 @@ import (
 type Status struct {
 	Elections []Election
 	Speakers  []Speaker
+	Rejected  map[packet.Reject]uint64 // packets that name no election of ours
 }
 
 // Election is one router's election in one family.

@@ -31,7 +31,6 @@ type wire struct {
 	alive   <-chan struct{} // nil once it was heard
 	free    chan *slot
 	members map[memberKey]*instance
-	reject  map[packet.Reject]uint64 // of packets that name no election
 	cancel  context.CancelFunc
 	done    chan struct{}
 }
@@ -53,7 +52,7 @@ func (e *Engine) open(now time.Time, d Device) (*wire, error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	w := &wire{
 		Wire: port, device: d.Name, index: d.Index, opened: now, alive: port.Alive(),
-		free: make(chan *slot, backlog), members: map[memberKey]*instance{}, reject: map[packet.Reject]uint64{},
+		free: make(chan *slot, backlog), members: map[memberKey]*instance{},
 		cancel: cancel, done: make(chan struct{}),
 	}
 	for range backlog / 4 {
