@@ -56,6 +56,22 @@ type Wire interface {
 	Close() error
 }
 
+// Claims is what a Wire may have beside: a look at who else uses a virtual address.
+type Claims interface {
+	// Guard sets the addresses to look for, in place of earlier ones.
+	Guard(addresses []netip.Addr) error
+	// Claim waits for the next sign that another station uses one of them. It ends with the wire, like Receive, and is called
+	// from one goroutine.
+	Claim() (Claim, error)
+}
+
+// Claim is an ARP message with an address as its sender's, or a neighbour advertisement for it. Whose MAC address it is, another
+// router's or a stranger's, is for the engine to tell; a radio may also echo our own.
+type Claim struct {
+	Address netip.Addr
+	MAC     [6]byte
+}
+
 // Holding is one election's virtual addresses on an interface.
 type Holding struct {
 	Index      int // of the interface

@@ -272,6 +272,7 @@ func TestHoldDoesWhatCanBeDone(t *testing.T) {
 
 // TestHoldExpires is the dead man's hand: nobody renews, and the kernel takes the addresses away.
 func TestHoldExpires(t *testing.T) {
+	t.Parallel() // it waits
 	h := newHolder(t)
 	_, calls := h.watching()
 	all := []vrrp.Holding{h.of(51, "10.7.0.1/24"), h.of(51, "2001:db8:7::1/64"), h.withMAC(52, "10.8.0.1/24")}

@@ -166,6 +166,7 @@ func TestVirtualMACIsRestored(t *testing.T) {
 
 // TestVirtualMACOfAnEngineThatDied leaves the parent as it was before that one came.
 func TestVirtualMACOfAnEngineThatDied(t *testing.T) {
+	t.Parallel() // it waits
 	h := newHolder(t)
 	a := h.withMAC(51, "10.7.0.1/24")
 	h.hold(a, h.withMAC(52, "10.8.0.1/24"))

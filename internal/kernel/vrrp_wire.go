@@ -20,7 +20,7 @@ import (
 const downPause = 250 * time.Millisecond
 
 // wire is one interface below addresses and firewall: a packet socket that hears, one that sends past every queue, one
-// that waits for a first sign of life, and sockets that are only there to be open.
+// that waits for a first sign of life, one for other users of virtual addresses, and sockets that are only there to be open.
 type wire struct {
 	name    string
 	index   int
@@ -28,6 +28,8 @@ type wire struct {
 	poll    poll
 	alive   *os.File
 	living  chan struct{}
+	claims  *os.File
+	guarded atomic.Pointer[[]netip.Addr]
 	idle    []*os.File
 	routed  map[bool]*os.File // for whole IP packets; true: IPv4
 
@@ -91,6 +93,9 @@ func (w *wire) open() (err error) {
 		return err
 	}
 	if w.alive, err = packetSocket(w.index, forwarded(mac)); err != nil {
+		return err
+	}
+	if w.claims, err = packetSocket(w.index, dropAll()); err != nil {
 		return err
 	}
 	return errors.Join(enlarge(w.in), accept(w.in, w.index), w.openRouted(), w.openIdle())
@@ -238,7 +243,7 @@ func (w *wire) listen() {
 // Close implements vrrp.Wire. It ends a Receive.
 func (w *wire) Close() error {
 	w.closing.Do(func() {
-		for _, f := range []*os.File{w.in, w.out, w.alive, w.routed[true], w.routed[false]} {
+		for _, f := range []*os.File{w.in, w.out, w.alive, w.claims, w.routed[true], w.routed[false]} {
 			if f != nil {
 				_ = f.Close()
 			}
