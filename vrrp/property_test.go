@@ -2,6 +2,7 @@ package vrrp
 
 import (
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -163,8 +164,8 @@ func (w *world) agree() {
 	})
 }
 
-// lose kills or stops an Active box and checks that the next one is there in time (RFC 9568 §6.1): a down-interval after its
-// last advert, or a skew time after its priority 0.
+// lose kills, stops or breaks an Active box and checks that the next one is there in time (RFC 9568 §6.1): a down-interval
+// after its last advert, a skew time after its priority 0, or a down-interval of haste after its priority fell.
 func (w *world) lose() {
 	w.slow = 1 // one way, one time: nothing overtakes
 	w.run(w.now.Add(time.Millisecond + w.span(time.Second)))
@@ -172,28 +173,50 @@ func (w *world) lose() {
 		if !b.alive || !b.active() || w.wrong != "" {
 			continue
 		}
-		stop := w.rand.IntN(2) == 0
-		limit := w.takeOver(b, stop)
-		if stop {
-			w.stop(b, true)
-		} else {
+		how := w.rand.IntN(3)
+		limit := w.takeOver(b, how)
+		switch how {
+		case killed:
 			w.kill(b)
+		case stopped:
+			w.stop(b, true)
+		case sunk:
+			for _, c := range b.cells {
+				s := c.settings
+				s.Priority = 1
+				w.configure(c, s)
+			}
 		}
 		w.run(w.now.Add(limit))
 		w.inTime(limit)
+		if how == sunk {
+			w.left(b, limit)
+		}
 		return
 	}
 }
 
+// The ways to lose an Active.
+const (
+	killed = iota
+	stopped
+	sunk
+)
+
 // takeOver returns how long the slowest of the others may take: the one that is there alone has to be in time as well. Groups
 // of equal priority whose addresses are in different orders may need a truce or two.
-func (w *world) takeOver(lost *box, stopped bool) time.Duration {
+func (w *world) takeOver(lost *box, how int) time.Duration {
 	limit := time.Duration(0)
 	for _, b := range w.boxes {
 		for i, c := range b.cells {
 			interval, wait := lost.cells[i].settings.Interval, time.Duration(0)
-			if wait = c.settings.downInterval(interval); stopped {
+			switch {
+			case how == stopped:
 				wait = c.settings.skew(interval)
+			case how == sunk && w.version == 3:
+				wait = c.settings.downInterval(min(interval, haste))
+			default:
+				wait = c.settings.downInterval(interval)
 			}
 			if w.grouped {
 				wait += 2 * (c.settings.downInterval(interval) + 2*c.settings.Interval)
@@ -204,6 +227,27 @@ func (w *world) takeOver(lost *box, stopped bool) time.Duration {
 		}
 	}
 	return limit + time.Millisecond
+}
+
+// left checks that a box of priority 1 is Active nowhere where there is a better one.
+func (w *world) left(b *box, limit time.Duration) {
+	w.connected(func(part []*cell) {
+		for _, c := range part {
+			i := slices.IndexFunc(part, func(other *cell) bool { return other.box == b && other.state == Active })
+			if c.box.worst() > 1 && i >= 0 {
+				w.fault("%s is still Active %s after its priority fell to 1, though there is %s", part[i].key, limit, c.key)
+			}
+		}
+	})
+}
+
+// worst returns a box's lowest priority.
+func (b *box) worst() uint8 {
+	worst := uint8(Owner)
+	for _, c := range b.cells {
+		worst = min(worst, c.settings.Priority)
+	}
+	return worst
 }
 
 // inTime checks that every part has an Active again.
