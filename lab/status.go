@@ -15,6 +15,18 @@ type Status struct {
 	Sentence string      `json:"sentence"`
 	Verdict  string      `json:"verdict"`
 	WANs     []WANStatus `json:"wans"`
+	VRRP     []Election  `json:"vrrp"`
+}
+
+// Election is one virtual router's election in one family, as a Status has it.
+type Election struct {
+	Name         string   `json:"name"`
+	Family       string   `json:"family"`
+	State        string   `json:"state"`
+	Priority     int      `json:"priority"`
+	ActiveRouter string   `json:"active_router"`
+	Addresses    []string `json:"addresses"`
+	Reason       string   `json:"reason"`
 }
 
 // WANStatus is one line of a Status.

@@ -26,11 +26,15 @@ const (
 
 // StartAddress starts asking a virtual address whose routers ServeEcho.
 func (d *Device) StartAddress(address netip.Addr) (*AddressProbe, error) {
-	ping, err := d.StartPinger(address.String(), addressPing)
+	return d.startAddress(address, addressPing, addressQuery)
+}
+
+func (d *Device) startAddress(address netip.Addr, pinging, querying time.Duration) (*AddressProbe, error) {
+	ping, err := d.StartPinger(address.String(), pinging)
 	if err != nil {
 		return nil, err
 	}
-	udp, err := d.startUDP(netip.AddrPortFrom(address, echoPort), addressQuery, pingPatience)
+	udp, err := d.startUDP(netip.AddrPortFrom(address, echoPort), querying, pingPatience)
 	if err != nil {
 		ping.Stop()
 		return nil, err
