@@ -250,6 +250,12 @@ func TestProcessesComeAndGo(t *testing.T) {
 	want(false)
 	p.start("9", "9 (haproxy) S 1 9", "")
 	want(true)
+	if err := os.RemoveAll(filepath.Join(p.root, "9")); err != nil {
+		t.Fatal(err)
+	}
+	if now = now.Add(time.Millisecond); table.has("haproxy", now, time.Second) {
+		t.Error("haproxy is taken to run because of a scan from before its end")
+	}
 }
 
 // One scan serves everybody who asks about the same time.

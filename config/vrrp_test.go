@@ -166,3 +166,19 @@ func TestNoMoreThan255VirtualRouters(t *testing.T) {
 		t.Errorf("got %v", problems[:1])
 	}
 }
+
+func TestWhatOneWouldNotExpectToBeRight(t *testing.T) {
+	lan := "[lan]\ninterface = \"lan0\"\naddress = \"192.168.1.1/24\"\n"
+	for what, text := range map[string]string{
+		"the owner of an address":            lan + "[[vrrp]]\nname = \"a\"\nid = 1\npriority = 255\naddresses = \"192.168.1.1/24\"\n",
+		"a link-local address on two links":  virtual("") + "[[vrrp]]\nname = \"b\"\nid = 2\ninterface = \"eth0\"\naddresses = \"fe80::1/64\"\n[[vrrp]]\nname = \"c\"\nid = 2\ninterface = \"eth1\"\naddresses = \"fe80::1/64\"\n",
+		"one id on two links":                virtual("") + "[[vrrp]]\nname = \"b\"\nid = 1\ninterface = \"eth1\"\naddresses = \"10.0.1.1\"\n",
+		"one id for two families":            virtual("") + "[[vrrp]]\nname = \"b\"\nid = 1\ninterface = \"eth0\"\naddresses = \"fd00::1/64\"\n",
+		"several ids on one link":            virtual("") + "[[vrrp]]\nname = \"b\"\nid = 2\ninterface = \"eth0\"\naddresses = \"10.0.1.1\"\n",
+		"an interface that a pattern covers": virtual("") + "[[vrrp]]\nname = \"b\"\nid = 2\ninterface = \"eth*\"\naddresses = \"10.0.1.1\"\n",
+	} {
+		if _, problems := Parse("f", []byte(text)); len(problems) > 0 {
+			t.Errorf("%s: %v", what, problems)
+		}
+	}
+}

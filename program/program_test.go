@@ -56,6 +56,9 @@ func TestRun(t *testing.T) {
 	if want := []string{"word value", "rest"}; !slices.Equal(said, want) {
 		t.Errorf("said %q, want %q", said, want)
 	}
+	if err := (Command{Path: "bin/sh"}).Run(t.Context()); err == nil || err.Error() != "bin/sh is not an absolute path" {
+		t.Errorf("an unsafe file: %v", err)
+	}
 	c.Arguments = []string{"-c", "exit 3"}
 	if err := c.Run(t.Context()); err == nil || err.Error() != "exit status 3" {
 		t.Errorf("got %v", err)

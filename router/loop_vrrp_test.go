@@ -2,6 +2,7 @@ package router
 
 import (
 	"errors"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/twinpath/twinpath/vrrp"
+	"github.com/twinpath/twinpath/wan"
 )
 
 func wantSteps(t *testing.T, w *world, want ...string) {
@@ -110,8 +112,26 @@ func TestASilentEngineIsToldAllTheSame(t *testing.T) {
 		w := newWorld()
 		_, stop := w.start(t, server())
 		defer stop()
-		time.Sleep(introduction + time.Millisecond)
-		wantSteps(t, w, "apply", "lan 100 on lan0 ")
+		time.Sleep(introduction - time.Millisecond)
+		wantSteps(t, w, "apply")
+		time.Sleep(2 * time.Millisecond)
+		wantSteps(t, w, "lan 100 on lan0 ")
+	})
+}
+
+// A line whose address has changed has to be checked again, and nobody does.
+func TestALineThatIsNotProvenInTimeIsGivenUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		_, stop := begin(t, w, twin(tracking("fibre")))
+		defer stop()
+		time.Sleep(reconcile + time.Second)
+		w.walked()
+		w.reports["fibre"](wan.Update{WAN: "fibre", Lease: &wan.Lease{Address: netip.MustParsePrefix("198.51.100.77/24"), Gateway: netip.MustParseAddr("198.51.100.1")}})
+		time.Sleep(hold - time.Millisecond)
+		wantSteps(t, w, "apply")
+		time.Sleep(2 * time.Millisecond)
+		wantSteps(t, w, "lan 1 on lan0 ")
 	})
 }
 

@@ -254,6 +254,10 @@ func TestARestartedDaemonDoesNotLiftAFault(t *testing.T) {
 	h := settled(t, twin(tracking(), checking(web)))
 	h.doing(vrrp.Fault, 100, "check tcp 127.0.0.1:80 fails: connection refused")
 	h.wantStanding(100, "check tcp 127.0.0.1:80 has not passed yet")
+	other := check.Check{Kind: check.Process, Target: "haproxy"}
+	h.fold(Reconfigured{twin(tracking(), checking(web, other))})
+	h.test(other, "no process haproxy")
+	h.wantStanding(100, "check process haproxy fails: no process haproxy") // which is known, the other is not
 }
 
 func TestAReloadKeepsWhatIsKnown(t *testing.T) {
@@ -265,6 +269,8 @@ func TestAReloadKeepsWhatIsKnown(t *testing.T) {
 	h.wantStanding(100, "") // load may cost 30, or not: as before
 	h.test(load, "")
 	h.wantStanding(120, "")
+	h.pass(hold)
+	h.wantStanding(120, "") // and web has passed long ago
 }
 
 func TestWanted(t *testing.T) {
