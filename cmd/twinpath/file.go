@@ -28,7 +28,7 @@ func load(name string, args []string, std stdio) (router.Config, error) {
 	return cfg, nil
 }
 
-func check(_ context.Context, args []string, std stdio) error {
+func checkFile(_ context.Context, args []string, std stdio) error {
 	_, err := load("check", args, std)
 	return err
 }

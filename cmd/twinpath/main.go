@@ -56,7 +56,7 @@ type command struct {
 func commands() []command {
 	return []command{
 		{"run", "[--config F] [--state DIR] [--socket S]", "the daemon", runDaemon},
-		{"check", "[F]", "every problem of a config", check},
+		{"check", "[F]", "every problem of a config", checkFile},
 		{"plan", "[F]", "what would be asked of the kernel", plan},
 		{"status", "[--json] [--watch]", "how the house is served", status},
 		{"events", "[--since T] [--json]", "what happened", events},
