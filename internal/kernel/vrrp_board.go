@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
@@ -61,11 +62,12 @@ func (v *Virtual) sister(parent int) *board {
 	return nil
 }
 
-// unboard removes the boards that are no longer wanted, and those that an engine before us left and that are empty.
+// unboard removes the boards that are no longer wanted, and those that an engine before us left and that are empty: for
+// good, since that engine may be handing over to us and about to use one.
 func (w *wish) unboard() {
 	var gone []*board
 	for name, b := range w.v.boards {
-		if w.boards[name] || !b.used && w.v.inhabited(b.index) {
+		if w.boards[name] || !b.used && !b.abandoned() {
 			continue
 		}
 		gone = append(gone, b)
@@ -74,11 +76,7 @@ func (w *wish) unboard() {
 	if len(gone) == 0 {
 		return
 	}
-	s, err := w.talk()
-	if err == nil {
-		err = s.removeBoards(gone)
-	}
-	if err != nil {
+	if err := w.removeBoards(gone); err != nil {
 		w.errs = append(w.errs, err)
 	}
 	for _, b := range gone {
@@ -88,15 +86,41 @@ func (w *wish) unboard() {
 	}
 }
 
-// inhabited reports whether an interface has virtual addresses of an engine before us. They expire, and it then
-// is empty.
-func (v *Virtual) inhabited(index int) bool {
-	for key := range v.left {
-		if key.index == index {
+func (w *wish) removeBoards(all []*board) error {
+	s, err := w.talk()
+	if err != nil {
+		return err
+	}
+	return s.removeBoards(all)
+}
+
+func (b *board) abandoned() bool { return !b.empty.IsZero() && time.Since(b.empty) >= vrrp.Refresh }
+
+// abandoned reports whether an engine before us has left an interface that may be removed, if a last look agrees.
+func (v *Virtual) abandoned() bool {
+	for _, b := range v.boards {
+		if !b.used && b.abandoned() {
 			return true
 		}
 	}
 	return false
+}
+
+// inhabit notes which boards of an engine before us have addresses. These expire.
+func (v *Virtual) inhabit(known map[string]*board) {
+	inhabited := make(map[int]bool, len(v.left))
+	for key := range v.left {
+		inhabited[key.index] = true
+	}
+	for name, b := range v.boards {
+		switch was := known[name]; {
+		case inhabited[b.index]:
+		case was != nil && was.index == b.index && !was.empty.IsZero():
+			b.empty = was.empty
+		default:
+			b.empty = time.Now()
+		}
+	}
 }
 
 func (w *wish) talk() (*session, error) {

@@ -70,7 +70,7 @@ func (w *wish) hear() (look bool) {
 			w.forgot[key] = true
 		}
 	}
-	return look || w.v.devices == nil
+	return look || w.v.devices == nil || w.v.abandoned()
 }
 
 func (w *wish) lose(key addressKey, p place) {
@@ -111,6 +111,7 @@ func (v *Virtual) look(w *wish) error {
 			v.left[a.addressKey] = true
 		}
 	}
+	v.inhabit(known)
 	for key, p := range v.held {
 		if !there[key] {
 			w.lose(key, p)

@@ -6,6 +6,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
@@ -20,8 +21,9 @@ type board struct {
 	index  int
 	parent int
 	up     bool
-	used   bool   // by a Hold of ours; else an engine before us has left it
-	before before // of its parent
+	used   bool      // by a Hold of ours; else an engine before us has left it
+	before before    // of its parent
+	empty  time.Time // since when a board that an engine before us left is known to have no address; zero: it has one
 }
 
 // before is what the settings of a parent were before its first board. It is part of the boards' note, so that whoever
