@@ -96,7 +96,7 @@ func (s *State) silent(v *virtual) []VRRPSnapshot {
 			continue
 		}
 		e := vrrp.Election{Router: v.config.Name, ID: v.config.ID, Family: f, Interface: s.virtualDevice(v), Base: v.config.Base,
-			Since: s.born, Reason: "the VRRP engine has not spoken yet"}
+			Since: s.born, Reason: s.silence(v)}
 		for _, p := range v.config.Addresses {
 			if vrrp.FamilyOf(p.Addr()) == f {
 				e.Addresses = append(e.Addresses, p)
@@ -105,6 +105,20 @@ func (s *State) silent(v *virtual) []VRRPSnapshot {
 		all = append(all, v.election(e))
 	}
 	return all
+}
+
+// silence is why the engine says nothing of a virtual router. Names and patterns may turn out to be one interface, where
+// the first of the file has the id.
+func (s *State) silence(v *virtual) string {
+	for _, o := range s.virtuals {
+		if o == v {
+			break
+		}
+		if o.config.ID == v.config.ID && s.virtualDevice(o) == s.virtualDevice(v) {
+			return fmt.Sprintf("%s has id %d on %s already", o.config.Name, o.config.ID, s.virtualDevice(o))
+		}
+	}
+	return "the VRRP engine has not spoken yet"
 }
 
 func (v *virtual) checks() []CheckSnapshot {

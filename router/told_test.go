@@ -235,3 +235,15 @@ func TestTheSnapshotShowsEveryElectionAndSpeaker(t *testing.T) {
 		t.Errorf("speaker %v", sp)
 	}
 }
+
+func TestTwoSectionsForOnePlaceAreNamed(t *testing.T) {
+	config := server()
+	config.VRRP = append(config.VRRP, gateway())
+	config.VRRP[1].Name, config.VRRP[1].Interface = "again", "lan*"
+	h := newHouse(t, config)
+	h.doing(vrrp.Active, 100, "nobody else spoke")
+	shown := h.state.Snapshot(h.now, "test", h.last).VRRP
+	if len(shown) != 2 || shown[1].Reason != "lan has id 51 on lan0 already" {
+		t.Errorf("shown are %+v", shown)
+	}
+}
