@@ -94,7 +94,9 @@ const leap = 1000
 func (e *Engine) left(place Place, prefixes []netip.Prefix) bool {
 	for _, p := range prefixes {
 		if !slices.ContainsFunc(e.leftover, func(h Holding) bool {
-			return h.Index == e.seen[place.Interface].Index && slices.Contains(h.Addresses, p)
+			return h.Index == e.seen[place.Interface].Index && slices.ContainsFunc(h.Addresses, func(a netip.Prefix) bool {
+				return a.Addr() == p.Addr().Unmap() // its length depends on what else is on the interface
+			})
 		}) {
 			return false
 		}
