@@ -126,6 +126,7 @@ func configureBoard(name, parent string, family vrrp.Family) {
 	// The way back to a sender is the parent's route: strict checking (1) would drop all. The larger of this and the value
 	// for all interfaces counts, and 2, loose, is larger than 1.
 	write(v4+"rp_filter", map[bool]string{true: "2", false: "0"}[setting("ipv4/conf/all/rp_filter", 0) > 0])
+	write(v4+"accept_local", "1") // with rp_filter 0 it spares each packet a routing decision (fib_validate_source)
 	write(v4+"forwarding", strconv.Itoa(setting("ipv4/conf/"+parent+"/forwarding", 0)))
 	if family != vrrp.IPv6 {
 		write(v6+"disable_ipv6", "1")
