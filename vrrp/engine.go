@@ -139,7 +139,8 @@ func (e *Engine) Run(ctx context.Context) error {
 		e.await(ctx, timer)
 		now := time.Now()
 		e.tick(now)
-		timer.Reset(max(0, e.due(now).Sub(time.Now())))
+		e.next = e.due(now)
+		timer.Reset(max(0, time.Until(e.next)))
 	}
 	return nil
 }
@@ -229,8 +230,8 @@ func (e *Engine) relink(now time.Time, devices []Device) {
 // tick does everything that is due. After a time in which the machine or the process stood still it first hears what
 // others have said since: an Active that was replaced meanwhile must not speak as one.
 func (e *Engine) tick(now time.Time) {
-	if due := e.due(now); now.Sub(due) > late {
-		e.drain(now)
+	if behind := now.Sub(e.next); behind > late && !e.next.IsZero() {
+		e.wake(now, behind)
 		now = time.Now()
 	}
 	for _, g := range e.groups {
@@ -243,6 +244,26 @@ func (e *Engine) tick(now time.Time) {
 	}
 	e.forget(now)
 	e.publish(now)
+}
+
+// wake catches up. Whoever has been silent for a down-interval is no longer Active in the eyes of others: it asks before
+// it goes on.
+func (e *Engine) wake(now time.Time, behind time.Duration) {
+	var lapsed []*instance
+	for _, in := range e.order {
+		if in.running && behind > 3*in.wish.Interval && in.group.View(in.key).State == Active {
+			in.running = false
+			lapsed = append(lapsed, in)
+			e.act(now, in.group.Step(now, in.key, Event{
+				Kind: Block, State: Waiting, Keep: -1, Reason: fmt.Sprintf("this router stood still for %s", behind.Round(time.Millisecond)),
+			}))
+		}
+	}
+	e.drain(now)
+	for _, in := range lapsed {
+		e.ready(time.Now(), in)
+	}
+	e.hold() // the hands wait for it: addresses may have expired
 }
 
 // due is when something is to be done next.

@@ -59,13 +59,19 @@ func (h *hands) run(ctx context.Context) {
 	}
 	beat := time.NewTicker(Refresh)
 	defer beat.Stop()
+	last := time.Now()
 	for refresh := false; ; {
-		h.hold(ctx, current, refresh)
+		// After a longer time the addresses have expired, and somebody else may have them: the loop knows when it has asked.
+		if time.Since(last) < Lifetime {
+			h.hold(ctx, current, refresh)
+			last = time.Now()
+		}
 		refresh = false
 		select {
 		case <-ctx.Done():
 			return
 		case current = <-h.wish:
+			last = time.Now()
 		case <-beat.C:
 			refresh = true
 		case <-h.nudge:
