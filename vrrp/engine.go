@@ -47,6 +47,7 @@ type Engine struct {
 	groups    map[string]*Group
 	speakers  speakers
 	rejected  map[packet.Reject]uint64 // packets that name no election of ours
+	next      time.Time                // when the loop means to wake
 	fresh     bool                     // the status is not what was published
 	published time.Time
 	cause     []byte // the packet being heard
