@@ -212,3 +212,37 @@ func TestStrictReversePath(t *testing.T) {
 		t.Errorf("no answer: %s", out)
 	}
 }
+
+// TestVirtualMACOnABridge is a house with [lan] ports: a bridge cannot filter addresses as network cards do.
+func TestVirtualMACOnABridge(t *testing.T) {
+	h := newHolder(t)
+	for _, line := range []string{"ip link add br0 type bridge", "ip link set lan0 master br0", "ip link set br0 up",
+		"ip addr add 192.168.1.2/24 dev br0"} {
+		h.must(line)
+	}
+	h.carrier("br0")
+	h.lan = h.index("br0")
+	h.clientMust("ip addr add 192.168.1.50/24 dev lan0")
+	h.hold(h.withMAC(51, "192.168.1.1/24"))
+	h.carrier(vrrp.DeviceName(h.lan, 51, vrrp.IPv4))
+	if got := h.asks("192.168.1.1"); got != "00:00:5e:00:01:33" {
+		t.Errorf("192.168.1.1 is at %q", got)
+	}
+	if out, err := h.client("ping -c 1 -W 2 192.168.1.1"); err != nil {
+		t.Errorf("no answer: %s", out)
+	}
+	// Adverts come by the bridge as well, and with the virtual MAC address that we have, too.
+	e := &ends{holder: h, far: &sandbox.Namespace{Name: "far" + h.Name[1:]}}
+	e.over = e.open(e.far)
+	err := h.Do(func() (err error) {
+		e.here, err = h.virtual.Open("br0")
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = e.here.Close() })
+	if got := e.heard(frame4(groups[0], protocolVRRP, "an advert...")); len(got) != 1 {
+		t.Errorf("heard %q, want one advert", got)
+	}
+}
