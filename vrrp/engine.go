@@ -30,6 +30,7 @@ type Engine struct {
 	devices chan []Device
 	frames  chan *slot
 	lost    chan *wire
+	claims  chan claimed
 	hands   *hands
 	reports *reports
 	status  atomic.Pointer[Status]
@@ -78,7 +79,7 @@ func NewEngine(kernel Kernel, stamp func() packet.Stamp, past []Past, log *slog.
 	e := &Engine{
 		kernel: kernel, log: log, stamp: stamp, past: map[Place]Past{},
 		wanted: make(chan Wanted, 1), look: make(chan struct{}, 1), devices: make(chan []Device),
-		frames: make(chan *slot, backlog), lost: make(chan *wire),
+		frames: make(chan *slot, backlog), lost: make(chan *wire), claims: make(chan claimed),
 		hands: newHands(kernel, log), reports: newReports(),
 		seen: map[string]Device{}, wires: map[string]*wire{}, instances: map[Place]*instance{}, members: map[Key]*instance{}, groups: map[string]*Group{},
 		speakers: newSpeakers(), rejected: map[packet.Reject]uint64{},
@@ -177,6 +178,8 @@ func (e *Engine) await(ctx context.Context, timer *time.Timer) {
 	case w := <-e.lost:
 		e.closeWire(w)
 		e.lookAgain()
+	case c := <-e.claims:
+		e.contest(time.Now(), c)
 	case h := <-e.hands.done:
 		e.installed(time.Now(), h)
 	}
@@ -225,6 +228,9 @@ func (e *Engine) relink(now time.Time, devices []Device) {
 	}
 	for _, in := range e.order {
 		e.ready(now, in)
+	}
+	for _, w := range e.wires {
+		e.guard(w)
 	}
 }
 

@@ -383,3 +383,22 @@ func TestConflictIsReportedAndWon(t *testing.T) {
 		within(t, 1100*time.Millisecond, "the backup lets go when it hears again", func() bool { return !backup.host.holds(gateway) })
 	})
 }
+
+func TestStrangerWithOurAddressIsNamedAndToldOff(t *testing.T) {
+	pair(t, func(t *testing.T, h *hub, main, backup *running) {
+		start := time.Now()
+		h.claim(netip.MustParseAddr("192.168.1.1"), [6]byte{2, 0, 0, 0, 0, 2}) // main says where it is
+		time.Sleep(time.Second)
+		if told(backup, Conflict, "uses") {
+			t.Error("a router of the pair is taken for a stranger")
+		}
+		h.claim(netip.MustParseAddr("192.168.1.1"), [6]byte{2, 0, 0, 0, 0, 66})
+		time.Sleep(3 * time.Second)
+		if !told(main, Conflict, "the host 02:00:00:00:00:42 uses 192.168.1.1, too") {
+			t.Errorf("main reports %+v", main.Reports(0))
+		}
+		if n := h.announcements("main", start); n < 2 {
+			t.Errorf("the address was announced %d times after the claim", n)
+		}
+	})
+}

@@ -52,6 +52,28 @@ func (h *hub) adverts(from string, id uint8, since time.Time) []uint8 {
 	return all
 }
 
+// claim has every wire see somebody use an address.
+func (h *hub) claim(address netip.Addr, mac [6]byte) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, w := range h.wires {
+		w.claims <- Claim{address, mac}
+	}
+}
+
+// announcements counts the gratuitous ARP messages of a host since a time.
+func (h *hub) announcements(from string, since time.Time) int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	n := 0
+	for _, f := range h.seen {
+		if f.from == from && !f.at.Before(since) && f.data[12] == 8 && f.data[13] == 6 {
+			n++
+		}
+	}
+	return n
+}
+
 // host is one machine's kernel in memory.
 type host struct {
 	name string
@@ -103,7 +125,7 @@ func (h *host) Open(device string) (Wire, error) {
 	if device != "lan0" {
 		return nil, errors.New("no such device")
 	}
-	w := &fakeWire{host: h, in: make(chan []byte, 4096), shut: make(chan struct{}), alive: make(chan struct{})}
+	w := &fakeWire{host: h, in: make(chan []byte, 4096), claims: make(chan Claim, 16), shut: make(chan struct{}), alive: make(chan struct{})}
 	h.hub.mu.Lock()
 	defer h.hub.mu.Unlock()
 	h.hub.wires = append(h.hub.wires, w)
@@ -152,12 +174,13 @@ func (h *host) holds(address string) bool {
 }
 
 type fakeWire struct {
-	host  *host
-	in    chan []byte
-	once  sync.Once
-	first sync.Once
-	shut  chan struct{}
-	alive chan struct{}
+	host   *host
+	in     chan []byte
+	claims chan Claim
+	once   sync.Once
+	first  sync.Once
+	shut   chan struct{}
+	alive  chan struct{}
 }
 
 func (w *fakeWire) deliver(frame []byte) {
@@ -198,6 +221,17 @@ func (w *fakeWire) Transmit(frame []byte) error {
 func (w *fakeWire) Unicast(ip []byte, to netip.Addr) error {
 	ethernet := packet.AppendEthernet(nil, [6]byte{2}, [6]byte{2, 1}, packet.EtherType(false))
 	return w.Transmit(append(ethernet, ip...))
+}
+
+func (w *fakeWire) Guard([]netip.Addr) error { return nil }
+
+func (w *fakeWire) Claim() (Claim, error) {
+	select {
+	case c := <-w.claims:
+		return c, nil
+	case <-w.shut:
+		return Claim{}, errors.New("closed")
+	}
 }
 
 func (w *fakeWire) Alive() <-chan struct{} { return w.alive }

@@ -90,6 +90,9 @@ func (e *Engine) compare(now time.Time, in *instance, p *packet.Packet) {
 	for _, a := range theirs {
 		same = same && slices.Contains(in.list, a)
 	}
+	if in.place.Family == IPv6 && len(theirs) > 0 && !theirs[0].IsLinkLocalUnicast() {
+		e.alarm(now, in, "link-local", "%s advertises no link-local address first: hosts cannot use it as a router (RFC 9568 §5.2.9)", p.Source)
+	}
 	if !same && p.Priority > 0 {
 		e.alarm(now, in, "addresses", "%s advertises other addresses: %s instead of %s", p.Source, list(theirs), list(in.list))
 	}

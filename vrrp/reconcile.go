@@ -31,6 +31,9 @@ func (e *Engine) reconcile(now time.Time, w Wanted) {
 	for _, in := range e.order {
 		e.ready(now, in)
 	}
+	for _, w := range e.wires {
+		e.guard(w)
+	}
 	e.reorder()
 	e.hold()
 }

@@ -2,6 +2,7 @@ package vrrp
 
 import (
 	"context"
+	"net/netip"
 	"time"
 
 	"github.com/twinpath/twinpath/vrrp/packet"
@@ -31,6 +32,7 @@ type wire struct {
 	alive   <-chan struct{} // nil once it was heard
 	free    chan *slot
 	members map[memberKey]*instance
+	guarded []netip.Addr
 	cancel  context.CancelFunc
 	done    chan struct{}
 }
@@ -60,6 +62,9 @@ func (e *Engine) open(now time.Time, d Device) (*wire, error) {
 	}
 	e.wires[d.Name] = w
 	go e.read(ctx, w)
+	if claims, can := port.(Claims); can {
+		go e.watchClaims(ctx, w, claims)
+	}
 	go func() {
 		select {
 		case <-ctx.Done():

@@ -20,7 +20,9 @@ type Link struct {
 // Judge says whether a packet that Parse has accepted is an advert for this election. The signature comes last: it
 // costs most, and an advert that proves itself is remembered, so that each is accepted once.
 //
-// A list of addresses or, in version 3, an interval other than ours is no reason to reject (RFC 9568 §7.1).
+// A list of addresses or, in version 3, an interval other than ours is no reason to reject (RFC 9568 §7.1). Nor is an IPv6
+// list that does not begin with a link-local address, whatever erratum 8300 says: keepalived sends those, and a
+// peer that is not heard makes two Actives.
 func (l *Link) Judge(now time.Time, p *Packet) Reject {
 	if reject := l.judgeSender(p); reject != Accepted {
 		return reject
@@ -28,8 +30,6 @@ func (l *Link) Judge(now time.Time, p *Packet) Reject {
 	switch {
 	case p.Count == 0:
 		return Count
-	case l.IPv6 && !p.address(0).IsLinkLocalUnicast():
-		return NotLinkLocal
 	case p.Interval == 0:
 		return IntervalZero
 	case l.Version == 2 && p.Interval != l.Interval:

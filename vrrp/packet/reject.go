@@ -26,7 +26,6 @@ const (
 	OtherGroup                 // neither 224.0.0.18 nor ff02::12
 	NotAPeer                   // unicast from a stranger
 	Count                      // RFC 9568 erratum 8299
-	NotLinkLocal               // RFC 9568 erratum 8300
 	IntervalZero               // RFC 9568 erratum 8301
 	IntervalMismatch           // RFC 3768 §7.1
 	AuthType                   // another kind of authentication, or none
@@ -41,7 +40,7 @@ const (
 var rejectNames = [Rejects]string{
 	"accepted", "protocol", "short", "long", "ip-header", "fragment", "ah-header", "carp", "version", "type",
 	"bad-checksum", "family", "vrid", "hop-limit", "self-source", "multicast-unexpected", "unicast-unexpected",
-	"other-group", "not-a-peer", "count", "not-link-local", "interval-zero", "interval-mismatch", "auth-type",
+	"other-group", "not-a-peer", "count", "interval-zero", "interval-mismatch", "auth-type",
 	"key-unknown", "auth-bad", "auth-replay",
 }
 
@@ -66,7 +65,6 @@ var rejectSentences = [Rejects]string{
 	OtherGroup:          "it was sent to another multicast group",
 	NotAPeer:            "its source is not among the peers",
 	Count:               "it has no virtual address",
-	NotLinkLocal:        "its first address is not link-local",
 	IntervalZero:        "its interval is zero",
 	IntervalMismatch:    "its interval is not ours",
 	AuthType:            "it is authenticated in another way than ours",
