@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"os"
 	"os/exec"
 	"sync/atomic"
 	"syscall"
@@ -28,68 +29,75 @@ type Link struct {
 	Linger func(error) time.Duration
 	Log    *slog.Logger
 
-	wanted chan vrrp.Wanted // of one: the latest wins
-	last   atomic.Pointer[vrrp.Wanted]
+	wanted atomic.Pointer[vrrp.Wanted]
+	wish   chan struct{} // of one: wanted is new
 	past   []vrrp.Past
 	acked  uint64
-	met    bool // a sentinel, or the absence of one, was reported
 }
 
 // NewLink returns a link that does nothing until Run.
-func NewLink() *Link { return &Link{wanted: make(chan vrrp.Wanted, 1)} }
+func NewLink() *Link { return &Link{wish: make(chan struct{}, 1)} }
 
 // Want replaces everything wanted of the engine. It never blocks.
 func (l *Link) Want(w vrrp.Wanted) {
-	l.last.Store(&w)
+	l.wanted.Store(&w)
 	select {
-	case <-l.wanted:
-	default:
-	}
-	select {
-	case l.wanted <- w:
-	default: // another call has just put a later one
+	case l.wish <- struct{}{}:
+	default: // whoever is woken finds the newest
 	}
 }
 
-// again is the wait before another attempt with a sentinel that does not start.
-const again = 500 * time.Millisecond
+// The wait before another attempt grows from soon to late with each in a row that did not last.
+const (
+	soon = 5 * time.Millisecond
+	late = 500 * time.Millisecond
+)
 
 // Run keeps a sentinel at work until ctx ends, from the first wish that has a router in it.
 func (l *Link) Run(ctx context.Context) error {
+	wait := soon
 	for ctx.Err() == nil {
+		began := time.Now()
 		c, err := l.reach(ctx)
-		if err == nil && c != nil {
+		if c == nil && err == nil {
+			l.pause(ctx, nil)
+			continue
+		}
+		if err == nil {
 			err = l.serve(ctx, c)
 		}
-		switch {
-		case ctx.Err() != nil:
-			return nil
-		case errors.Is(err, errAnother):
-			continue
-		case err != nil:
+		if ctx.Err() != nil {
+			break
+		}
+		if !errors.Is(err, errAnother) && l.needed() {
 			l.Log.Warn("sentinel", "err", err)
 		}
-		if c == nil {
-			l.pause(ctx, err)
+		if time.Since(began) > 2*late {
+			wait = soon
 		}
+		l.pause(ctx, time.After(wait))
+		wait = min(2*wait, late)
 	}
 	return nil
 }
 
-// pause waits for a reason to look for a sentinel again.
-func (l *Link) pause(ctx context.Context, err error) {
-	if err != nil {
-		select {
-		case <-ctx.Done():
-		case <-time.After(again):
-		}
-		return
+// pause waits for the end of a time, or without one for a wish.
+func (l *Link) pause(ctx context.Context, end <-chan time.Time) {
+	wish := l.wish
+	if end != nil {
+		wish = nil
 	}
 	select {
 	case <-ctx.Done():
-	case w := <-l.wanted:
-		l.Want(w)
+	case <-end:
+	case <-wish:
 	}
+}
+
+// needed reports whether there is work for a sentinel.
+func (l *Link) needed() bool {
+	w := l.wanted.Load()
+	return w != nil && len(w.Routers) > 0
 }
 
 // reach connects to the sentinel that runs, or to a new one if one is needed; nil when none is.
@@ -97,11 +105,7 @@ func (l *Link) reach(ctx context.Context) (*conn, error) {
 	if c, err := net.Dial("unix", l.Path); err == nil {
 		return newConn(c), nil
 	}
-	if !l.met {
-		l.met = true
-		l.Status(vrrp.Status{}) // whoever waits to hear what an earlier daemon has left: nothing
-	}
-	if w := l.last.Load(); w == nil || len(w.Routers) == 0 {
+	if !l.needed() {
 		return nil, nil
 	}
 	cmd := l.Command()
@@ -119,9 +123,10 @@ func (l *Link) reach(ctx context.Context) (*conn, error) {
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		case err := <-ended:
-			return nil, fmt.Errorf("the sentinel ended at once: %w", err)
+			return nil, fmt.Errorf("the sentinel ended at once: %v", err)
 		case <-limit:
-			return nil, fmt.Errorf("the sentinel does not listen on %s", l.Path)
+			_ = cmd.Process.Kill()
+			return nil, fmt.Errorf("the sentinel does not listen on %s and was killed", l.Path)
 		case <-look.C:
 			if c, err := net.Dial("unix", l.Path); err == nil {
 				return newConn(c), nil
@@ -134,63 +139,68 @@ var errAnother = errors.New("a sentinel of another version runs")
 
 // serve talks to a sentinel until it is gone, or ctx ends.
 func (l *Link) serve(ctx context.Context, c *conn) error {
+	news, done := make(chan letter), make(chan struct{})
+	read := make(chan struct{})
+	defer func() { <-read }()
 	defer c.Close()
+	defer close(done)
+	go func() { defer close(read); c.read(done, news) }()
 	if err := c.send(message{Hello: &hello{Version: l.Version, Past: l.past}}); err != nil {
 		return err
 	}
 	l.acked = 0
-	news := make(chan letter)
-	done := make(chan struct{})
-	defer close(done)
-	go func() {
-		for {
-			m, err := c.receive()
-			select {
-			case news <- letter{c, m, err}:
-			case <-done:
-				return
-			}
-			if err != nil {
-				return
-			}
-		}
-	}()
-	if w := l.last.Load(); w != nil {
-		l.Want(*w)
-	}
-	return l.converse(ctx, c, news)
+	t := &talk{Link: l, conn: c, quiet: silence{looked: time.Now()}}
+	defer l.prove(ctx, c)()
+	return t.converse(ctx, news)
 }
 
-func (l *Link) converse(ctx context.Context, c *conn, news <-chan letter) error {
-	quiet := silence{looked: time.Now()}
-	alive := l.prove(ctx, c)
-	defer alive()
-	beat := time.NewTicker(Beat / 2)
-	defer beat.Stop()
+// talk is one conversation with a sentinel.
+type talk struct {
+	*Link
+	*conn
+	wish  <-chan struct{} // nil until the sentinel has turned out to be of our version
+	quiet silence         // without a word; at a sentinel of another version: without the answer to retire
+	odd   bool            // it is of another version
+}
+
+// glance is how often either end looks whether the other is still there.
+const glance = Beat / 2
+
+// converse goes on until the sentinel is gone, or is to go.
+func (t *talk) converse(ctx context.Context, news <-chan letter) error {
+	look := time.NewTicker(glance)
+	defer look.Stop()
 	for {
 		select {
 		case <-ctx.Done():
-			_ = c.send(message{Bye: &bye{Linger: l.Linger(context.Cause(ctx))}}) // unheard, it is taken for a crash
+			_ = t.send(message{Bye: &bye{Linger: t.Linger(context.Cause(ctx))}}) // unheard, it is taken for a crash
 			return nil
-		case w := <-l.wanted:
-			if err := c.send(message{Want: &w}); err != nil {
+		case <-t.wish:
+			if err := t.tell(); err != nil {
 				return err
 			}
 		case n := <-news:
 			if n.err != nil {
 				return fmt.Errorf("the sentinel has gone: %w", n.err)
 			}
-			quiet.broken()
-			if err := l.take(c, n.message); err != nil {
+			if err := t.take(n.message); err != nil {
 				return err
 			}
-		case <-beat.C:
-			if length := quiet.look(time.Now()); length > Hang {
-				kill(c)
+		case <-look.C:
+			if length := t.quiet.look(time.Now()); length > Hang {
+				kill(t.conn)
 				return fmt.Errorf("the sentinel has not answered for %s and was killed", length.Round(time.Millisecond))
 			}
 		}
 	}
+}
+
+// tell says what is wanted.
+func (t *talk) tell() error {
+	if w := t.wanted.Load(); w != nil {
+		return t.send(message{Want: w})
+	}
+	return nil
 }
 
 // prove sends a beat whenever the daemon's own loop answers, and none while it does not. It returns a function that ends
@@ -216,45 +226,60 @@ func (l *Link) prove(ctx context.Context, c *conn) func() {
 	return func() { cancel(); <-done }
 }
 
-func (l *Link) take(c *conn, m message) error {
+func (t *talk) take(m message) error {
+	if !t.odd {
+		t.quiet.broken()
+	}
 	switch {
-	case m.Hello != nil && m.Hello.Version != l.Version:
-		l.Log.Info("the sentinel is of another version and makes room for a new one", "version", m.Hello.Version)
-		return c.send(message{Retire: true})
+	case m.Hello != nil && m.Hello.Version != t.Version:
+		t.Log.Info("the sentinel is of another version and makes room for a new one", "version", m.Hello.Version)
+		t.odd = true
+		return t.send(message{Retire: true})
 	case m.Past != nil:
-		l.past = *m.Past
+		t.past = *m.Past
 		return errAnother
+	case m.Hello != nil:
+		t.wish = t.Link.wish
+		return t.tell()
+	case m.odd != nil:
+		if !t.odd {
+			return fmt.Errorf("read the sentinel's message: %w", m.odd)
+		}
 	case m.Status != nil:
-		l.met = true
-		l.past = m.Status.Past()
-		l.Status(*m.Status)
+		t.past = m.Status.Past()
+		t.Status(*m.Status)
 	case m.Reports != nil:
-		return l.pass(c, *m.Reports)
+		return t.pass(*m.Reports)
 	}
 	return nil
 }
 
 // pass hands on the reports that are new and acknowledges them.
-func (l *Link) pass(c *conn, reports []vrrp.Report) error {
-	for len(reports) > 0 && reports[0].Number <= l.acked {
+func (t *talk) pass(reports []vrrp.Report) error {
+	for len(reports) > 0 && reports[0].Number <= t.acked {
 		reports = reports[1:]
 	}
 	if len(reports) == 0 {
 		return nil
 	}
-	l.Reports(reports)
-	l.acked = reports[len(reports)-1].Number
-	return c.send(message{Ack: l.acked})
+	t.Reports(reports)
+	t.acked = reports[len(reports)-1].Number
+	return t.send(message{Ack: t.acked})
 }
 
 // kill ends a sentinel that hangs. Its process is the one at the other end of the socket.
 func kill(c *conn) {
-	raw, err := c.Conn.(*net.UnixConn).SyscallConn()
+	socket, ok := c.Conn.(*net.UnixConn)
+	if !ok {
+		return
+	}
+	raw, err := socket.SyscallConn()
 	if err != nil {
 		return
 	}
 	_ = raw.Control(func(fd uintptr) {
-		if peer, err := unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED); err == nil && peer.Pid > 1 {
+		peer, err := unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED)
+		if err == nil && peer.Pid > 1 && int(peer.Pid) != os.Getpid() {
 			_ = unix.Kill(int(peer.Pid), unix.SIGKILL)
 		}
 	})

@@ -8,7 +8,9 @@ package sentinel
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"net"
 	"sync"
 	"time"
@@ -35,6 +37,8 @@ type message struct {
 	Past    *[]vrrp.Past   `json:"past,omitempty"`    // to the daemon: the answer to retire
 	Status  *vrrp.Status   `json:"status,omitempty"`  // to the daemon
 	Reports *[]vrrp.Report `json:"reports,omitempty"` // to the daemon
+
+	odd error // what could not be read of it: it is of another version
 }
 
 type hello struct {
@@ -83,7 +87,33 @@ func (c *conn) receive() (m message, err error) {
 		if err := c.lines.Err(); err != nil {
 			return m, err
 		}
-		return m, net.ErrClosed
+		return m, io.EOF
 	}
-	return m, json.Unmarshal(c.lines.Bytes(), &m)
+	var odd *json.UnmarshalTypeError
+	if err = json.Unmarshal(c.lines.Bytes(), &m); errors.As(err, &odd) {
+		m.odd, err = err, nil // everything else of it was read
+	}
+	return m, err
+}
+
+// letter is what the other end said, or its silence.
+type letter struct {
+	from *conn
+	message
+	err error
+}
+
+// read hands on everything that the other end says, and its end, until done.
+func (c *conn) read(done <-chan struct{}, news chan<- letter) {
+	for {
+		m, err := c.receive()
+		select {
+		case news <- letter{c, m, err}:
+		case <-done:
+			return
+		}
+		if err != nil {
+			return
+		}
+	}
 }

@@ -23,17 +23,25 @@ type Sentinel struct {
 	Leave   <-chan struct{} // closed when the process is to end in order (SIGTERM)
 	Log     *slog.Logger
 
-	engine   *vrrp.Engine
-	wanted   vrrp.Wanted
-	acked    uint64
-	unwanted bool // the daemon has no router any more
+	engine  *vrrp.Engine
+	stop    func()     // ends the engine and waits for that
+	failed  chan error // its error
+	wanted  vrrp.Wanted
+	set     time.Time // when the engine was last told something
+	acked   uint64
+	tasks   sync.WaitGroup
+	watched watch
 }
 
 // ErrRuns is returned by Run when another sentinel has the socket.
 var ErrRuns = errors.New("another sentinel runs")
 
-// patience is how long a fresh sentinel waits for its daemon's first word.
-const patience = 5 * time.Second
+const (
+	// patience is how long a fresh sentinel waits for its daemon's first word.
+	patience = 5 * time.Second
+	// settled is how long after a wish the engine's status may not show it yet.
+	settled = 100 * time.Millisecond
+)
 
 // Run serves daemons, one at a time, until the last address is let go of after the daemon has left, or ctx ends.
 func (s *Sentinel) Run(ctx context.Context) error {
@@ -43,13 +51,13 @@ func (s *Sentinel) Run(ctx context.Context) error {
 	}
 	defer unlock()
 	ctx, cancel := context.WithCancel(ctx)
-	var tasks sync.WaitGroup
-	defer tasks.Wait()
+	defer s.tasks.Wait()
 	defer cancel()
 	defer listener.Close()
 	news := make(chan letter)
-	tasks.Go(func() { s.accept(ctx, &tasks, listener, news) })
-	return s.attend(ctx, &tasks, news)
+	s.failed = make(chan error, 1)
+	s.tasks.Go(func() { s.accept(ctx, listener, news) })
+	return s.attend(ctx, news)
 }
 
 // claim takes the socket's path. A lock that dies with its process tells a live sentinel from a dead one's socket.
@@ -87,34 +95,22 @@ func take(lock *os.File) error {
 	}
 }
 
-// letter is what a daemon said, or its silence.
-type letter struct {
-	from *conn
-	message
-	err error
-}
-
-func (s *Sentinel) accept(ctx context.Context, tasks *sync.WaitGroup, listener net.Listener, news chan<- letter) {
-	for {
+// accept lets daemons in until the listener is closed.
+func (s *Sentinel) accept(ctx context.Context, listener net.Listener, news chan<- letter) {
+	for ctx.Err() == nil {
 		c, err := listener.Accept()
 		if err != nil {
-			return
+			select {
+			case <-ctx.Done():
+			case <-time.After(glance): // out of descriptors, for a while
+			}
+			continue
 		}
 		peer := newConn(c)
-		tasks.Go(func() {
+		s.tasks.Go(func() {
 			defer peer.Close()
 			defer context.AfterFunc(ctx, func() { _ = peer.Close() })()
-			for {
-				m, err := peer.receive()
-				select {
-				case news <- letter{peer, m, err}:
-				case <-ctx.Done():
-					return
-				}
-				if err != nil {
-					return
-				}
-			}
+			peer.read(ctx.Done(), news)
 		})
 	}
 }
@@ -122,18 +118,19 @@ func (s *Sentinel) accept(ctx context.Context, tasks *sync.WaitGroup, listener n
 // watch is what the sentinel knows of its daemon.
 type watch struct {
 	daemon *conn
-	quiet  silence
+	quiet  silence   // without a proof of life
 	until  time.Time // when the addresses are let go of; zero: the daemon is there
+	why    string
 	keep   time.Duration
 	gone   bool // they have been let go of
 	ending bool // the process was asked to end: no daemon changes that
 }
 
 // attend is the sentinel's loop.
-func (s *Sentinel) attend(ctx context.Context, tasks *sync.WaitGroup, news <-chan letter) error {
-	w := watch{quiet: silence{looked: time.Now()}, until: time.Now().Add(patience), keep: forEver}
-	beat := time.NewTicker(Beat / 2)
-	defer beat.Stop()
+func (s *Sentinel) attend(ctx context.Context, news <-chan letter) error {
+	s.watched = watch{quiet: silence{looked: time.Now()}, until: time.Now().Add(patience), keep: forEver}
+	look := time.NewTicker(glance)
+	defer look.Stop()
 	leave := s.Leave
 	for {
 		var changed <-chan struct{}
@@ -143,21 +140,21 @@ func (s *Sentinel) attend(ctx context.Context, tasks *sync.WaitGroup, news <-cha
 		select {
 		case <-ctx.Done():
 			return nil
+		case err := <-s.failed:
+			return fmt.Errorf("run the vrrp engine: %w", err)
 		case l := <-news:
-			if retired := s.take(ctx, tasks, &w, l); retired {
+			if retired := s.take(ctx, l); retired {
 				return nil
 			}
 		case <-changed:
-			s.inform(&w)
-		case <-beat.C:
-			s.check(&w)
+			s.inform()
+		case <-look.C:
+			s.check()
 		case <-leave:
 			leave = nil
-			s.Log.Info("asked to end: letting go of the virtual addresses")
-			w.gone, w.ending, w.until, w.keep = true, true, time.Now(), parting
-			s.letGo("the router is being switched off", parting)
+			s.end()
 		}
-		if (w.gone || s.unwanted) && s.idle(&w) {
+		if s.idle() {
 			return nil
 		}
 	}
@@ -170,73 +167,88 @@ const (
 	parting = 1500 * time.Millisecond
 )
 
+// end lets go because the process was asked to end.
+func (s *Sentinel) end() {
+	s.watched.ending, s.watched.until = true, time.Now()
+	s.watched.why, s.watched.keep = "the router is being switched off", parting
+	s.letGo()
+}
+
 // check looks whether the daemon is still there, and proves that we are.
-func (s *Sentinel) check(w *watch) {
-	now := time.Now()
+func (s *Sentinel) check() {
+	w := &s.watched
 	if w.daemon != nil {
 		if err := w.daemon.send(message{Beat: true}); err != nil {
-			s.part(w, "its connection failed")
+			s.part(err)
 		}
 	}
-	if length := w.quiet.look(now); w.daemon != nil && w.until.IsZero() && length > Hang {
+	if length := w.quiet.look(time.Now()); w.daemon != nil && w.until.IsZero() && length > Hang {
 		s.Log.Warn("the daemon does not answer", "since", length.Round(time.Millisecond))
-		w.until, w.keep = now.Add(Linger), forEver
+		w.until, w.why, w.keep = time.Now().Add(Linger), "the daemon does not answer", forEver
 	}
-	if !w.until.IsZero() && !now.Before(w.until) && !w.gone {
-		w.gone = true
-		if s.engine != nil {
-			s.Log.Warn("the daemon stays away: letting go of the virtual addresses")
-			s.letGo("the daemon does not answer", w.keep)
-		}
+	if !w.until.IsZero() && !time.Now().Before(w.until) && !w.gone {
+		s.letGo()
 	}
 }
 
 // part notes that the daemon's connection is gone.
-func (s *Sentinel) part(w *watch, why string) {
+func (s *Sentinel) part(err error) {
+	w := &s.watched
 	_ = w.daemon.Close()
 	w.daemon = nil
 	if w.until.IsZero() {
-		s.Log.Warn("the daemon has gone", "reason", why)
-		w.until, w.keep = time.Now().Add(Linger), forEver
+		s.Log.Warn("the daemon has gone", "err", err)
+		w.until, w.why, w.keep = time.Now().Add(Linger), "the daemon has gone", forEver
 	}
 }
 
 // take obeys one letter. It reports whether the sentinel has retired.
-func (s *Sentinel) take(ctx context.Context, tasks *sync.WaitGroup, w *watch, l letter) bool {
+func (s *Sentinel) take(ctx context.Context, l letter) bool {
+	w := &s.watched
+	switch {
+	case l.Hello != nil:
+		s.greet(ctx, l)
+		return false
+	case l.from != w.daemon:
+		return false
+	case l.err == nil && l.odd != nil:
+		l.err = l.odd // half a wish is none
+	}
 	if l.err != nil {
-		if l.from == w.daemon {
-			s.part(w, l.err.Error())
-		}
-		return false
-	}
-	if l.Hello != nil {
-		s.greet(ctx, tasks, w, l)
-		return false
-	}
-	if l.from != w.daemon {
+		s.part(l.err)
 		return false
 	}
 	w.quiet.broken()
 	switch {
 	case l.Retire:
-		past := s.past()
-		s.Log.Info("making room for another version")
-		return l.from.send(message{Past: &past}) == nil
+		return s.retire()
 	case l.Bye != nil:
-		w.until, w.keep = time.Now().Add(l.Bye.Linger), 0
+		w.until, w.why, w.keep = time.Now().Add(l.Bye.Linger), "the daemon has stopped", 0
+		s.check()
 	case l.Want != nil:
-		s.wanted, s.unwanted = *l.Want, len(l.Want.Routers) == 0
-		s.resume(w, true)
+		s.wanted = *l.Want
+		s.resume(true)
 	case l.Beat:
-		s.resume(w, false)
+		s.resume(false)
 	case l.Ack > 0:
 		s.acked = max(s.acked, l.Ack)
 	}
 	return false
 }
 
+// retire makes room for a sentinel of another version: it touches nothing, and says what that needs to go on.
+func (s *Sentinel) retire() bool {
+	s.Log.Info("making room for another version")
+	s.stop()
+	status, _ := s.engine.Status()
+	past := status.Past()
+	_ = s.watched.daemon.send(message{Past: &past}) // unheard, the addresses tell most of it
+	return true
+}
+
 // greet takes a new daemon in place of the old one.
-func (s *Sentinel) greet(ctx context.Context, tasks *sync.WaitGroup, w *watch, l letter) {
+func (s *Sentinel) greet(ctx context.Context, l letter) {
+	w := &s.watched
 	if w.daemon != nil && w.daemon != l.from {
 		_ = w.daemon.Close()
 	}
@@ -246,23 +258,31 @@ func (s *Sentinel) greet(ctx context.Context, tasks *sync.WaitGroup, w *watch, l
 		w.until = time.Time{}
 	}
 	if s.engine == nil {
-		s.engine = s.Engine(l.Hello.Past)
-		tasks.Go(func() {
-			if err := s.engine.Run(ctx); err != nil {
-				s.Log.Error("vrrp engine ended", "err", err)
-				_ = l.from.Close() // the daemon starts another sentinel
-			}
-		})
+		s.start(ctx, l.Hello.Past)
 	}
 	if err := l.from.send(message{Hello: &hello{Version: s.Version}}); err != nil {
-		s.part(w, err.Error())
+		s.part(err)
 		return
 	}
-	s.inform(w)
+	s.inform()
+}
+
+func (s *Sentinel) start(ctx context.Context, past []vrrp.Past) {
+	s.engine = s.Engine(past)
+	ctx, cancel := context.WithCancel(ctx)
+	ended := make(chan struct{})
+	s.stop = func() { cancel(); <-ended }
+	s.tasks.Go(func() {
+		defer close(ended)
+		if err := s.engine.Run(ctx); err != nil {
+			s.failed <- err
+		}
+	})
 }
 
 // resume goes on as wanted, be it after a time alone. After a bye only a new wish counts.
-func (s *Sentinel) resume(w *watch, news bool) {
+func (s *Sentinel) resume(news bool) {
+	w := &s.watched
 	if w.ending || !w.until.IsZero() && w.keep != forEver && !news {
 		return
 	}
@@ -270,30 +290,41 @@ func (s *Sentinel) resume(w *watch, news bool) {
 		s.Log.Info("the daemon is back")
 	}
 	if news || w.gone {
-		s.engine.Set(s.wanted)
+		s.tell(s.wanted)
 	}
 	w.until, w.gone = time.Time{}, false
 }
 
+func (s *Sentinel) tell(w vrrp.Wanted) {
+	s.engine.Set(w)
+	s.set = time.Now()
+}
+
 // letGo says priority 0 everywhere; the addresses stay for their successors.
-func (s *Sentinel) letGo(reason string, keep time.Duration) {
+func (s *Sentinel) letGo() {
+	s.watched.gone = true
 	if s.engine == nil {
 		return
 	}
-	w := vrrp.Wanted{Routers: slices.Clone(s.wanted.Routers), Keep: keep}
+	s.Log.Warn("letting go of the virtual addresses", "reason", s.watched.why)
+	w := vrrp.Wanted{Routers: slices.Clone(s.wanted.Routers), Keep: s.watched.keep}
 	for i := range w.Routers {
-		w.Routers[i].Fault = reason
+		w.Routers[i].Fault = s.watched.why
 	}
-	s.engine.Set(w)
+	s.tell(w)
 }
 
 // idle reports whether nothing is held any more, nobody is served, and the process may end.
-func (s *Sentinel) idle(w *watch) bool {
-	if s.engine == nil {
+func (s *Sentinel) idle() bool {
+	w := &s.watched
+	unwanted := s.engine != nil && !s.set.IsZero() && len(s.wanted.Routers) == 0
+	switch {
+	case !w.gone && !unwanted:
+		return false
+	case s.engine == nil:
 		return w.daemon == nil
-	}
-	if w.daemon != nil && !w.ending && !s.unwanted {
-		return false // it only hangs
+	case w.daemon != nil && !w.ending && !unwanted, time.Since(s.set) < settled:
+		return false // the daemon only hangs; or the status does not show it yet
 	}
 	status, _ := s.engine.Status()
 	return !slices.ContainsFunc(status.Elections, func(e vrrp.Election) bool {
@@ -302,27 +333,19 @@ func (s *Sentinel) idle(w *watch) bool {
 }
 
 // inform tells the daemon what is new.
-func (s *Sentinel) inform(w *watch) {
+func (s *Sentinel) inform() {
+	w := &s.watched
 	if w.daemon == nil || s.engine == nil {
 		return
 	}
 	status, _ := s.engine.Status()
 	if err := w.daemon.send(message{Status: status}); err != nil {
-		s.part(w, err.Error())
+		s.part(err)
 		return
 	}
 	if reports := s.engine.Reports(s.acked); len(reports) > 0 {
 		if err := w.daemon.send(message{Reports: &reports}); err != nil {
-			s.part(w, err.Error())
+			s.part(err)
 		}
 	}
-}
-
-// past is what the next engine needs to go on as this one.
-func (s *Sentinel) past() []vrrp.Past {
-	if s.engine == nil {
-		return nil
-	}
-	status, _ := s.engine.Status()
-	return status.Past()
 }
