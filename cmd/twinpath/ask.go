@@ -138,7 +138,7 @@ func confirm(ctx context.Context, args []string, std stdio) error {
 
 func drain(ctx context.Context, args []string, std stdio) error {
 	flags, socket := asking("drain")
-	rest, err := parse(flags, args, 1, 1)
+	rest, err := parse(flags, args, 0, 1)
 	if err != nil {
 		return err
 	}

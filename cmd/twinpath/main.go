@@ -62,7 +62,7 @@ func commands() []command {
 		{"events", "[--since T] [--json]", "what happened", events},
 		{"apply", "F [--confirm 90s]", "new config; back to the old one unless confirmed in time", apply},
 		{"confirm", "", "keep the config just applied", confirm},
-		{"drain", "WAN", "planned move: new connections leave this WAN", drain},
+		{"drain", "[WAN]", "planned move: new connections leave this WAN, or the house this router", drain},
 		{"resume", "[WAN]", "use it again", resume},
 		{"lab", "[--play | --no-story] [--runs N]", "a whole home in network namespaces, to pull its cables", labCommand},
 		{"import", "F [--host H]", "keepalived.conf or freevrrpd.conf, as a config of ours", importConfig},

@@ -72,7 +72,7 @@ func TestCommandLine(t *testing.T) {
 	}{
 		{args: nil, out: []string{"twinpath run [--config F]", "print the version"}},
 		{args: []string{"help"}, out: []string{"twinpath apply F [--confirm 90s]"}},
-		{args: []string{"--help"}, out: []string{"twinpath drain WAN"}},
+		{args: []string{"--help"}, out: []string{"twinpath drain [WAN]"}},
 		{args: []string{"status", "--help"}, out: []string{"usage: twinpath status [--json] [--watch]"}},
 		{args: []string{"fly"}, status: 2, err: []string{`there is no command "fly"`, `hint: "twinpath help" lists them`}},
 		{args: []string{"version"}, out: []string{version}},
@@ -88,7 +88,6 @@ func TestCommandLine(t *testing.T) {
 		{args: []string{"status", "--watch", "--socket", nobody}, status: 1, err: []string{silent}},
 		{args: []string{"events", "--socket", nobody}, status: 1, err: []string{silent}},
 		{args: []string{"events", "--since", "yesterday"}, status: 2, err: []string{`--since: "yesterday" is neither a duration (2h) nor a time`}},
-		{args: []string{"drain"}, status: 2, err: []string{"something is missing", "usage: twinpath drain WAN"}},
 		{args: []string{"drain", "fibre", "--socket", nobody}, status: 1, err: []string{silent}},
 		{args: []string{"apply"}, status: 2, err: []string{"something is missing"}},
 		{args: []string{"apply", nowhere}, status: 1, err: []string{nowhere, "no such file or directory"}},

@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
@@ -84,5 +86,8 @@ func anyWay() health.Path {
 func (h *household) look(ctx context.Context, c check.Check) error {
 	kind := map[check.Kind]health.Kind{check.Ping: health.Ping, check.TCP: health.TCP, check.HTTP: health.HTTP, check.DNS: health.DNS}[c.Kind]
 	_, err := h.prober.Probe(ctx, health.Check{Kind: kind, Target: c.Target, Status: c.Status})
+	if errors.Is(err, health.ErrRedirected) { // a service has no login page: the rest of the sentence is the news
+		return errors.New(strings.TrimPrefix(err.Error(), health.ErrRedirected.Error()+": "))
+	}
 	return err
 }
