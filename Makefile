@@ -19,8 +19,8 @@ test: tools lint ## every test, with the race detector
 	$(GO) test -race -timeout 20m ./...
 
 .PHONY: bench
-bench: tools build ## forwarding, memory, processor and switching time, beside the peers'
-	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 30m ./lab
+bench: tools build ## forwarding, memory, processor, switching and hand-over, beside the peers'; LAB_RUNS=10 as published
+	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 60m ./lab
 
 .PHONY: lint
 lint: ## gofmt, go vet (also as on a 32-bit Pi), staticcheck

@@ -25,8 +25,9 @@ type Box struct {
 	wans     []string
 	lan      netip.Prefix
 	upstairs bool
-	dir      string // config, state and log; it outlives the daemon
-	binary   string // as given to Start
+	macs     map[string]string // of its interfaces, which keep them without power
+	dir      string            // config, state and log; it outlives the daemon
+	binary   string            // as given to Start
 	daemon   *process
 	again    func(context.Context) error // starts a peer as the last time; nil for Twinpath
 	api      *http.Client
@@ -41,7 +42,8 @@ func (h *House) openBox(r Router) error {
 	if err != nil {
 		return err
 	}
-	b := &Box{Name: r.Name, house: h, space: space, wans: r.WANs, lan: lan, upstairs: r.Upstairs, dir: filepath.Join(h.dir, r.Name)}
+	b := &Box{Name: r.Name, house: h, space: space, wans: r.WANs, lan: lan, upstairs: r.Upstairs,
+		macs: map[string]string{}, dir: filepath.Join(h.dir, r.Name)}
 	if err := os.MkdirAll(filepath.Join(b.dir, "state"), 0o700); err != nil {
 		return err
 	}
@@ -60,14 +62,30 @@ func (h *House) openBox(r Router) error {
 	return b.wire()
 }
 
-// wire lays the box's cables.
+// wire lays the box's cables. Its interfaces have the MAC addresses of the first time.
 func (b *Box) wire() error {
 	for i, l := range b.lines {
-		if err := connect(b.space, fmt.Sprintf("wan%d", i), l.space, b.Name, "access"); err != nil {
+		if err := b.cable(fmt.Sprintf("wan%d", i), l.space, "access"); err != nil {
 			return err
 		}
 	}
-	return connect(b.space, "lan0", b.house.lan, b.Name, storey(b.upstairs))
+	return b.cable("lan0", b.house.lan, storey(b.upstairs))
+}
+
+func (b *Box) cable(device string, to *sandbox.Namespace, bridge string) error {
+	if err := connect(b.space, device, to, b.Name, bridge); err != nil {
+		return err
+	}
+	if mac, known := b.macs[device]; known {
+		return ip(b.space, fmt.Sprintf("link set dev %s address %s", device, mac))
+	}
+	return b.space.Do(func() error {
+		link, err := net.InterfaceByName(device)
+		if err == nil {
+			b.macs[device] = link.HardwareAddr.String()
+		}
+		return err
+	})
 }
 
 func (b *Box) close() {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -97,7 +98,9 @@ func TestAddressRemovedByHand(t *testing.T) {
 	mark := time.Now()
 	for range 6 {
 		before := p.holders.Since(mark).Changes
-		_, err := p.main.Run("ip addr flush dev lan0 to " + virtual.Addr().String()) // again and again until none is left, in vain
+		out, err := p.main.Run("ip -o addr show dev lan0 to " + virtual.Addr().String())
+		must(t, err)
+		_, err = p.main.Run("ip addr del " + strings.Fields(out)[3] + " dev lan0")
 		must(t, err)
 		p.await(t, "the address is back", func() bool {
 			n := p.holders.Since(mark).Changes
