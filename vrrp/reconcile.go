@@ -60,8 +60,8 @@ func (e *Engine) adopt(now time.Time, place Place, wish Wish, prefixes []netip.P
 	if !slices.Equal(in.prefixes, prefixes) && len(in.prefixes) > 0 {
 		in.pending = true // announced again once the new ones are there
 	}
-	in.wish, in.prefixes, in.list = wish, prefixes, advertised(prefixes)
 	in.authenticate(wish.Auth, e.stamp)
+	in.wish, in.prefixes, in.list = wish, prefixes, advertised(prefixes)
 	in.link = packet.Link{
 		Version: wish.Version, ID: wish.ID, IPv6: place.Family == IPv6, Interval: wish.Interval,
 		Unicast: len(wish.Peers) > 0, Peers: peersOf(wish.Peers, place.Family), Own: in.link.Own, Auth: in.auth,
@@ -76,7 +76,7 @@ func (e *Engine) adopt(now time.Time, place Place, wish Wish, prefixes []netip.P
 
 // found makes the election of a place that has none.
 func (e *Engine) found(place Place, wish Wish, prefixes []netip.Prefix) *instance {
-	in := &instance{place: place, key: place.key(), counters: counters{rejected: map[packet.Reject]uint64{}}}
+	in := &instance{place: place, key: place.key(), wish: wish, counters: counters{rejected: map[packet.Reject]uint64{}}}
 	in.ipid = uint16(place.ID) + 1
 	in.resume = e.past[place].Active || e.left(place, prefixes)
 	in.authenticate(wish.Auth, e.stamp)
