@@ -157,6 +157,7 @@ func (e *Engine) ready(now time.Time, in *instance) {
 			in.running, in.blocked, e.fresh = false, event, true
 			e.act(now, in.group.Step(now, in.key, event))
 		}
+		in.resume = false
 		return
 	}
 	settings := in.settings()

@@ -34,6 +34,7 @@ func (e *Engine) reconcile(now time.Time, w Wanted) {
 	for _, w := range e.wires {
 		e.guard(w)
 	}
+	e.leftover = nil // what comes later was not Active a moment ago
 	e.reorder()
 	e.hold()
 }
@@ -78,7 +79,7 @@ func (e *Engine) adopt(now time.Time, place Place, wish Wish, prefixes []netip.P
 func (e *Engine) found(place Place, wish Wish, prefixes []netip.Prefix) *instance {
 	in := &instance{place: place, key: place.key(), wish: wish, counters: counters{rejected: map[packet.Reject]uint64{}}}
 	in.ipid = uint16(place.ID) + 1
-	in.resume = e.past[place].Active || e.left(place, prefixes)
+	in.resume = e.left(place, prefixes) // what was Active longer ago has expired
 	in.authenticate(wish.Auth, e.stamp)
 	if past, known := e.past[place]; known && in.auth != nil {
 		past.Memory.Counter += leap
