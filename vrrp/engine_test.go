@@ -374,7 +374,7 @@ func TestConflictIsReportedAndWon(t *testing.T) {
 		h.mu.Unlock()
 		within(t, 4*time.Second, "the deaf backup serves, too", func() bool { return backup.host.holds(gateway) })
 		time.Sleep(2 * time.Second)
-		if !told(main, Conflict, "192.168.1.3 too, with priority 50; this router stays Active") {
+		if !told(main, Conflict, "192.168.1.3 is Active, too, with priority 50; this router stays Active with 100") {
 			t.Errorf("main reports %+v", main.Reports(0))
 		}
 		h.mu.Lock()

@@ -1,6 +1,7 @@
 package vrrp
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
 	"time"
@@ -56,29 +57,17 @@ func (e *Engine) refuse(now time.Time, in *instance, p *packet.Packet, why packe
 func (e *Engine) decide(now time.Time, in *instance, p *packet.Packet) {
 	e.cause = p.Raw
 	defer func() { e.cause = nil }()
-	if in.group.View(in.key).State == Active && p.Priority > 0 {
-		if in.auth != nil && int(p.Priority) < in.wish.Priority {
-			in.auth.Overtake()
-		}
-		if e.reports.may(now, in.place, "conflict") {
-			e.conflict(now, in, p)
+	if v := in.group.View(in.key); v.State == Active && p.Priority > 0 && !v.Settings.outranked(Heard{Source: p.Source, Priority: p.Priority}) {
+		in.auth.Overtake()
+		// Shortly after a take-over it is the last word of the one before.
+		if now.Sub(v.Since) > in.wish.Interval {
+			e.say(now, in, Conflict, "conflict", fmt.Sprintf("%s is Active, too, with priority %d; this router stays Active with %d",
+				p.Source, p.Priority, v.Priority))
 		}
 	}
 	e.act(now, in.group.Step(now, in.key, Event{
 		Kind: Hear, Heard: Heard{Source: p.Source, Priority: p.Priority, Interval: p.Interval},
 	}))
-}
-
-// conflict reports that somebody else is Active, too.
-func (e *Engine) conflict(now time.Time, in *instance, p *packet.Packet) {
-	winner := "this router stays Active"
-	if int(p.Priority) > in.wish.Priority || int(p.Priority) == in.wish.Priority && p.Source.Compare(in.source) > 0 {
-		winner = "it is the better one"
-	}
-	report := in.report(now, Conflict, "two routers were Active: "+p.Source.String()+" too, with priority "+number(p.Priority)+"; "+winner)
-	report.Packet = slices.Clone(p.Raw)
-	e.reports.add(report)
-	e.fresh = true
 }
 
 // compare alarms when a peer advertises other addresses. RFC 9568 §7.1 does not let that be a reason to discard: during a

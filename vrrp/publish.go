@@ -3,7 +3,6 @@ package vrrp
 import (
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -54,5 +53,3 @@ func (in *instance) election() Election {
 }
 
 func compareText(a, b string) int { return strings.Compare(a, b) }
-
-func number(n uint8) string { return strconv.Itoa(int(n)) }
