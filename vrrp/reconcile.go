@@ -79,7 +79,8 @@ func (e *Engine) adopt(now time.Time, place Place, wish Wish, prefixes []netip.P
 func (e *Engine) found(place Place, wish Wish, prefixes []netip.Prefix) *instance {
 	in := &instance{place: place, key: place.key(), wish: wish, counters: counters{rejected: map[packet.Reject]uint64{}}}
 	in.ipid = uint16(place.ID) + 1
-	in.resume = e.left(place, prefixes) // what was Active longer ago has expired
+	left := e.left(place, prefixes) // what was Active longer ago has expired
+	in.resume = left == len(prefixes) || e.past[place].Active && left > 0
 	in.authenticate(wish.Auth, e.stamp)
 	if past, known := e.past[place]; known && in.auth != nil {
 		past.Memory.Counter += leap
@@ -94,18 +95,18 @@ func (e *Engine) found(place Place, wish Wish, prefixes []netip.Prefix) *instanc
 // leap is more adverts than an engine can have sent between the last status that told its AH counter and its death.
 const leap = 1000
 
-// left reports whether an earlier run has left all the addresses of an election, and so was Active a moment ago.
-func (e *Engine) left(place Place, prefixes []netip.Prefix) bool {
+// left counts the addresses of an election that an earlier run has left: it was Active a moment ago.
+func (e *Engine) left(place Place, prefixes []netip.Prefix) (n int) {
 	for _, p := range prefixes {
-		if !slices.ContainsFunc(e.leftover, func(h Holding) bool {
+		if slices.ContainsFunc(e.leftover, func(h Holding) bool {
 			return h.Index == e.seen[place.Interface].Index && slices.ContainsFunc(h.Addresses, func(a netip.Prefix) bool {
 				return a.Addr() == p.Addr().Unmap() // its length depends on what else is on the interface
 			})
 		}) {
-			return false
+			n++
 		}
 	}
-	return true
+	return n
 }
 
 // authenticate keeps what is known of peers over a change of keys.
