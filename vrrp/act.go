@@ -89,7 +89,7 @@ func (e *Engine) hold() {
 			Index: in.index, ID: in.place.ID, Family: in.place.Family, VirtualMAC: in.wish.VirtualMAC, Addresses: in.prefixes,
 		})
 	}
-	e.fresh = true
+	e.fresh, e.moved = true, false
 	e.hands.want(order{e.orders, all})
 }
 

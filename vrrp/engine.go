@@ -49,6 +49,7 @@ type Engine struct {
 	speakers  speakers
 	rejected  map[packet.Reject]uint64 // packets that name no election of ours
 	next      time.Time                // when the loop means to wake
+	moved     bool                     // what is held has to be elsewhere
 	fresh     bool                     // the status is not what was published
 	published time.Time
 	cause     []byte // the packet being heard
@@ -231,6 +232,9 @@ func (e *Engine) relink(now time.Time, devices []Device) {
 	}
 	for _, w := range e.wires {
 		e.guard(w)
+	}
+	if e.moved {
+		e.hold()
 	}
 }
 

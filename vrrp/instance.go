@@ -82,7 +82,7 @@ func (e *Engine) obstacle(now time.Time, in *instance) (Event, bool) {
 	case in.wish.Fault != "":
 		return Event{Kind: Block, State: Fault, Keep: in.keep(e.keep), Reason: in.wish.Fault}, false
 	}
-	in.index, in.mac = d.Index, d.MAC
+	e.settle(now, in, d)
 	if in.up.IsZero() {
 		in.up, in.proven = now, false
 	}
@@ -96,6 +96,18 @@ func (e *Engine) obstacle(now time.Time, in *instance) (Event, bool) {
 		return Event{Kind: Block, State: Waiting, Reason: "no frame received yet on " + name}, false
 	}
 	return Event{}, true
+}
+
+// settle follows the interface to another index or hardware address.
+func (e *Engine) settle(now time.Time, in *instance, d Device) {
+	switch {
+	case in.index == d.Index && in.mac == d.MAC:
+	case in.group.View(in.key).Holding && in.index != d.Index:
+		in.pending, e.moved = true, true
+	default:
+		e.announceAgain(now, in)
+	}
+	in.index, in.mac = d.Index, d.MAC
 }
 
 func (f Family) proper() string {
