@@ -35,7 +35,7 @@ type instance struct {
 	link    packet.Link
 	auth    *packet.Authenticator
 	source  netip.Addr
-	sourced time.Time // when the source was last seen on the interface
+	missing time.Time // since when the source is not on the interface any more; zero: it is there
 	up      time.Time // since when the interface has had its link; zero: it has none
 	heardAt time.Time // when it was last asked for a sign of life
 	proven  bool      // a frame from somebody else was received since the link came up
@@ -139,11 +139,13 @@ func (in *instance) locate(now time.Time, d Device) bool {
 	})
 	switch {
 	case slices.Contains(candidates, in.source):
-		in.sourced = now
+		in.missing = time.Time{}
 	case len(candidates) > 0:
-		in.source, in.sourced = candidates[0], now
-	case !in.running || now.Sub(in.sourced) > grace:
-		in.source = netip.Addr{}
+		in.source, in.missing = candidates[0], time.Time{}
+	case in.running && in.missing.IsZero():
+		in.missing = now
+	case !in.running || due(in.missing.Add(grace), now):
+		in.source, in.missing = netip.Addr{}, time.Time{}
 		return false
 	}
 	in.link.Own = d.Addresses
@@ -211,7 +213,7 @@ func (e *Engine) attend(now time.Time, in *instance) {
 			e.ready(now, in)
 		}
 	}
-	if in.running && now.Sub(in.sourced) > grace {
+	if in.running && !in.missing.IsZero() && due(in.missing.Add(grace), now) {
 		e.ready(now, in)
 	}
 	if !in.next.IsZero() && !in.next.After(now) {
@@ -224,6 +226,9 @@ func (in *instance) due() time.Time {
 	next := in.next
 	if !in.running && !in.up.IsZero() && in.wire != nil && !in.proven {
 		next = earlier(next, in.heardAt.Add(elicit))
+	}
+	if in.running && !in.missing.IsZero() {
+		next = earlier(next, in.missing.Add(grace))
 	}
 	return next
 }
