@@ -177,8 +177,7 @@ func (e *Engine) await(ctx context.Context, timer *time.Timer) {
 	case s := <-e.frames:
 		e.receive(time.Now(), s)
 	case w := <-e.lost:
-		e.closeWire(w)
-		e.lookAgain()
+		e.lose(time.Now(), w)
 	case c := <-e.claims:
 		e.contest(time.Now(), c)
 	case h := <-e.hands.done:

@@ -16,6 +16,8 @@ const (
 	proof = 10 * time.Second
 	// elicit is how often it asks for a sign of life meanwhile.
 	elicit = 250 * time.Millisecond
+	// reopen is how long after one that failed the next attempt to open an interface comes.
+	reopen = time.Second
 	// grace is how long an election goes on without an address of its own: some programs take it away to put it back.
 	grace = 5 * time.Second
 )
@@ -38,6 +40,7 @@ type instance struct {
 	missing time.Time // since when the source is not on the interface any more; zero: it is there
 	up      time.Time // since when the interface has had its link; zero: it has none
 	heardAt time.Time // when it was last asked for a sign of life
+	retry   time.Time // when to try to open the interface again; zero: it is open
 	proven  bool      // a frame from somebody else was received since the link came up
 	was     bool      // it has been ready before
 	running bool      // not blocked
@@ -89,7 +92,9 @@ func (e *Engine) obstacle(now time.Time, in *instance) (Event, bool) {
 	if !in.locate(now, d) {
 		return Event{Kind: Block, State: Waiting, Reason: fmt.Sprintf("%s has no %s address of its own", name, in.place.Family.proper())}, false
 	}
+	in.retry = time.Time{}
 	if err := e.attach(now, in, d); err != nil {
+		in.retry = now.Add(reopen)
 		return wait("%s cannot be opened: %s", name, err)
 	}
 	if !in.running && !in.proven && !in.resume && now.Sub(in.up) < proof {
@@ -213,7 +218,8 @@ func (e *Engine) attend(now time.Time, in *instance) {
 			e.ready(now, in)
 		}
 	}
-	if in.running && !in.missing.IsZero() && due(in.missing.Add(grace), now) {
+	if due(in.retry, now) || in.running && !in.missing.IsZero() && due(in.missing.Add(grace), now) {
+		in.retry = time.Time{}
 		e.ready(now, in)
 	}
 	if !in.next.IsZero() && !in.next.After(now) {
@@ -223,7 +229,7 @@ func (e *Engine) attend(now time.Time, in *instance) {
 
 // due is when attend has something to do.
 func (in *instance) due() time.Time {
-	next := in.next
+	next := earlier(in.next, in.retry)
 	if !in.running && !in.up.IsZero() && in.wire != nil && !in.proven {
 		next = earlier(next, in.heardAt.Add(elicit))
 	}

@@ -102,6 +102,19 @@ func (e *Engine) read(ctx context.Context, w *wire) {
 	}
 }
 
+// lose closes a wire that has failed. One that fails at once each time is opened now and then only.
+func (e *Engine) lose(now time.Time, w *wire) {
+	for _, in := range e.order {
+		if in.wire == w && now.Sub(w.opened) < reopen {
+			in.retry = now.Add(reopen)
+		}
+	}
+	e.closeWire(w)
+	if now.Sub(w.opened) >= reopen {
+		e.lookAgain()
+	}
+}
+
 func (e *Engine) closeWire(w *wire) {
 	if e.wires[w.device] != w {
 		return
