@@ -205,6 +205,7 @@ func (e *Engine) survey(ctx context.Context) {
 		devices, err := e.kernel.Devices()
 		if err != nil {
 			e.log.Error("list interfaces", "err", err)
+			e.lookLater(ctx)
 			continue
 		}
 		select {
@@ -212,6 +213,15 @@ func (e *Engine) survey(ctx context.Context) {
 			return
 		case e.devices <- devices:
 		}
+	}
+}
+
+// lookLater asks for another look after an error.
+func (e *Engine) lookLater(ctx context.Context) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(elicit):
+		e.lookAgain()
 	}
 }
 
