@@ -58,7 +58,7 @@ func (e *Engine) adopt(now time.Time, place Place, wish Wish, prefixes []netip.P
 	if group := groupName(place, wish); e.groups[group] != in.group || in.group == nil {
 		e.join(now, in, group, wish)
 	}
-	if !slices.Equal(in.prefixes, prefixes) && len(in.prefixes) > 0 {
+	if len(in.prefixes) > 0 && (!slices.Equal(in.prefixes, prefixes) || in.wish.VirtualMAC != wish.VirtualMAC) {
 		in.pending = true // announced again once the new ones are there
 	}
 	in.authenticate(wish.Auth, e.stamp)
