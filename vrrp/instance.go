@@ -149,9 +149,11 @@ func (in *instance) locate(now time.Time, d Device) bool {
 		in.source, in.missing = candidates[0], time.Time{}
 	case in.running && in.missing.IsZero():
 		in.missing = now
-	case !in.running || due(in.missing.Add(grace), now):
+	case !in.running:
 		in.source, in.missing = netip.Addr{}, time.Time{}
 		return false
+	case due(in.missing.Add(grace), now):
+		return false // with its last word still to say, from that address
 	}
 	in.link.Own = d.Addresses
 	return true
