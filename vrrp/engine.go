@@ -145,6 +145,8 @@ func (e *Engine) Run(ctx context.Context) error {
 		e.next = e.due(now)
 		timer.Reset(max(0, time.Until(e.next)))
 	}
+	e.published = time.Time{}
+	e.publish(time.Now())
 	return nil
 }
 
