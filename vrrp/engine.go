@@ -42,6 +42,7 @@ type Engine struct {
 	orders    uint64    // given to the hands
 	seen      map[string]Device
 	wires     map[string]*wire
+	closing   sync.WaitGroup // of wires
 	instances map[Place]*instance
 	members   map[Key]*instance // the same
 	order     []*instance       // the same, for people
@@ -234,7 +235,7 @@ func (e *Engine) relink(now time.Time, devices []Device) {
 		e.seen[d.Name] = d
 	}
 	for _, w := range slices.Collect(maps.Values(e.wires)) {
-		if d, there := e.seen[w.device]; !there || d.Index != w.index {
+		if d, there := e.seen[w.device]; !there || d.Index != w.index || !d.Up {
 			e.closeWire(w)
 		}
 	}

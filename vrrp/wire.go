@@ -121,8 +121,10 @@ func (e *Engine) closeWire(w *wire) {
 	}
 	delete(e.wires, w.device)
 	w.cancel()
-	_ = w.Close() // nothing was buffered
-	<-w.done
+	e.closing.Go(func() {
+		_ = w.Close() // nothing was buffered
+		<-w.done
+	})
 	for _, in := range e.order {
 		if in.wire == w {
 			in.wire = nil
@@ -134,6 +136,7 @@ func (e *Engine) closeWires() {
 	for _, w := range e.wires {
 		e.closeWire(w)
 	}
+	e.closing.Wait()
 }
 
 // drain hears everything that has arrived, in the order of its coming.
