@@ -1,6 +1,7 @@
 package vrrp
 
 import (
+	"fmt"
 	"time"
 )
 
@@ -35,6 +36,26 @@ func (g *Group) Remove(key Key) {
 			return
 		}
 	}
+}
+
+// Move takes a member over from another group as it is, and returns what to do in this one: an Active one makes the others
+// Active, unless one of them is in fault. The old group is owed a Tick.
+func (g *Group) Move(now time.Time, key Key, from *Group) []Action {
+	g.out = g.out[:0]
+	m := from.member(key)
+	if m == nil || g.member(key) != nil {
+		return nil
+	}
+	from.Remove(key)
+	m.out = &g.out
+	g.members = append(g.members, m)
+	for _, o := range g.members {
+		if o.state == Fault {
+			g.leave(now, o, fmt.Sprintf("%s of its group is in fault: %s", o.key, o.reason), 0)
+		}
+	}
+	g.settle(now)
+	return g.out
 }
 
 func (g *Group) member(key Key) *Machine {

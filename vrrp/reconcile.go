@@ -138,17 +138,17 @@ func groupName(place Place, wish Wish) string {
 
 // join moves an election to its group; an Active one stays so.
 func (e *Engine) join(now time.Time, in *instance, name string, wish Wish) {
-	if old := in.group; old != nil {
-		in.resume = old.View(in.key).State == Active
-		in.running, in.blocked = false, Event{}
-		old.Remove(in.key)
-	}
-	g := e.groups[name]
+	old, g := in.group, e.groups[name]
 	if g == nil {
 		g = NewGroup()
 		e.groups[name] = g
 	}
 	in.group = g
+	if old != nil {
+		e.act(now, g.Move(now, in.key, old))
+		e.act(now, old.Tick(now))
+		return
+	}
 	g.Add(now, in.key, Settings{
 		Version: wish.Version, Priority: uint8(wish.Priority), Interval: wish.Interval, Preempt: wish.Preempt,
 		FastPreempt: wish.FastPreempt, PreemptDelay: wish.PreemptDelay,
