@@ -104,9 +104,7 @@ func (e *Engine) installed(now time.Time, h held) {
 			}
 		}
 	}
-	if h.err != nil {
-		return
-	}
+	// Even after an error: it may be about another address, and hosts have to send their frames here in any case.
 	for _, in := range e.order {
 		if in.awaited != 0 && in.awaited <= h.number {
 			in.awaited, in.step, in.next = 0, 0, now
