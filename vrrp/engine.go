@@ -257,12 +257,10 @@ func (e *Engine) tick(now time.Time) {
 		e.wake(now, behind)
 		now = time.Now()
 	}
-	for _, g := range e.groups {
-		if due := g.Due(); !due.IsZero() && !due.After(now) {
-			e.act(now, g.Tick(now))
-		}
-	}
 	for _, in := range e.order {
+		if due(in.group.Due(), now) {
+			e.act(now, in.group.Tick(now))
+		}
 		e.attend(now, in)
 	}
 	e.forget(now)
@@ -292,11 +290,8 @@ func (e *Engine) wake(now time.Time, behind time.Duration) {
 // due is when something is to be done next.
 func (e *Engine) due(now time.Time) time.Time {
 	next := e.nextPublish(now)
-	for _, g := range e.groups {
-		next = earlier(next, g.Due())
-	}
 	for _, in := range e.order {
-		next = earlier(next, in.due())
+		next = earlier(next, earlier(in.group.Due(), in.due()))
 	}
 	return next
 }

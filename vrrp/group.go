@@ -12,6 +12,8 @@ type Group struct {
 	members []*Machine
 	out     []Action
 	truce   truce
+	due     time.Time // what Due returns
+	stale   bool      // due has to be found out again
 }
 
 // NewGroup returns a group without members.
@@ -25,11 +27,12 @@ func (g *Group) Add(now time.Time, key Key, s Settings) {
 	}
 	m := NewMachine(now, key, s)
 	m.out = &g.out
-	g.members = append(g.members, m)
+	g.members, g.stale = append(g.members, m), true
 }
 
 // Remove forgets a member, which the caller has stopped and which holds nothing any more.
 func (g *Group) Remove(key Key) {
+	g.stale = true
 	for i, m := range g.members {
 		if m.key == key {
 			g.members = append(g.members[:i], g.members[i+1:]...)
@@ -48,7 +51,7 @@ func (g *Group) Move(now time.Time, key Key, from *Group) []Action {
 	}
 	from.Remove(key)
 	m.out = &g.out
-	g.members = append(g.members, m)
+	g.members, g.stale = append(g.members, m), true
 	for _, o := range g.members {
 		if o.state == Fault {
 			g.leave(now, o, fmt.Sprintf("%s of its group is in fault: %s", o.key, o.reason), 0)
@@ -78,7 +81,7 @@ func (g *Group) View(key Key) View {
 // Step takes one event of one member and returns what to do, in this order. The slice is valid until the next call of Step
 // or Tick. Timers run only in Tick, so that a driver that comes late can first tell what was heard meanwhile.
 func (g *Group) Step(now time.Time, key Key, e Event) []Action {
-	g.out = g.out[:0]
+	g.out, g.stale = g.out[:0], true
 	if m := g.member(key); m != nil {
 		g.apply(now, m, e)
 		g.settle(now)
@@ -88,7 +91,7 @@ func (g *Group) Step(now time.Time, key Key, e Event) []Action {
 
 // Tick runs all timers that are due and returns what to do, as Step does.
 func (g *Group) Tick(now time.Time) []Action {
-	g.out = g.out[:0]
+	g.out, g.stale = g.out[:0], true
 	for _, m := range g.members {
 		g.apply(now, m, Event{Kind: Tick})
 	}
@@ -98,6 +101,13 @@ func (g *Group) Tick(now time.Time) []Action {
 
 // Due returns when the next Tick is wanted, zero for never.
 func (g *Group) Due() time.Time {
+	if g.stale {
+		g.due, g.stale = g.next(), false
+	}
+	return g.due
+}
+
+func (g *Group) next() time.Time {
 	var due time.Time
 	for _, m := range g.members {
 		due = earlier(due, m.Due())
