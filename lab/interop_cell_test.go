@@ -133,9 +133,14 @@ func (m *match) election() result {
 // startSlack is what a program may take until its timers run.
 const startSlack = 1500 * time.Millisecond
 
-func (m *match) activeStarts(priority int) { m.leader.start(m.tb, m.main, m.at(priority, m.main)) }
-func (m *match) backupStarts(priority int) {
-	m.follower.start(m.tb, m.backup, m.at(priority, m.backup))
+func (m *match) activeStarts(priority int) { m.starts(m.leader, m.main, priority) }
+func (m *match) backupStarts(priority int) { m.starts(m.follower, m.backup, priority) }
+
+func (m *match) starts(s speaker, b *Box, priority int) {
+	s.start(m.tb, b, m.at(priority, b))
+	if s.ready != nil {
+		s.ready(m.tb, b)
+	}
 }
 
 // cleanStop shows how fast the Backup is when the Active says good-bye: one skew time.

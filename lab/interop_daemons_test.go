@@ -16,6 +16,7 @@ var (
 type speaker struct {
 	name   string
 	start  func(tb testing.TB, b *Box, v Virtual)
+	ready  func(tb testing.TB, b *Box) // it listens; nil: start has waited for it
 	stop   func(tb testing.TB, b *Box)
 	change func(tb testing.TB, b *Box, v Virtual) // a new config while it runs
 	linger time.Duration                          // from SIGTERM until it says good-bye
@@ -43,7 +44,12 @@ var frr = speaker{
 var ourDaemon = speaker{
 	name:  "twinpath",
 	start: func(tb testing.TB, b *Box, v Virtual) { must(tb, b.Start(tb.Context(), built(tb), named(b)+v.TOML())) },
-	stop:  func(tb testing.TB, b *Box) { must(tb, b.Stop()) },
+	ready: func(tb testing.TB, b *Box) {
+		await(tb, b, "it listens", func(s Status) bool {
+			return len(s.VRRP) > 0 && (s.VRRP[0].State == "backup" || s.VRRP[0].State == "active")
+		})
+	},
+	stop: func(tb testing.TB, b *Box) { must(tb, b.Stop()) },
 	change: func(tb testing.TB, b *Box, v Virtual) {
 		must(tb, os.WriteFile(b.Config(), []byte(named(b)+v.TOML()), 0o600))
 		must(tb, b.Reload())

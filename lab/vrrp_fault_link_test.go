@@ -25,9 +25,7 @@ func TestPartitionAndHeal(t *testing.T) {
 		must(t, p.PlugTrunk())
 		p.held(t, "main")
 		p.await(t, "the client uses main again", func() bool { return p.neighbour(t) == main })
-		if len(p.recorder.Announcements(healed, "main")) == 0 {
-			t.Error("main does not announce the address again after the heal")
-		}
+		p.await(t, "main has announced the address again", func() bool { return len(p.recorder.Announcements(healed, "main")) > 0 })
 		told(t, p.main, "two routers were Active")
 		must(t, p.CutTrunk())
 		p.await(t, "both have the address", func() bool { return len(p.holders.Now()) == 2 })
@@ -115,7 +113,7 @@ func TestAddressRemovedByHand(t *testing.T) {
 	if said := p.recorder.Adverts(mark, "backup"); len(said) > 0 {
 		t.Errorf("backup spoke: %s", said[0])
 	}
-	told(t, p.main, "192.168.1.1")
+	told(t, p.main, "somebody removed 192.168.1.1")
 }
 
 func TestAddressConflict(t *testing.T) {
@@ -128,14 +126,11 @@ func TestAddressConflict(t *testing.T) {
 	printer := p.Devices[1]
 	_, err := printer.Run("ip addr add 192.168.1.1/24 dev eth0")
 	must(t, err)
-	for range 3 { // it says so to everybody, as systems do that bring an address up
-		_, _ = printer.Run("arping -c 1 -A -I eth0 192.168.1.1")
-		_, _ = printer.Run("arping -c 1 -U -I eth0 192.168.1.1")
-	}
+	// It says so to everybody, as systems do that bring an address up.
 	if _, err := printer.Inject(until(t, 300*time.Millisecond), 100, func(int) []byte { return claim("192.168.1.1") }); err != nil {
 		t.Fatal(err)
 	}
-	told(t, p.main, "192.168.1.1")
+	told(t, p.main, "uses 192.168.1.1, too")
 	p.await(t, "the client uses main", func() bool { return p.neighbour(t) == main })
 	_, err = printer.Run("ip addr del 192.168.1.1/24 dev eth0")
 	must(t, err)
