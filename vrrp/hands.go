@@ -59,12 +59,16 @@ func (h *hands) run(ctx context.Context) {
 	}
 	beat := time.NewTicker(Refresh)
 	defer beat.Stop()
-	last := time.Now()
+	last, stood := time.Now(), time.Time{}
 	for refresh := false; ; {
-		// After a longer time the addresses have expired, and somebody else may have them: the loop knows when it has asked.
-		if time.Since(last) < Lifetime {
+		// After a longer time the addresses have expired, and somebody else may have them: the loop knows when it has asked,
+		// or has other orders by the next beat.
+		switch {
+		case time.Since(last) >= Lifetime && stood.IsZero():
+			stood = time.Now()
+		case time.Since(last) < Lifetime || time.Since(stood) >= Refresh:
 			h.hold(ctx, current, refresh)
-			last = time.Now()
+			last, stood = time.Now(), time.Time{}
 		}
 		refresh = false
 		select {
