@@ -141,6 +141,13 @@ func (e *Engine) closeWires() {
 
 // drain hears everything that has arrived, in the order of its coming.
 func (e *Engine) drain(now time.Time) {
+	e.empty(now)
+	e.poll(now)
+	e.empty(now) // what the readers took off the wires meanwhile
+}
+
+// empty hears the frames that wait for the loop.
+func (e *Engine) empty(now time.Time) {
 	for range backlog {
 		select {
 		case s := <-e.frames:
@@ -148,8 +155,12 @@ func (e *Engine) drain(now time.Time) {
 			continue
 		default:
 		}
-		break
+		return
 	}
+}
+
+// poll hears the frames that wait in the kernel.
+func (e *Engine) poll(now time.Time) {
 	spare := &slot{}
 	for _, w := range e.wires {
 		spare.wire = w
