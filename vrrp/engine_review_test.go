@@ -78,8 +78,6 @@ func solitary(t *testing.T, f func(t *testing.T, h *hub, k *troubled, r *running
 	})
 }
 
-func key(s string) map[uint8][]byte { return map[uint8][]byte{0: []byte(s)} }
-
 func TestAnotherKindOfAuthenticationOnReload(t *testing.T) {
 	pair(t, func(t *testing.T, h *hub, main, backup *running) {
 		secret := []byte("0123456789abcdef0123456789abcdef")
