@@ -11,8 +11,8 @@ build: ## the program, static, in bin/
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o bin/twinpath ./cmd/twinpath
 
 .PHONY: demo
-demo: tools build ## a whole home in network namespaces: a two-minute story, then yours to play with
-	bin/twinpath lab $(if $(PLAY),--play)
+demo: tools build ## a whole home in network namespaces: a story, then yours to play with; PAIR=1: with two routers
+	bin/twinpath lab $(if $(PAIR),--pair) $(if $(PLAY),--play)
 
 .PHONY: test
 test: tools lint ## every test, with the race detector

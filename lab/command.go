@@ -12,12 +12,13 @@ import (
 	"time"
 )
 
-// Command is "twinpath lab": it builds the Default home, runs the binary as its router and plays the story, then leaves the
-// home to the user. With --play it exits by itself, with 0 if every promise was kept, else 1; 2 is wrong usage.
+// Command is "twinpath lab": it builds the Default home, or with --pair the Pair, runs the binary on its routers and plays the
+// story, then leaves the home to the user. With --play it exits by itself, with 0 if every promise was kept, else 1; 2 is wrong usage.
 // The caller has entered the sandbox.
 func Command(ctx context.Context, args []string, in io.Reader, out io.Writer, binary string) int {
 	flags := flag.NewFlagSet("lab", flag.ContinueOnError)
 	flags.SetOutput(out)
+	pair := flags.Bool("pair", false, "two routers that share the gateway's address")
 	play := flags.Bool("play", false, "play the story and exit: 0 when every promise was kept")
 	quiet := flags.Bool("no-story", false, "leave the home to the user at once")
 	runs := flags.Int("runs", 1, "play the story so often, each time in a new home")
@@ -27,34 +28,89 @@ func Command(ctx context.Context, args []string, in io.Reader, out io.Writer, bi
 	case err != nil:
 		return 2
 	case flags.NArg() > 0 || *runs < 1 || *quiet && *play:
-		fmt.Fprintln(out, "usage: twinpath lab [--play | --no-story] [--runs N]")
+		fmt.Fprintln(out, "usage: twinpath lab [--pair] [--play | --no-story] [--runs N]")
 		return 2
 	}
-	p := player{in: in, out: out, binary: binary}
+	p := player{in: in, out: out, binary: binary, tale: new(single)}
+	if *pair {
+		p.tale = new(double)
+	}
 	if *quiet {
 		return p.only(ctx)
 	}
 	for run := range *runs {
-		phase := time.Duration(run) * time.Second / time.Duration(*runs) // spread over the default interval of checks
+		phase := time.Duration(run) * time.Second / time.Duration(*runs) // spread over the default interval of checks and adverts
 		if err := p.run(ctx, phase, !*play && run == *runs-1); err != nil {
 			fmt.Fprintln(out, err)
 			return 1
 		}
 	}
 	if *runs > 1 {
-		printRuns(out, p.stories)
+		p.tale.sum(out)
 	}
-	if slices.ContainsFunc(p.stories, func(s Story) bool { return !s.Kept() }) {
+	if !p.tale.kept() {
 		return 1
 	}
 	return 0
 }
 
+// tale is a home and what happens in it; it remembers what was seen each time.
+type tale interface {
+	home() Home
+	start(ctx context.Context, h *House, binary string) error
+	play(ctx context.Context, w io.Writer, h *House, phase time.Duration) error
+	sum(w io.Writer)
+	kept() bool
+}
+
+// single is the tale of one router with two lines.
+type single struct{ stories []Story }
+
+func (*single) home() Home { return Default() }
+
+func (*single) start(ctx context.Context, h *House, binary string) error {
+	return h.Boxes[0].Start(ctx, binary, DefaultConfig)
+}
+
+func (t *single) play(ctx context.Context, w io.Writer, h *House, phase time.Duration) error {
+	story, err := playAt(ctx, w, h, h.Boxes[0], phase)
+	t.stories = append(t.stories, story)
+	return err
+}
+
+func (t *single) sum(w io.Writer) { printRuns(w, t.stories) }
+
+func (t *single) kept() bool {
+	return !slices.ContainsFunc(t.stories, func(s Story) bool { return !s.Kept() })
+}
+
+// double is the tale of a pair of routers.
+type double struct{ stories []PairStory }
+
+func (*double) home() Home { return Pair() }
+
+func (*double) start(ctx context.Context, h *House, binary string) error {
+	return startPair(ctx, h, binary, PairConfig)
+}
+
+func (t *double) play(ctx context.Context, w io.Writer, h *House, phase time.Duration) error {
+	story, err := playPairAt(ctx, w, h, phase)
+	t.stories = append(t.stories, story)
+	return err
+}
+
+func (t *double) sum(w io.Writer) { printPairRuns(w, t.stories) }
+
+func (t *double) kept() bool {
+	return !slices.ContainsFunc(t.stories, func(s PairStory) bool { return !s.Kept() })
+}
+
+// player plays a tale.
 type player struct {
-	in      io.Reader
-	out     io.Writer
-	binary  string
-	stories []Story
+	in     io.Reader
+	out    io.Writer
+	binary string
+	tale   tale
 }
 
 // run plays the story in a home of its own, and leaves it to the user when stay is set.
@@ -64,16 +120,19 @@ func (p *player) run(ctx context.Context, phase time.Duration, stay bool) error 
 		return err
 	}
 	defer h.Close()
-	var story Story
 	if err == nil {
-		story, err = playAt(ctx, p.out, h, h.Boxes[0], phase)
+		err = p.tale.play(ctx, p.out, h, phase)
 	}
-	p.stories = append(p.stories, story)
 	switch {
 	case ctx.Err() != nil:
 		return errors.New("interrupted")
 	case err != nil:
-		err = fmt.Errorf("%w\nthe end of the daemon's log:\n%s", err, tail(h.Boxes[0].Log()))
+		for _, b := range h.Boxes {
+			if b.Log() == "" {
+				continue
+			}
+			err = fmt.Errorf("%w\nthe end of the log of %s's daemon:\n%s", err, b.Name, tail(b.Log()))
+		}
 	}
 	if !stay {
 		return err
@@ -101,39 +160,43 @@ func (p *player) only(ctx context.Context) int {
 	return 0
 }
 
-// open builds a home and starts the daemon in it. There is a home even when the daemon does not start.
+// open builds a home and starts its daemons. There is a home even when one does not start.
 func (p *player) open(ctx context.Context) (*House, error) {
-	h, err := Build(ctx, Default())
+	h, err := Build(ctx, p.tale.home())
 	if err != nil {
 		return nil, err
 	}
-	return h, h.Boxes[0].Start(ctx, p.binary, DefaultConfig)
+	return h, p.tale.start(ctx, h, p.binary)
 }
 
 // printRuns prints the median and the worst of several stories.
 func printRuns(w io.Writer, stories []Story) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(t, "%d runs, median / worst\tUDP gap\tlost\tTCP told\tidle TCP told\tcarried after\t\n", len(stories))
-	for i, c := range stories[0].Chapters {
+	all := make([][]Chapter, len(stories))
+	for i, s := range stories {
+		all[i] = s.Chapters
+	}
+	for i, c := range all[0] {
 		told := []string{"-", "-"}
 		if c.Broken {
-			told[0] = spread(stories, i, func(c Chapter) time.Duration { return round(max(c.Told, 0)) })
-			told[1] = spread(stories, i, func(c Chapter) time.Duration { return round(max(c.ToldIdle, 0)) })
+			told[0] = spread(all, i, func(c Chapter) time.Duration { return round(max(c.Told, 0)) })
+			told[1] = spread(all, i, func(c Chapter) time.Duration { return round(max(c.ToldIdle, 0)) })
 		}
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t\n", c.Title,
-			spread(stories, i, func(c Chapter) time.Duration { return round(c.UDP.Gap) }),
-			spread(stories, i, func(c Chapter) int { return c.UDP.Lost }), told[0], told[1],
-			spread(stories, i, func(c Chapter) time.Duration { return round(c.Took) }))
+			spread(all, i, func(c Chapter) time.Duration { return round(c.UDP.Gap) }),
+			spread(all, i, func(c Chapter) int { return c.UDP.Lost }), told[0], told[1],
+			spread(all, i, func(c Chapter) time.Duration { return round(c.Took) }))
 	}
 	_ = t.Flush() // w's errors are those of the terminal
 }
 
 // spread is the median and the worst of one value of one chapter.
-func spread[T cmp.Ordered](stories []Story, chapter int, of func(Chapter) T) string {
+func spread[S ~[]C, C any, T cmp.Ordered](stories []S, chapter int, of func(C) T) string {
 	var all []T
 	for _, s := range stories {
-		if chapter < len(s.Chapters) {
-			all = append(all, of(s.Chapters[chapter]))
+		if chapter < len(s) {
+			all = append(all, of(s[chapter]))
 		}
 	}
 	slices.Sort(all)

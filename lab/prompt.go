@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -84,7 +85,7 @@ func (p *prompt) obey(ctx context.Context, words []string) {
 }
 
 func orders() []order {
-	return append(lineOrders(), boxOrders()...)
+	return slices.Concat(lineOrders(), powerOrders(), boxOrders())
 }
 
 // lineOrders are those whose first word is a provider.
@@ -92,12 +93,11 @@ func lineOrders() []order {
 	on := func(f func(h *House, isp string) error) func(context.Context, *prompt, []string) error {
 		return func(_ context.Context, p *prompt, args []string) error { return f(p.house, args[0]) }
 	}
-	router := func(h *House) string { return h.Boxes[0].Name }
 	return []order{
 		{"cut", "LINE", "pull its cable at the far end", 1,
-			on(func(h *House, isp string) error { return h.Cut(router(h), isp) })},
+			on(func(h *House, isp string) error { return h.Cut(h.customerOf(isp), isp) })},
 		{"plug", "LINE", "put the cable back", 1,
-			on(func(h *House, isp string) error { return h.Plug(router(h), isp) })},
+			on(func(h *House, isp string) error { return h.Plug(h.customerOf(isp), isp) })},
 		{"blackhole", "LINE", "the provider is dead beyond its first hop, the cable is fine", 1,
 			on(func(h *House, isp string) error { return h.Blackhole(isp, Beyond) })},
 		{"freeze", "LINE", "the same, and the first hop is silent too", 1,
@@ -173,6 +173,9 @@ func status(ctx context.Context, p *prompt, _ []string) error {
 			continue
 		}
 		fmt.Fprintf(p.out, "%s: %s\n", b.Name, s.Sentence)
+		for _, e := range s.VRRP {
+			fmt.Fprintf(p.out, "  %-8s %-9s priority %-3d %s, Active is %s\n", e.Name, e.State, e.Priority, strings.Join(e.Addresses, " "), e.ActiveRouter)
+		}
 		for _, w := range s.WANs {
 			fmt.Fprintf(p.out, "  %-8s %-9s lost %-3d %-16s %s\n", w.Name, w.State, w.Lost, w.Address, w.Reason)
 		}

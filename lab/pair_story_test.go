@@ -1,0 +1,147 @@
+package lab
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net"
+	"strings"
+	"testing"
+	"time"
+)
+
+// quickPair is PairConfig with lines that are proven sooner: how long that takes by default is not what is tested.
+func quickPair(router string) string {
+	return strings.Replace(PairConfig(router), "kind      = \"dhcp\"\n", "kind      = \"dhcp\"\n\n  [wan.health]\n  rise = 2\n", 1)
+}
+
+// bounded is the time of the whole test: a story that keeps its promises uses a third of it.
+func bounded(t *testing.T) context.Context {
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// TestPairStory plays what "twinpath lab --pair" plays, and then with the home that it leaves.
+func TestPairStory(t *testing.T) {
+	t.Parallel()
+	ctx := bounded(t)
+	home := Pair()
+	home.Tag = fmt.Sprintf("s%d-", tags.Add(1))
+	h, err := Build(ctx, home)
+	must(t, err)
+	t.Cleanup(h.Close)
+	must(t, startPair(ctx, h, built(t), quickPair))
+
+	var out bytes.Buffer
+	story, err := PlayPair(ctx, &out, h)
+	t.Log(out.String())
+	must(t, err)
+	if len(story) != 6 {
+		t.Fatalf("%d chapters, want 6", len(story))
+	}
+	for _, c := range story {
+		if !c.kept(slackHere) {
+			t.Errorf("%s: %s", c.Title, c.promise())
+		}
+		if want := map[string]string{"main": "fibre", "backup": "lte"}[c.To]; c.Line != want {
+			t.Errorf("%s: new flows use %s, want %s", c.Title, c.Line, want)
+		}
+	}
+	playOn(ctx, t, h)
+}
+
+// playOn gives orders to the pair after its story.
+func playOn(ctx context.Context, t *testing.T, h *House) {
+	t.Helper()
+	say := func(line string) string {
+		var out bytes.Buffer
+		must(t, Interactive(ctx, strings.NewReader(line+"\n"), &out, h))
+		return out.String()
+	}
+	for _, c := range []struct{ order, line string }{
+		{"poweron main", "fibre"}, {"cutlan main", "lte"}, {"pluglan main", "fibre"}, {"cut fibre", "lte"},
+	} {
+		said := say(c.order)
+		for end := time.Now().Add(20 * time.Second); ; time.Sleep(look) {
+			from, err := h.Devices[0].Seen(ctx)
+			if err == nil && h.LineOf(from) == c.line {
+				break
+			}
+			if time.Now().After(end) {
+				t.Fatalf("after %q (%s) the house is not on %s: %s", c.order, said, c.line, say("status"))
+			}
+		}
+	}
+	if said := say("status"); !strings.Contains(said, "active    priority 50  192.168.1.1/24, Active is 192.168.1.3") {
+		t.Errorf("the status does not say who is Active: %s", said)
+	}
+	if said := say("cut lte\nplug lte"); strings.Contains(said, "no cable") {
+		t.Errorf("a line of the other router: %s", said)
+	}
+}
+
+func TestPairKept(t *testing.T) {
+	broken := StreamResult{Sent: 9, Answered: 8, Stall: time.Millisecond, Cause: net.ErrClosed}
+	alive := StreamResult{Sent: 9, Answered: 8, Stall: 30 * time.Millisecond}
+	unfelt := PairChapter{From: "a", To: "a", Serves: "a", Stream: alive}
+	planned := PairChapter{From: "a", To: "b", Serves: "b", Silence: SilencePromise, Stream: broken}
+	dead := PairChapter{From: "a", To: "b", Serves: "b", Gap: HolePromise, Silence: SilencePromise, Stream: broken, UDP: UDPResult{Lost: 9, Gap: time.Second}}
+	for name, c := range map[string]struct {
+		chapter PairChapter
+		change  func(*PairChapter)
+		kept    bool
+	}{
+		"nothing felt":      {unfelt, func(*PairChapter) {}, true},
+		"one lost":          {unfelt, func(c *PairChapter) { c.UDP.Lost = 1 }, false},
+		"stream broke":      {unfelt, func(c *PairChapter) { c.Stream = broken }, false},
+		"connect failed":    {unfelt, func(c *PairChapter) { c.Connect.Failed = 1 }, false},
+		"address went":      {unfelt, func(c *PairChapter) { c.Holders.Changes = 2 }, false},
+		"moved":             {planned, func(*PairChapter) {}, true},
+		"moved nowhere":     {planned, func(c *PairChapter) { c.Serves = "a" }, false},
+		"moved with a loss": {planned, func(c *PairChapter) { c.UDP.Lost = 1 }, false},
+		"silent":            {planned, func(c *PairChapter) { c.Ping.Gap = SilencePromise + 1 }, false},
+		"two holders":       {planned, func(c *PairChapter) { c.Holders.Several = SeveralPromise + 1 }, false},
+		"never told":        {planned, func(c *PairChapter) { c.Stream = alive }, false},
+		"told late":         {planned, func(c *PairChapter) { c.Told = ToldPromise + 1 }, false},
+		"dead":              {dead, func(*PairChapter) {}, true},
+		"told at next try":  {dead, func(c *PairChapter) { c.Told = time.Second }, true},
+		"long gap":          {dead, func(c *PairChapter) { c.UDP.Gap = HolePromise + 1 }, false},
+	} {
+		c.change(&c.chapter)
+		if got := c.chapter.Kept(); got != c.kept {
+			t.Errorf("%s: kept %t, want %t", name, got, c.kept)
+		}
+	}
+	if (PairStory{}).Kept() || !(PairStory{unfelt, planned}).Kept() || (PairStory{unfelt, {}}).Kept() {
+		t.Error("a story is kept when it has chapters and all are")
+	}
+}
+
+func TestPrintPair(t *testing.T) {
+	story := PairStory{
+		{Title: "gone", From: "a", To: "b", Gap: HolePromise, Silence: SilencePromise, Serves: "b",
+			UDP: UDPResult{Gap: 1260 * time.Millisecond, Lost: 608}, Took: time.Second},
+		{Title: "killed", From: "a", To: "a", Silence: SilencePromise, Serves: "a",
+			Stream: StreamResult{Sent: 9, Answered: 8, Stall: time.Millisecond}},
+	}
+	var out bytes.Buffer
+	story.Print(&out)
+	printPairRuns(&out, []PairStory{story, story})
+	for _, want := range []string{"never told", "gap ≤ 2s, silent ≤ 20ms: BROKEN", "nothing lost, silent ≤ 20ms, TCP lives: kept", "608 / 608"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("%q is missing:\n%s", want, out.String())
+		}
+	}
+}
+
+func TestPairNeedsItsHome(t *testing.T) {
+	h, _, _ := plain(t, "fibre")
+	if _, err := PlayPair(t.Context(), new(bytes.Buffer), h); err == nil || !strings.Contains(err.Error(), "the house has 1, 2 and 1") {
+		t.Errorf("a house with one router: %v", err)
+	}
+	var out bytes.Buffer
+	if got := Command(t.Context(), []string{"--pair", "--play"}, strings.NewReader(""), &out, "/bin/false"); got != 1 {
+		t.Errorf("daemons that end at once: exit %d, want 1: %s", got, out.String())
+	}
+}
