@@ -258,6 +258,9 @@ func (e *Engine) tick(now time.Time) {
 		now = time.Now()
 	}
 	for _, in := range e.order {
+		if in.running && in.at.After(now) {
+			continue // what has become due since is so in the next round, at once
+		}
 		if due(in.group.Due(), now) {
 			e.act(now, in.group.Tick(now))
 		}
@@ -291,7 +294,8 @@ func (e *Engine) wake(now time.Time, behind time.Duration) {
 func (e *Engine) due(now time.Time) time.Time {
 	next := e.nextPublish(now)
 	for _, in := range e.order {
-		next = earlier(next, earlier(in.group.Due(), in.due()))
+		in.at = earlier(in.group.Due(), in.due())
+		next = earlier(next, in.at)
 	}
 	return next
 }

@@ -43,6 +43,7 @@ type instance struct {
 	retry   time.Time // when to try to open the interface again; zero: it is open
 	proven  bool      // a frame from somebody else was received since the link came up
 	was     bool      // it has been ready before
+	at      time.Time // when something is due, by the last round of the loop
 	running bool      // not blocked
 	blocked Event     // the last Block, while it is
 	resume  bool
