@@ -33,7 +33,8 @@ func runSentinel(ctx context.Context, args []string, std stdio) error {
 	if err := urgent(); err != nil {
 		log.Warn("no real-time priority: a busy machine may delay adverts", "err", err)
 	}
-	runtime.GOMAXPROCS(2) // the loop, and whoever waits for the kernel
+	// One thread runs Go code at a time: waking a second one costs more than an advert. Who waits for the kernel is not counted.
+	runtime.GOMAXPROCS(1)
 	stamps := sentinel.NewStamps(*state, log)
 	s := &sentinel.Sentinel{
 		Path: *socket, Version: version, Leave: ctx.Done(), Log: log,
