@@ -77,8 +77,8 @@ func furnish() error {
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
 		return fmt.Errorf("make mounts private: %w", err)
 	}
-	for _, m := range [][2]string{{"proc", "/proc"}, {"tmpfs", "/run"}} {
-		if err := unix.Mount(m[0], m[1], m[0], 0, ""); err != nil {
+	for _, m := range [][3]string{{"proc", "/proc"}, {"tmpfs", "/run", "mode=755"}} {
+		if err := unix.Mount(m[0], m[1], m[0], 0, m[2]); err != nil {
 			return fmt.Errorf("mount %s on %s: %w", m[0], m[1], err)
 		}
 	}
