@@ -157,9 +157,13 @@ func (s *pairStage) switched(ctx context.Context, c *PairChapter, i pairInstrume
 	if err != nil {
 		return err
 	}
-	first := i.udp.First(mark, s.line(to))
-	if first.IsZero() {
-		return fmt.Errorf("the running flow does not use %s", s.line(to).Name)
+	var first time.Time
+	err = s.await(ctx, switchBound, func() bool {
+		first = i.udp.First(mark, s.line(to))
+		return !first.IsZero()
+	})
+	if err != nil {
+		return fmt.Errorf("wait for the running flow on %s: %w", s.line(to).Name, err)
 	}
 	c.Took = first.Sub(mark)
 	if err := s.await(ctx, toldBound, func() bool { return i.stream.Result().Cause != nil }); ctx.Err() != nil {

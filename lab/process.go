@@ -28,7 +28,8 @@ type process struct {
 }
 
 func start(n *sandbox.Namespace, log, name string, args ...string) (*process, error) {
-	out, err := os.OpenFile(log, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	// Appending, for a sentinel of an earlier daemon may write to the same file.
+	out, err := os.OpenFile(log, os.O_CREATE|os.O_WRONLY|os.O_TRUNC|os.O_APPEND, 0o600)
 	if err != nil {
 		return nil, err
 	}
