@@ -162,3 +162,32 @@ func TestRecipeDirectorBesideKeepalived(t *testing.T) {
 	s.took("power cut", mark, "director-b", shop[0])
 	s.still(mark, mails...)
 }
+
+// TestGroupWaitsForABlockedPort: a port of a switch that forwards nothing for a while after the cable is in must not split a group.
+func TestGroupWaitsForABlockedPort(t *testing.T) {
+	t.Parallel()
+	s := directors(t)
+	one, other := recipe(t, "LVS directors: two groups, four VRIDs")
+	begin(t, s.backup, directorFile(t, s.backup, other))
+	begin(t, s.main, directorFile(t, s.main, one))
+	s.split()
+	must(t, s.CutLAN("director-a"))
+	s.on("director-b", shop...)
+	_, err := s.lan.Feed("nft -f -", blocking)
+	must(t, err)
+	mark := time.Now()
+	must(t, s.PlugLAN("director-a"))
+	must(t, pause(t.Context(), 3*time.Second))
+	s.still(mark, shop...)
+	_, err = s.lan.Run("nft delete table netdev blocked")
+	must(t, err)
+	s.split()
+	s.seamless(mark, shop...)
+}
+
+// blocking is what a switch's port does until its spanning tree has spoken.
+const blocking = `
+table netdev blocked {
+	chain in { type filter hook ingress device "director-a" priority 0; drop; }
+	chain out { type filter hook egress device "director-a" priority 0; drop; }
+}`

@@ -99,7 +99,7 @@ func (e *Engine) obstacle(now time.Time, in *instance) (Event, bool) {
 		return wait("%s cannot be opened: %s", name, err)
 	}
 	if !in.running && !in.proven && !in.resume && now.Sub(in.up) < proof {
-		return Event{Kind: Block, State: Waiting, Reason: "no frame received yet on " + name}, false
+		return wait("no frame received yet on %s", name)
 	}
 	return Event{}, true
 }
