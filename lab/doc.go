@@ -5,4 +5,7 @@
 // A Home is the description in a few lines of Go, a House is what Build makes of it. Its parts are a
 // Line for each provider, a Box for each router and a Device for each client; every one of them is a
 // namespace that "ip netns exec NAME" finds too. Build refuses to work outside the sandbox.
+//
+// Several boxes on one LAN may share addresses by VRRP: Twinpath, keepalived and FRR can each be a Box's daemon. A Recorder
+// writes down who announces what, and Holders who has an address.
 package lab

@@ -3,6 +3,7 @@ package lab
 import (
 	"flag"
 	"os"
+	"strings"
 	"testing"
 	"time"
 )
@@ -55,6 +56,13 @@ var ourDaemon = speaker{
 		must(tb, b.Reload())
 	},
 	linger: 2 * time.Second, // a new daemon may be about to start: the sentinel waits for it
+}
+
+// frrCan reports whether FRR can change to its own user, which it insists on: not in the sandbox of an ordinary user.
+func frrCan() bool {
+	text, err := os.ReadFile("/proc/self/uid_map")
+	words := strings.Fields(string(text))
+	return err == nil && len(words) >= 3 && words[2] != "1"
 }
 
 // named is the head of a config of a box without lines: a plain VRRP daemon.

@@ -35,7 +35,7 @@ func (c cell) frr() bool { return c.virtual.Auth == "" && !c.virtual.Peer.IsVali
 func matrix() (all []cell) {
 	for _, c := range protocols() {
 		peers := []speaker{keepalived}
-		if c.frr() {
+		if c.frr() && frrCan() {
 			peers = append(peers, frr)
 		}
 		for _, peer := range peers {

@@ -177,6 +177,9 @@ func TestPairIsCut(t *testing.T) {
 
 func TestPairWithFRR(t *testing.T) {
 	t.Parallel()
+	if !frrCan() {
+		t.Skip("FRR needs its own user, and the sandbox knows one only")
+	}
 	for _, c := range []Virtual{
 		{Version: 2, Interval: time.Second, Addresses: []netip.Prefix{virtual}},
 		{Version: 3, Interval: 100 * time.Millisecond, Addresses: []netip.Prefix{virtual}},

@@ -55,7 +55,7 @@ func garbage() (all [][]byte) {
 	return all
 }
 
-// floodedOrder checks a pair under a flood: nothing moves, the daemons answer, the logs stay small.
+// flooded checks a pair under a flood: nothing moves, the daemons answer, the logs stay small.
 func (p *pair) flooded(t *testing.T, next func(int) []byte) {
 	t.Helper()
 	sizes := map[*Box]int{}
