@@ -63,7 +63,7 @@ const (
 )
 
 // slack is what a program may take beyond its timers: the machine is shared with the other cells.
-const slack = 400 * time.Millisecond
+const slack = 600 * time.Millisecond
 
 func (m *match) at(priority int, on *Box) Virtual {
 	v := m.virtual
