@@ -71,7 +71,7 @@ func (s *show) together(t *testing.T) {
 	mark = time.Now()
 	must(t, s.PlugLAN("director-a"))
 	s.split()
-	s.took("inside plugged", mark, "director-a", shop[1])
+	s.seamless(mark, shop...)
 	s.still(mark, mails...)
 
 	mark = time.Now()

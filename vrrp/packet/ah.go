@@ -14,7 +14,8 @@ const (
 )
 
 // counted is AH as keepalived speaks it. Its one counter runs through all routers of an election: each accepts only
-// what is above it, goes on from there, and so the next Active continues where the last one ended.
+// what is above what it heard and not below what it said, goes on from there, and so the next Active continues where the
+// last one ended.
 type counted struct {
 	counter uint32
 	heard   uint32 // the last one accepted
@@ -43,7 +44,8 @@ func (c *counted) verify(p *Packet) Reject {
 		return AuthBad
 	}
 	sequence := binary.BigEndian.Uint32(p.ah[8:])
-	if sequence <= c.counter {
+	// Adverts that cross have the same number: one that equals our own last one is no replay.
+	if sequence < c.counter || sequence <= c.heard {
 		return AuthReplay
 	}
 	c.counter, c.heard = sequence, sequence

@@ -139,6 +139,7 @@ func (a *Authenticator) Restore(s State) {
 	switch {
 	case a != nil && a.ah != nil:
 		a.ah.counter = max(a.ah.counter, s.Counter)
+		a.ah.heard = max(a.ah.heard, s.Counter) // it may have been another's
 	case a != nil && a.hmac != nil:
 		a.hmac.restore(s)
 	}

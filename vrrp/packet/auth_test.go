@@ -199,6 +199,29 @@ func TestAHCounter(t *testing.T) {
 	}
 }
 
+// TestAHCrossing: two routers that speak at the same moment use the same number; each must hear the other, but once.
+func TestAHCrossing(t *testing.T) {
+	g := find(t, "ah multicast")
+	one, two := NewAH(secret), NewAH(secret)
+	one.Restore(State{Counter: 6})
+	two.Restore(State{Counter: 6})
+	link := g.link
+	link.Auth = two
+	crossing := frame(g.advert.Append(nil, one, one.Next()))
+	two.Next()
+	for _, want := range []Reject{Accepted, AuthReplay} {
+		if got := verdict(&link, crossing); got != want {
+			t.Fatalf("%v, want %v", got, want)
+		}
+	}
+	for range 2 {
+		two.Next()
+	}
+	if got := verdict(&link, frame(g.advert.Append(nil, one, one.Next()))); got != AuthReplay {
+		t.Errorf("an advert older than two of ours: %v", got)
+	}
+}
+
 func TestAHCopiesShareTheirSequence(t *testing.T) {
 	g := find(t, "ah unicast")
 	auth := NewAH(secret)
