@@ -163,26 +163,41 @@ func TestRecipeDirectorBesideKeepalived(t *testing.T) {
 	s.still(mark, mails...)
 }
 
-// TestGroupWaitsForABlockedPort: a port of a switch that forwards nothing for a while after the cable is in must not split a group.
+// TestGroupWaitsForABlockedPort: a switch's port that forwards nothing for a while after the cable is in, or after boot, must not
+// split a group.
 func TestGroupWaitsForABlockedPort(t *testing.T) {
 	t.Parallel()
-	s := directors(t)
-	one, other := recipe(t, "LVS directors: two groups, four VRIDs")
-	begin(t, s.backup, directorFile(t, s.backup, other))
-	begin(t, s.main, directorFile(t, s.main, one))
-	s.split()
-	must(t, s.CutLAN("director-a"))
-	s.on("director-b", shop...)
-	_, err := s.lan.Feed("nft -f -", blocking)
-	must(t, err)
-	mark := time.Now()
-	must(t, s.PlugLAN("director-a"))
-	must(t, pause(t.Context(), 3*time.Second))
-	s.still(mark, shop...)
-	_, err = s.lan.Run("nft delete table netdev blocked")
-	must(t, err)
-	s.split()
-	s.seamless(mark, shop...)
+	for name, wake := range map[string]struct{ down, up func(*show) }{
+		"cable": {
+			down: func(s *show) { must(s.tb, s.CutLAN("director-a")) },
+			up:   func(s *show) { must(s.tb, s.PlugLAN("director-a")) },
+		},
+		"power": {
+			down: func(s *show) { must(s.tb, s.PowerOff("director-a")); must(s.tb, s.PowerOn("director-a")) },
+			up:   func(s *show) { s.plugged(s.tb, 0); must(s.tb, s.main.Restart(s.tb.Context())) },
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := directors(t)
+			one, other := recipe(t, "LVS directors: two groups, four VRIDs")
+			begin(t, s.backup, directorFile(t, s.backup, other))
+			begin(t, s.main, directorFile(t, s.main, one))
+			s.split()
+			wake.down(s)
+			s.on("director-b", shop...)
+			_, err := s.lan.Feed("nft -f -", blocking)
+			must(t, err)
+			mark := time.Now()
+			wake.up(s)
+			must(t, pause(t.Context(), 5*time.Second)) // more than a down-interval, and less than the proof's patience
+			s.still(mark, shop...)
+			_, err = s.lan.Run("nft delete table netdev blocked")
+			must(t, err)
+			s.split()
+			s.seamless(mark, shop...)
+		})
+	}
 }
 
 // blocking is what a switch's port does until its spanning tree has spoken.

@@ -99,7 +99,9 @@ func (e *Engine) obstacle(now time.Time, in *instance) (Event, bool) {
 		return wait("%s cannot be opened: %s", name, err)
 	}
 	if !in.running && !in.proven && !in.resume && now.Sub(in.up) < proof {
-		return wait("no frame received yet on %s", name)
+		event, ok := wait("no frame received yet on %s", name)
+		event.Unproven = true
+		return event, ok
 	}
 	return Event{}, true
 }
