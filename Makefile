@@ -3,8 +3,8 @@
 GO ?= go
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 # What the tests and the lab speak to: the real nft, DHCP server, and keepalived to compare with.
-PACKAGES = nftables iproute2 dnsmasq-base keepalived iputils-ping procps frr tcpdump gcc libc6-dev
-TOOLS = nft ip dnsmasq keepalived ping sysctl vtysh gcc
+PACKAGES = nftables iproute2 dnsmasq-base keepalived haproxy curl iputils-ping procps frr tcpdump gcc libc6-dev
+TOOLS = nft ip dnsmasq keepalived haproxy curl ping sysctl vtysh gcc
 
 .PHONY: build
 build: ## the program, static, in bin/
