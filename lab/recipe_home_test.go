@@ -1,12 +1,24 @@
 package lab
 
 import (
+	"os/exec"
+	"strings"
 	"testing"
 	"time"
 )
 
 // phrase is what the recipe has in the place of a key.
-const phrase, randomKey = "the output of: openssl rand -hex 32", "6b0d1c3ac2f94a58b1e07d5c9a3f4e8271605948372615041f2e3d4c5b6a7988"
+const phrase, randomKey = "openssl rand -hex 32", "6b0d1c3ac2f94a58b1e07d5c9a3f4e8271605948372615041f2e3d4c5b6a7988"
+
+// TestRecipeKeyIsRefused: who copies the recipe without making a key is told so.
+func TestRecipeKeyIsRefused(t *testing.T) {
+	t.Parallel()
+	one, _ := recipe(t, "A home pair")
+	out, err := exec.Command(built(t), "check", file(t, one)).CombinedOutput()
+	if err == nil || strings.Count(string(out), "hint:") != 1 || !strings.Contains(string(out), "auth.key") {
+		t.Errorf("check: %v, %s", err, out)
+	}
+}
 
 // homePair is the recipe of a home pair with the lab's addresses: the other box has another line and other targets.
 func homePair(tb testing.TB, pairs ...string) *show {
