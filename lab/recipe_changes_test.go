@@ -108,7 +108,9 @@ func TestRecipeChangingAKey(t *testing.T) {
 	}
 	body, err := p.backup.Get(t.Context(), "/api/v1/status")
 	must(t, err)
-	t.Logf("%s", body)
+	if strings.Contains(string(body), `"rejected"`) {
+		t.Errorf("adverts were rejected: %s", body)
+	}
 	s.wantUnnoticed(t, "main", calm)
 }
 

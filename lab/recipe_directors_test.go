@@ -163,8 +163,8 @@ func TestRecipeDirectorBesideKeepalived(t *testing.T) {
 	s.still(mark, mails...)
 }
 
-// TestGroupWaitsForABlockedPort: a switch's port that forwards nothing for a while after the cable is in, or after boot, must not
-// split a group.
+// TestGroupWaitsForABlockedPort: a switch's port that forwards nothing for a while after the cable is in, or after boot, or a
+// cable that is missing at boot must not split a group.
 func TestGroupWaitsForABlockedPort(t *testing.T) {
 	t.Parallel()
 	for name, wake := range map[string]struct{ down, up func(*show) }{
@@ -175,6 +175,14 @@ func TestGroupWaitsForABlockedPort(t *testing.T) {
 		"power": {
 			down: func(s *show) { must(s.tb, s.PowerOff("director-a")); must(s.tb, s.PowerOn("director-a")) },
 			up:   func(s *show) { s.plugged(s.tb, 0); must(s.tb, s.main.Restart(s.tb.Context())) },
+		},
+		"no cable at boot": {
+			down: func(s *show) { must(s.tb, s.PowerOff("director-a")); must(s.tb, s.PowerOn("director-a")) },
+			up: func(s *show) {
+				s.plugged(s.tb, 0)
+				must(s.tb, s.CutLAN("director-a"))
+				must(s.tb, s.main.Restart(s.tb.Context()))
+			},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -194,6 +202,7 @@ func TestGroupWaitsForABlockedPort(t *testing.T) {
 			s.still(mark, shop...)
 			_, err = s.lan.Run("nft delete table netdev blocked")
 			must(t, err)
+			must(t, s.PlugLAN("director-a"))
 			s.split()
 			s.seamless(mark, shop...)
 		})

@@ -37,7 +37,7 @@ type Event struct {
 	Settings Settings      // of Configure
 	Resume   bool          // of Start: an engine before this one was Active a moment ago
 	State    State         // of Block: Waiting or Fault
-	Unproven bool          // of Block: it is only not known yet whether anything can be heard; the group waits for that, too
+	Binding  bool          // of Block: while it lasts, the group does not take over without this member
 	Keep     time.Duration // of Stop and Block: how long addresses are kept for the successor; below 0: for ever, 0: not at all
 	Reason   string        // of Stop and Block
 }

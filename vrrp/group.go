@@ -7,8 +7,8 @@ import (
 
 // Group is the machine of elections that move together: all of its members are Active or none is, those aside that are
 // not ready or have been stopped. An election on its own is a group of one. It takes over when the election of
-// one member is won and no member has a live Active to leave alone, or might have one that cannot be heard yet; it leaves
-// when one member has to.
+// one member is won and no member has a live Active to leave alone, or might have one that it cannot hear; it leaves when
+// one member has to.
 type Group struct {
 	members []*Machine
 	out     []Action

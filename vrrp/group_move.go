@@ -64,7 +64,7 @@ func (g *Group) verdict(now time.Time) string {
 	backups, free := 0, true
 	for _, m := range g.members {
 		switch {
-		case m.state == Fault || m.held() || m.unheard:
+		case m.state == Fault || m.held() || m.binding:
 			free = false
 		case m.state == Active && active == nil:
 			active = m

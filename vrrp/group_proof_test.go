@@ -5,16 +5,16 @@ import (
 	"time"
 )
 
-// A member of which nobody knows yet whether it can hear holds the group back: its Active may be alive. One that waits for
-// something else does not.
+// A member without a link, or of which nobody knows yet whether it can hear, holds the group back: its Active may be alive. One
+// that waits for an address does not.
 func TestGroupWaitsForProof(t *testing.T) {
-	for _, unproven := range []bool{true, false} {
+	for _, binding := range []bool{true, false} {
 		tt := newTester(t, plain(100))
 		tt.group.Add(epoch, wan, plain(100))
 		tt.start(0, "waiting>backup: listening for 3.61 s")
-		tt.step(0, wan, Event{Kind: Block, State: Waiting, Unproven: unproven, Reason: "no frame received yet"})
+		tt.step(0, wan, Event{Kind: Block, State: Waiting, Binding: binding, Reason: "no frame received yet"})
 		taken := []string{"send 100 1s", "hold", "announce", "backup>active: nobody was heard for 3.61 s"}
-		if !unproven {
+		if !binding {
 			tt.tick(down100, taken...)
 			continue
 		}

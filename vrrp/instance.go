@@ -72,7 +72,7 @@ func (e *Engine) obstacle(now time.Time, in *instance) (Event, bool) {
 		if in.was {
 			state = Fault
 		}
-		return Event{Kind: Block, State: state, Reason: fmt.Sprintf(format, args...)}, false
+		return Event{Kind: Block, State: state, Binding: true, Reason: fmt.Sprintf(format, args...)}, false
 	}
 	switch {
 	case in.leaving:
@@ -99,9 +99,7 @@ func (e *Engine) obstacle(now time.Time, in *instance) (Event, bool) {
 		return wait("%s cannot be opened: %s", name, err)
 	}
 	if !in.running && !in.proven && !in.resume && now.Sub(in.up) < proof {
-		event, ok := wait("no frame received yet on %s", name)
-		event.Unproven = true
-		return event, ok
+		return wait("no frame received yet on %s", name)
 	}
 	return Event{}, true
 }

@@ -18,7 +18,7 @@ type Machine struct {
 	reason string
 
 	ready   bool      // started, not stopped, not blocked
-	unheard bool      // blocked until it is known whether anything can be heard
+	binding bool      // blocked so that its group may not take over either, though it is not in fault
 	started time.Time // first ready since the last stop
 	resumed bool
 	met     bool // anybody was heard since the last stop

@@ -11,7 +11,7 @@ func (m *Machine) begin(now time.Time, resume bool) {
 	if m.ready {
 		return
 	}
-	m.ready, m.unheard = true, false
+	m.ready, m.binding = true, false
 	if m.started.IsZero() {
 		m.started, m.resumed = now, resume
 	}
@@ -45,7 +45,7 @@ func (m *Machine) end(now time.Time, e Event) {
 		e.Reason = "stopped"
 	}
 	m.leave(now, Waiting, e)
-	m.started, m.met, m.unheard = time.Time{}, false, false
+	m.started, m.met, m.binding = time.Time{}, false, false
 }
 
 func (m *Machine) block(now time.Time, e Event) {
@@ -53,7 +53,7 @@ func (m *Machine) block(now time.Time, e Event) {
 	if state != Fault {
 		state = Waiting
 	}
-	m.unheard = e.Unproven
+	m.binding = e.Binding
 	m.leave(now, state, e)
 }
 
