@@ -14,6 +14,7 @@ type inbox struct {
 	mu      sync.Mutex
 	letters []letter
 	look    bool
+	pulses  []chan<- error // of those who only ask whether the loop turns
 	wake    chan struct{}
 }
 
@@ -55,6 +56,26 @@ func (b *inbox) looking() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.look
+}
+
+// feel asks whether the loop turns.
+func (b *inbox) feel(done chan<- error) {
+	b.mu.Lock()
+	b.pulses = append(b.pulses, done)
+	b.mu.Unlock()
+	b.ring()
+}
+
+// beat answers those who ask whether the loop turns, and reports whether that was all there is to do.
+func (b *inbox) beat() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	asked := len(b.pulses) > 0
+	for _, done := range b.pulses {
+		done <- nil // has room for it
+	}
+	b.pulses = nil
+	return asked && len(b.letters) == 0 && !b.look
 }
 
 func (b *inbox) ring() {

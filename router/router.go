@@ -44,6 +44,7 @@ type Router struct {
 	changed  atomic.Pointer[chan struct{}] // closed and replaced with each snapshot
 
 	started, looked, applied, counted time.Time
+	next                              time.Time // round without news
 	plan                              Plan
 	refused                           error // by the kernel, of plan
 	wanted                            vrrp.Wanted
@@ -90,10 +91,21 @@ func (r *Router) Reconfigure(ctx context.Context, config Config) error {
 	}
 }
 
-// Answer returns when the loop has made a full round: the proof of life for a watchdog.
+// Answer returns when the loop has made a full round, after the first plan: the proof of life for a watchdog.
 func (r *Router) Answer(ctx context.Context) error {
 	done := make(chan error, 1)
 	r.inbox.put(nil, done)
+	return await(ctx, done)
+}
+
+// Alive returns when the loop turns, and costs it next to nothing: the proof of life for the sentinel, several times a second.
+func (r *Router) Alive(ctx context.Context) error {
+	done := make(chan error, 1)
+	r.inbox.feel(done)
+	return await(ctx, done)
+}
+
+func await(ctx context.Context, done <-chan error) error {
 	select {
 	case <-done:
 		return nil
@@ -122,8 +134,13 @@ func (r *Router) Run(ctx context.Context) error {
 		case <-r.inbox.wake:
 		case <-timer.C:
 		}
+		if r.inbox.beat() && r.ports.Now().Before(r.next) {
+			continue
+		}
 		r.round(ctx)
-		timer.Reset(r.sleep())
+		sleep := r.sleep()
+		r.next = r.ports.Now().Add(sleep)
+		timer.Reset(sleep)
 	}
 }
 

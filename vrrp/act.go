@@ -87,10 +87,16 @@ func (e *Engine) hold() {
 		}
 		all = append(all, Holding{
 			Index: in.index, ID: in.place.ID, Family: in.place.Family, VirtualMAC: in.wish.VirtualMAC, Addresses: in.prefixes,
+			Lifetime: lifetime(in.wish.Interval),
 		})
 	}
 	e.fresh, e.moved = true, false
 	e.hands.want(order{e.orders, all})
+}
+
+// lifetime is a Backup's longest down-interval and what may pass between the last refresh and the last advert.
+func lifetime(interval time.Duration) time.Duration {
+	return max(Lifetime, (4*interval + Refresh + time.Second - 1).Truncate(time.Second))
 }
 
 // installed starts the announcements of addresses that are there now, and says which ones had been taken away.

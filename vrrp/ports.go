@@ -22,9 +22,8 @@ type Kernel interface {
 	Watch(ctx context.Context, changed func()) error
 }
 
-// Lifetime is how long a virtual address outlives the last refresh, and Refresh how often that comes: with everything of
-// ours dead or frozen the kernel removes the address by itself, before a Backup with the usual interval of a second takes
-// over (3.0 to 3.6 s after the last advert).
+// Refresh is how often the lifetime of a virtual address is renewed, and Lifetime the least that it is renewed to. With
+// everything of ours dead or frozen the kernel removes the address by itself.
 const (
 	Lifetime = 3 * time.Second
 	Refresh  = time.Second
@@ -79,4 +78,7 @@ type Holding struct {
 	Family     Family
 	VirtualMAC bool // on an interface of their own that has the virtual MAC address
 	Addresses  []netip.Prefix
+	// Lifetime is how long the addresses outlive the last refresh: longer than a Backup takes to take over, so that
+	// nobody misses them. Whole seconds.
+	Lifetime time.Duration
 }

@@ -93,7 +93,7 @@ func newLink(socket, state string, log *slog.Logger) *sentinel.Link {
 
 // connect makes the router the link's daemon.
 func connect(l *sentinel.Link, r *router.Router) {
-	l.Alive = r.Answer
+	l.Alive = r.Alive
 	l.Status = func(s vrrp.Status) { r.Tell(router.VRRPSeen{Status: s}) }
 	l.Reports = func(all []vrrp.Report) { r.Tell(router.VRRPTold{Reports: all}) }
 }

@@ -8,7 +8,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/twinpath/twinpath/router"
-	"github.com/twinpath/twinpath/vrrp"
 )
 
 // virtualProtocol marks virtual addresses (IFA_PROTO). It is not the plan's number: a Kernel leaves them alone.
@@ -38,17 +37,17 @@ func formOf(a netip.Prefix, others []netip.Prefix) form {
 }
 
 // put asks for an address, or for a new lifetime of one that is there.
-func (b *batch) put(key addressKey, noRoute bool, flags int) {
+func (b *batch) put(key addressKey, p place, flags int) {
 	b.address(unix.RTM_NEWADDR, flags|unix.NLM_F_CREATE, key)
 	b.attribute(ifaProto, []byte{virtualProtocol})
 	var f uint32
-	preferred := vrrp.Lifetime
+	preferred := p.lifetime
 	if key.prefix.Addr().Is6() {
 		f |= unix.IFA_F_NODAD // RFC 9568 §8.2.2: it has just been somebody else's
 		// Not preferred: the router's own connections begin at its own addresses and survive the loss of this one.
 		preferred = 0
 	}
-	if noRoute {
+	if p.noRoute {
 		f |= unix.IFA_F_NOPREFIXROUTE
 	}
 	if key.prefix.Addr().Is4() && key.prefix.Bits() < 31 {
@@ -57,7 +56,7 @@ func (b *batch) put(key addressKey, noRoute bool, flags int) {
 	b.attribute(unix.IFA_FLAGS, binary.NativeEndian.AppendUint32(nil, f))
 	life := make([]byte, unix.SizeofIfaCacheinfo)
 	binary.NativeEndian.PutUint32(life, uint32(preferred/time.Second))
-	binary.NativeEndian.PutUint32(life[4:], uint32(vrrp.Lifetime/time.Second))
+	binary.NativeEndian.PutUint32(life[4:], uint32(p.lifetime/time.Second))
 	b.attribute(unix.IFA_CACHEINFO, life)
 }
 

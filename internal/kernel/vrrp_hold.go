@@ -76,7 +76,7 @@ func (w *wish) hear() (look bool) {
 func (w *wish) lose(key addressKey, p place) {
 	delete(w.v.held, key)
 	// What has expired, because we were stopped, or has gone with its interface, nobody removed.
-	expired := time.Since(w.v.refreshed) > vrrp.Lifetime-vrrp.Refresh
+	expired := time.Since(w.v.refreshed) > p.lifetime-vrrp.Refresh
 	if !expired && !w.v.news.wasOff(p.seat.index) {
 		w.lost[p.seat] = true
 	}
@@ -143,7 +143,7 @@ func (w *wish) want(h vrrp.Holding) {
 		if _, twice := w.wanted[key]; !twice {
 			w.order = append(w.order, key)
 		}
-		w.wanted[key] = place{seat{h.Index, h.ID, h.Family, h.VirtualMAC, a}, f.noRoute}
+		w.wanted[key] = place{seat{h.Index, h.ID, h.Family, h.VirtualMAC, a}, f.noRoute, max(h.Lifetime, vrrp.Lifetime)}
 	}
 }
 
@@ -162,7 +162,7 @@ func (w *wish) put(refresh bool) (wrong bool) {
 		case !there && !w.v.left[key] && !w.forgot[key]:
 			flags = unix.NLM_F_EXCL
 		}
-		b.put(key, want.noRoute, flags)
+		b.put(key, want, flags)
 		keys = append(keys, key)
 	}
 	w.asked = len(keys)

@@ -29,7 +29,8 @@ type Virtual struct {
 // place is a virtual address that we put on an interface.
 type place struct {
 	seat
-	noRoute bool
+	noRoute  bool
+	lifetime time.Duration
 }
 
 // seat is a virtual address as an election knows it, whatever interface it has to be on.

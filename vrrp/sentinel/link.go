@@ -164,7 +164,7 @@ type talk struct {
 }
 
 // glance is how often either end looks whether the other is still there.
-const glance = Beat / 2
+const glance = Beat
 
 // converse goes on until the sentinel is gone, or is to go.
 func (t *talk) converse(ctx context.Context, news <-chan letter) error {

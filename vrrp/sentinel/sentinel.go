@@ -137,6 +137,10 @@ func (s *Sentinel) attend(ctx context.Context, news <-chan letter) error {
 		if s.engine != nil {
 			_, changed = s.engine.Status()
 		}
+		var over <-chan time.Time
+		if w := &s.watched; !w.until.IsZero() && !w.gone {
+			over = time.After(time.Until(w.until))
+		}
 		select {
 		case <-ctx.Done():
 			return nil
@@ -148,6 +152,8 @@ func (s *Sentinel) attend(ctx context.Context, news <-chan letter) error {
 			}
 		case <-changed:
 			s.inform()
+		case <-over:
+			s.letGo()
 		case <-look.C:
 			s.check()
 		case <-leave:
@@ -186,9 +192,6 @@ func (s *Sentinel) check() {
 		s.Log.Warn("the daemon does not answer", "since", length.Round(time.Millisecond))
 		w.until, w.why, w.keep = time.Now().Add(Linger), "the daemon does not answer", forEver
 	}
-	if !w.until.IsZero() && !time.Now().Before(w.until) && !w.gone {
-		s.letGo()
-	}
 }
 
 // part notes that the daemon's connection is gone.
@@ -224,7 +227,6 @@ func (s *Sentinel) take(ctx context.Context, l letter) bool {
 		return s.retire()
 	case l.Bye != nil:
 		w.until, w.why, w.keep = time.Now().Add(l.Bye.Linger), "the daemon has stopped", 0
-		s.check()
 	case l.Want != nil:
 		s.wanted = *l.Want
 		s.resume(true)

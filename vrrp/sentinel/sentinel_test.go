@@ -52,7 +52,7 @@ func TestDaemonIsToldEverythingOnce(t *testing.T) {
 	m.Want(wanted())
 	m.active()
 	within(t, time.Second, "two transitions are told", func() bool { return slices.Equal(m.told(), []uint64{1, 2}) })
-	time.Sleep(50 * time.Millisecond)
+	time.Sleep(300 * time.Millisecond)
 	m.end(Linger)
 
 	next := start(t, d, "1")

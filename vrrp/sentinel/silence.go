@@ -12,7 +12,7 @@ type silence struct {
 // broken notes a sign of life.
 func (s *silence) broken() { s.length = 0 }
 
-// look returns the length of the silence; it is called every Beat/2.
+// look returns the length of the silence; it is called every Beat.
 func (s *silence) look(now time.Time) time.Duration {
 	s.length += min(now.Sub(s.looked), Beat)
 	s.looked = now
