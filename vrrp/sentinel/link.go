@@ -149,27 +149,40 @@ func (l *Link) serve(ctx context.Context, c *conn) error {
 		return err
 	}
 	l.acked = 0
-	t := &talk{Link: l, conn: c, quiet: silence{looked: time.Now()}}
-	defer l.prove(ctx, c)()
-	return t.converse(ctx, news)
+	t := &talk{Link: l, conn: c, patience: time.NewTimer(Hang), owed: true}
+	defer t.patience.Stop()
+	beats, end := l.prove(ctx)
+	defer end()
+	return t.converse(ctx, news, beats)
 }
 
 // talk is one conversation with a sentinel.
 type talk struct {
 	*Link
 	*conn
-	wish  <-chan struct{} // nil until the sentinel has turned out to be of our version
-	quiet silence         // without a word; at a sentinel of another version: without the answer to retire
-	odd   bool            // it is of another version
+	wish     <-chan struct{} // nil until the sentinel has turned out to be of our version
+	odd      bool            // it is of another version
+	patience *time.Timer     // with an answer that is owed
+	owed     bool
+	doubted  bool // it has run out, and a second look comes
 }
 
-// glance is how often either end looks whether the other is still there.
-const glance = Beat
+// ask notes that the sentinel owes an answer.
+func (t *talk) ask() {
+	if !t.owed {
+		t.owed = true
+		t.patience.Reset(Hang)
+	}
+}
+
+// answered notes a sign of life.
+func (t *talk) answered() {
+	t.owed, t.doubted = false, false
+	t.patience.Stop()
+}
 
 // converse goes on until the sentinel is gone, or is to go.
-func (t *talk) converse(ctx context.Context, news <-chan letter) error {
-	look := time.NewTicker(glance)
-	defer look.Stop()
+func (t *talk) converse(ctx context.Context, news <-chan letter, beats <-chan struct{}) error {
 	for {
 		select {
 		case <-ctx.Done():
@@ -186,11 +199,18 @@ func (t *talk) converse(ctx context.Context, news <-chan letter) error {
 			if err := t.take(n.message); err != nil {
 				return err
 			}
-		case <-look.C:
-			if length := t.quiet.look(time.Now()); length > Hang {
-				kill(t.conn)
-				return fmt.Errorf("the sentinel has not answered for %s and was killed", length.Round(time.Millisecond))
+		case <-beats:
+			if err := t.send(message{Beat: true}); err != nil {
+				return err
 			}
+			t.ask()
+		case <-t.patience.C:
+			if t.doubted {
+				kill(t.conn)
+				return fmt.Errorf("the sentinel has not answered for %s and was killed", Hang)
+			}
+			t.doubted = true // its answer may be there already: the daemon may have stood still
+			t.patience.Reset(again)
 		}
 	}
 }
@@ -203,11 +223,11 @@ func (t *talk) tell() error {
 	return nil
 }
 
-// prove sends a beat whenever the daemon's own loop answers, and none while it does not. It returns a function that ends
-// it.
-func (l *Link) prove(ctx context.Context, c *conn) func() {
+// prove gives a beat whenever the daemon's own loop answers, and none while it does not. The function that it returns ends
+// that.
+func (l *Link) prove(ctx context.Context) (<-chan struct{}, func()) {
 	ctx, cancel := context.WithCancel(ctx)
-	done := make(chan struct{})
+	beats, done := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)
 		beat := time.NewTicker(Beat)
@@ -217,23 +237,28 @@ func (l *Link) prove(ctx context.Context, c *conn) func() {
 			case <-ctx.Done():
 				return
 			case <-beat.C:
-				if l.Alive(ctx) == nil {
-					_ = c.send(message{Beat: true}) // a broken connection shows on the other side of it
-				}
+			}
+			if l.Alive(ctx) != nil {
+				continue
+			}
+			select {
+			case <-ctx.Done():
+			case beats <- struct{}{}:
 			}
 		}
 	}()
-	return func() { cancel(); <-done }
+	return beats, func() { cancel(); <-done }
 }
 
 func (t *talk) take(m message) error {
 	if !t.odd {
-		t.quiet.broken()
+		t.answered()
 	}
 	switch {
 	case m.Hello != nil && m.Hello.Version != t.Version:
 		t.Log.Info("the sentinel is of another version and makes room for a new one", "version", m.Hello.Version)
 		t.odd = true
+		t.ask()
 		return t.send(message{Retire: true})
 	case m.Past != nil:
 		t.past = *m.Past

@@ -21,8 +21,8 @@ import (
 // Times chosen here. A Backup with adverts every second takes over after 3.6 s of silence at the latest; a daemon that
 // restarts is back in much less than Linger.
 const (
-	Beat   = 250 * time.Millisecond // between two proofs of life, in both directions
-	Hang   = time.Second            // without one: the other end hangs
+	Beat   = 400 * time.Millisecond // between two proofs of the daemon's life, each of which the sentinel answers
+	Hang   = time.Second            // without one, or without the answer: the other end hangs
 	Linger = 2 * time.Second        // from the daemon's end until the sentinel lets go
 )
 
@@ -95,6 +95,9 @@ func (c *conn) receive() (m message, err error) {
 	}
 	return m, err
 }
+
+// again is when a silence of Hang is looked at a second time.
+const again = Beat / 4
 
 // letter is what the other end said, or its silence.
 type letter struct {

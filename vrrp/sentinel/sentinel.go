@@ -102,7 +102,7 @@ func (s *Sentinel) accept(ctx context.Context, listener net.Listener, news chan<
 		if err != nil {
 			select {
 			case <-ctx.Done():
-			case <-time.After(glance): // out of descriptors, for a while
+			case <-time.After(Beat): // out of descriptors, for a while
 			}
 			continue
 		}
@@ -117,20 +117,20 @@ func (s *Sentinel) accept(ctx context.Context, listener net.Listener, news chan<
 
 // watch is what the sentinel knows of its daemon.
 type watch struct {
-	daemon *conn
-	quiet  silence   // without a proof of life
-	until  time.Time // when the addresses are let go of; zero: the daemon is there
-	why    string
-	keep   time.Duration
-	gone   bool // they have been let go of
-	ending bool // the process was asked to end: no daemon changes that
+	daemon   *conn
+	patience *time.Timer // with its silence
+	doubted  bool        // it has run out, and a second look comes
+	until    time.Time   // when the addresses are let go of; zero: the daemon is there
+	why      string
+	keep     time.Duration
+	gone     bool // they have been let go of
+	ending   bool // the process was asked to end: no daemon changes that
 }
 
 // attend is the sentinel's loop.
 func (s *Sentinel) attend(ctx context.Context, news <-chan letter) error {
-	s.watched = watch{quiet: silence{looked: time.Now()}, until: time.Now().Add(patience), keep: forEver}
-	look := time.NewTicker(glance)
-	defer look.Stop()
+	s.watched = watch{patience: time.NewTimer(Hang), until: time.Now().Add(patience), keep: forEver}
+	defer s.watched.patience.Stop()
 	leave := s.Leave
 	for {
 		var changed <-chan struct{}
@@ -154,8 +154,8 @@ func (s *Sentinel) attend(ctx context.Context, news <-chan letter) error {
 			s.inform()
 		case <-over:
 			s.letGo()
-		case <-look.C:
-			s.check()
+		case <-s.watched.patience.C:
+			s.doubt()
 		case <-leave:
 			leave = nil
 			s.end()
@@ -180,18 +180,25 @@ func (s *Sentinel) end() {
 	s.letGo()
 }
 
-// check looks whether the daemon is still there, and proves that we are.
-func (s *Sentinel) check() {
+// doubt deals with the daemon's silence. At first its word may be there already: who was not running himself has no word
+// on others.
+func (s *Sentinel) doubt() {
 	w := &s.watched
-	if w.daemon != nil {
-		if err := w.daemon.send(message{Beat: true}); err != nil {
-			s.part(err)
-		}
-	}
-	if length := w.quiet.look(time.Now()); w.daemon != nil && w.until.IsZero() && length > Hang {
-		s.Log.Warn("the daemon does not answer", "since", length.Round(time.Millisecond))
+	switch {
+	case w.daemon == nil || !w.until.IsZero():
+	case !w.doubted:
+		w.doubted = true
+		w.patience.Reset(again)
+	default:
+		s.Log.Warn("the daemon does not answer", "for", Hang)
 		w.until, w.why, w.keep = time.Now().Add(Linger), "the daemon does not answer", forEver
 	}
+}
+
+// believe notes a proof of the daemon's life.
+func (w *watch) believe() {
+	w.doubted = false
+	w.patience.Reset(Hang)
 }
 
 // part notes that the daemon's connection is gone.
@@ -221,7 +228,7 @@ func (s *Sentinel) take(ctx context.Context, l letter) bool {
 		s.part(l.err)
 		return false
 	}
-	w.quiet.broken()
+	w.believe()
 	switch {
 	case l.Retire:
 		return s.retire()
@@ -231,6 +238,10 @@ func (s *Sentinel) take(ctx context.Context, l letter) bool {
 		s.wanted = *l.Want
 		s.resume(true)
 	case l.Beat:
+		if err := l.from.send(message{Beat: true}); err != nil {
+			s.part(err)
+			return false
+		}
 		s.resume(false)
 	case l.Ack > 0:
 		s.acked = max(s.acked, l.Ack)
@@ -255,7 +266,7 @@ func (s *Sentinel) greet(ctx context.Context, l letter) {
 		_ = w.daemon.Close()
 	}
 	w.daemon = l.from
-	w.quiet.broken()
+	w.believe()
 	if !w.ending {
 		w.until = time.Time{}
 	}
