@@ -60,6 +60,7 @@ func (l *Link) Run(ctx context.Context) error {
 		began := time.Now()
 		c, err := l.reach(ctx)
 		if c == nil && err == nil {
+			l.Status(vrrp.Status{}) // whoever waits to hear what an earlier daemon has left: nothing
 			l.pause(ctx, nil)
 			continue
 		}
