@@ -82,9 +82,13 @@ func (e *Engine) found(place Place, wish Wish, prefixes []netip.Prefix) *instanc
 	left := e.left(place, prefixes) // what was Active longer ago has expired
 	in.resume = left == len(prefixes) || e.past[place].Active && left > 0
 	in.authenticate(wish.Auth, e.stamp)
-	if past, known := e.past[place]; known && in.auth != nil {
+	past, known := e.past[place]
+	if known && in.auth != nil {
 		past.Memory.Counter += leap
 		in.auth.Restore(past.Memory)
+	}
+	if wish.Auth.Kind == AH && !known {
+		in.resume = false // its numbers would start anew: peers drop them until it has heard theirs
 	}
 	delete(e.past, place)
 	e.instances[place], e.members[in.key] = in, in
