@@ -27,10 +27,12 @@ type Snapshot struct {
 	WANs     []WANSnapshot     `json:"wans"`
 	VRRP     []VRRPSnapshot    `json:"vrrp,omitempty"`
 	Speakers []SpeakerSnapshot `json:"speakers,omitempty"`
-	Drained  bool              `json:"drained,omitempty"` // the router as a whole
-	Kernel   KernelView        `json:"kernel"`
-	Pending  *PendingView      `json:"pending,omitempty"` // a configuration that waits to be confirmed
-	Time     time.Time         `json:"time"`
+	// VRRPTime is when the engine said what the two above show: it repeats itself every five seconds.
+	VRRPTime *time.Time   `json:"vrrp_time,omitempty"`
+	Drained  bool         `json:"drained,omitempty"` // the router as a whole
+	Kernel   KernelView   `json:"kernel"`
+	Pending  *PendingView `json:"pending,omitempty"` // a configuration that waits to be confirmed
+	Time     time.Time    `json:"time"`
 }
 
 // WANSnapshot is one WAN's part of a Snapshot.

@@ -64,6 +64,9 @@ func (s *State) showVirtual(snap *Snapshot) {
 			snap.VRRP = append(snap.VRRP, s.silent(v)...)
 		}
 	}
+	if at := s.status.Time.UTC(); !at.IsZero() {
+		snap.VRRPTime = &at
+	}
 	for _, sp := range s.status.Speakers {
 		snap.Speakers = append(snap.Speakers, speaker(sp))
 	}

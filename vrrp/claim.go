@@ -55,20 +55,19 @@ func (e *Engine) watchClaims(ctx context.Context, w *wire, claims Claims) {
 // moment longer; a stranger is named, and told that the address is ours.
 func (e *Engine) contest(now time.Time, c claimed) {
 	for _, in := range c.wire.members {
-		if !slices.Contains(in.list, c.Address) || !in.acquainted(now) || e.router(now, in, c.MAC) {
+		if !slices.Contains(in.list, c.Address) || !in.settled(now) || e.router(now, in, c.MAC) {
 			continue
 		}
 		e.say(now, in, Conflict, "stranger", "the host "+net.HardwareAddr(c.MAC[:]).String()+" uses "+c.Address.String()+", too")
-		if in.group.View(in.key).State == Active {
-			e.announceAgain(now, in)
-		}
+		e.announceAgain(now, in)
 	}
 }
 
-// acquainted reports whether the election has run for long enough to have heard the other routers' adverts.
-func (in *instance) acquainted(now time.Time) bool {
+// settled reports whether the election has been Active for long enough to have heard the routers that were it before: a
+// Backup cannot know all the hardware addresses that the Active's machine may answer with.
+func (in *instance) settled(now time.Time) bool {
 	v := in.group.View(in.key)
-	return in.running && (v.State == Active || in.received > 0) && now.Sub(v.Since) > in.wish.Interval
+	return v.State == Active && now.Sub(v.Since) > in.wish.Interval
 }
 
 // router reports whether a MAC address is that of a router of the election, ourselves included.

@@ -10,7 +10,7 @@ import (
 const (
 	// soon is the least time between two statuses, often how old counters in it may get.
 	soon  = 20 * time.Millisecond
-	often = 2 * time.Second
+	often = 5 * time.Second
 )
 
 // publish makes a new status visible when there is one to show.
@@ -19,7 +19,7 @@ func (e *Engine) publish(now time.Time) {
 		return
 	}
 	e.published, e.fresh = now, false
-	status := &Status{Speakers: e.speakers.all(), Rejected: maps.Clone(e.rejected)}
+	status := &Status{Time: now.Round(0), Speakers: e.speakers.all(), Rejected: maps.Clone(e.rejected)}
 	for _, in := range e.order {
 		status.Elections = append(status.Elections, in.election())
 	}

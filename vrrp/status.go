@@ -9,6 +9,7 @@ import (
 
 // Status is what the engine knows. It is immutable.
 type Status struct {
+	Time      time.Time // as of which; counters may be five seconds old
 	Elections []Election
 	Speakers  []Speaker
 	Rejected  map[packet.Reject]uint64 // packets that name no election of ours

@@ -37,6 +37,10 @@ func printSpeakers(w io.Writer, s *router.Snapshot) {
 	if len(s.Speakers) == 0 {
 		return
 	}
+	at := s.Time
+	if s.VRRPTime != nil {
+		at = *s.VRRPTime // a speaker is not late because the status is
+	}
 	fmt.Fprintln(w)
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "  \tHEARD\tON\tVRID\tPRIORITY\tINTERVAL\tADVERTS\tMISSED\tLAST\tVERDICT")
@@ -49,7 +53,7 @@ func printSpeakers(w io.Writer, s *router.Snapshot) {
 			verdict = "another virtual router"
 		}
 		fmt.Fprintf(table, " \t%s\t%s\t%d\t%d\t%s\t%d\t%d\t%s ago\t%s\n", h.Source, h.Interface, h.ID, h.Priority,
-			time.Duration(h.Interval), h.Adverts, h.Missed, ago(s.Time, h.Last), verdict)
+			time.Duration(h.Interval), h.Adverts, h.Missed, ago(at, h.Last), verdict)
 	}
 	_ = table.Flush()
 }

@@ -50,7 +50,6 @@ func TestKilledSentinelIsReplacedAtOnce(t *testing.T) {
 		all := d.adverts(t)
 		pid = all[len(all)-1].pid
 		t.Logf("round %d: Active again %s after the kill", round, time.Since(killed).Round(time.Millisecond))
-		m.status.Store(nil)
 		m.active()
 	}
 	if n := m.starts.Load(); n != 4 {

@@ -21,7 +21,7 @@ import (
 // Times chosen here. A Backup with adverts every second takes over after 3.6 s of silence at the latest; a daemon that
 // restarts is back in much less than Linger.
 const (
-	Beat   = 400 * time.Millisecond // between two proofs of the daemon's life, each of which the sentinel answers
+	Beat   = 500 * time.Millisecond // between two proofs of the daemon's life, each of which the sentinel answers
 	Hang   = time.Second            // without one, or without the answer: the other end hangs
 	Linger = 2 * time.Second        // from the daemon's end until the sentinel lets go
 )
