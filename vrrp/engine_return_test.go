@@ -66,7 +66,7 @@ func TestUnicastPair(t *testing.T) {
 		main, backup := h.add("main", 2).start(t), h.add("backup", 3).start(t)
 		main.Set(wish(100, to("192.168.1.3")))
 		backup.Set(wish(50, to("192.168.1.2")))
-		time.Sleep(15 * time.Second // the status may be five of them old)
+		time.Sleep(15 * time.Second) // the status may be five of them old
 		synctest.Wait()
 		if a, b := main.election(IPv4), backup.election(IPv4); a.State != Active || b.State != Backup || b.Received < 3 {
 			t.Fatalf("main is %s, backup %s after %d adverts: %v", a.State, b.State, b.Received, b.Rejected)
