@@ -34,8 +34,11 @@ func (s *State) foldStatus(status vrrp.Status) {
 			continue
 		}
 		was := v.shown
+		if state == vrrp.Waiting && (was == vrrp.Unknown || was == vrrp.Fault) {
+			continue // it served nobody, and still does not
+		}
 		v.shown = state
-		if was == vrrp.Unknown && (state == vrrp.Waiting || election.Since.Before(s.born.Add(-inherited))) {
+		if was == vrrp.Unknown && election.Since.Before(s.born.Add(-inherited)) {
 			continue
 		}
 		if c := s.change(v, was, election); len(c.Programs) > 0 {

@@ -104,6 +104,9 @@ func TestScriptsRunOnceForEachState(t *testing.T) {
 		{vrrp.Active, vrrp.Active, ""},
 		{vrrp.Fault, vrrp.Active, ""},
 		{vrrp.Fault, vrrp.Fault, "fault: /bin/change, /bin/fault"},
+		{vrrp.Waiting, vrrp.Waiting, ""},
+		{vrrp.Fault, vrrp.Fault, ""},
+		{vrrp.Backup, vrrp.Backup, "backup: /bin/change, /bin/backup now"},
 		{vrrp.Waiting, vrrp.Waiting, "waiting: /bin/change"},
 	} {
 		h.fold(status(step.four, step.six))

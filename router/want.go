@@ -124,9 +124,20 @@ func (r *Router) elect(now time.Time, d Decision, apply func() error) error {
 	return err
 }
 
-// introduced reports whether the engine has said what it was doing before this daemon came, or has had its time.
+// introduced reports whether the engine has said what it was doing before this daemon came, and every check what it has
+// found, or all have had their time.
 func (r *Router) introduced(now time.Time) bool {
-	return r.state.engine || now.Sub(r.started) >= introduction
+	return r.state.engine && r.state.tested() || now.Sub(r.started) >= introduction
+}
+
+// tested reports whether every check has a verdict.
+func (s *State) tested() bool {
+	for _, v := range s.virtuals {
+		if slices.ContainsFunc(v.tests, func(t test) bool { return !t.known }) {
+			return false
+		}
+	}
+	return true
 }
 
 // checkVirtual has the checks of the configuration run.

@@ -86,6 +86,13 @@ func (m *Machine) configure(now time.Time, s Settings) {
 	if m.standing == beaten && m.peer.Priority >= s.Priority {
 		m.follow(now)
 	}
+	// Nobody was heard yet, and the better of two that boot together must not come second for having been worse.
+	if (m.standing == alone || m.standing == deaf) && !m.down.IsZero() && s.Priority != old.Priority {
+		m.down = m.armed.Add(s.downInterval(s.Interval))
+		if m.down.Before(now) {
+			m.down = now
+		}
+	}
 }
 
 // release takes the addresses off.

@@ -259,3 +259,22 @@ func TestBlockedListens(t *testing.T) {
 		t.Error(v)
 	}
 }
+
+func TestPriorityThatRisesWhileListeningCounts(t *testing.T) {
+	start := time.Now()
+	m := NewMachine(start, Key{Router: "lan", Family: IPv4}, plain(1))
+	m.Step(start, Event{Kind: Start})
+	for _, c := range []struct {
+		at       time.Duration
+		priority uint8
+		due      time.Duration
+	}{
+		{2 * time.Second, 100, 3*time.Second + 156*time.Second/256},
+		{3590 * time.Millisecond, 254, 3590 * time.Millisecond}, // its time is over
+	} {
+		m.Step(start.Add(c.at), Event{Kind: Configure, Settings: plain(c.priority)})
+		if got := m.Due().Sub(start); got != c.due {
+			t.Errorf("with priority %d it listens until %s, want %s", c.priority, got, c.due)
+		}
+	}
+}
