@@ -10,7 +10,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
+	"time"
 
 	"github.com/twinpath/twinpath/internal/sandbox"
 )
@@ -182,8 +184,23 @@ func (b *Box) Kill() error {
 	return nil
 }
 
-// Pause freezes the daemon (SIGSTOP).
-func (b *Box) Pause() error { return b.signal(syscall.SIGSTOP) }
+// Pause freezes the daemon (SIGSTOP) and waits until it stands still.
+func (b *Box) Pause() error {
+	if err := b.signal(syscall.SIGSTOP); err != nil {
+		return err
+	}
+	stat := fmt.Sprintf("/proc/%d/stat", b.PID())
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(time.Millisecond) {
+		text, err := os.ReadFile(stat)
+		if err != nil {
+			return err
+		}
+		if _, rest, _ := strings.Cut(string(text), ") "); strings.HasPrefix(rest, "T") {
+			return nil
+		}
+	}
+	return fmt.Errorf("pause %s: it does not stop", b.Name)
+}
 
 // Resume ends Pause.
 func (b *Box) Resume() error { return b.signal(syscall.SIGCONT) }
