@@ -142,7 +142,7 @@ func TestMessageChecksum(t *testing.T) {
 	}
 	p.await(t, "main has given way", func() bool { return len(p.holders.Now()) == 0 })
 	mark := time.Now()
-	if _, err := p.laptop.Inject(until(t, 20*time.Millisecond), 100, func(int) []byte { return better(0) }); err != nil {
+	if _, err := p.laptop.Inject(until(t, 200*time.Millisecond), 100, func(int) []byte { return better(0) }); err != nil {
 		t.Fatal(err)
 	}
 	p.held(t, "main")
