@@ -35,6 +35,7 @@ func runSentinel(ctx context.Context, args []string, std stdio) error {
 	}
 	// One thread runs Go code at a time: waking a second one costs more than an advert. Who waits for the kernel is not counted.
 	runtime.GOMAXPROCS(1)
+	_ = os.WriteFile("/proc/self/comm", []byte("twinpath-vrrp"), 0o644) // for ps; else it is called "exe"
 	stamps := sentinel.NewStamps(*state, log)
 	s := &sentinel.Sentinel{
 		Path: *socket, Version: version, Leave: ctx.Done(), Log: log,
@@ -84,7 +85,9 @@ func newLink(socket, state string, log *slog.Logger) *sentinel.Link {
 	l := sentinel.NewLink()
 	l.Path, l.Version, l.Log, l.Linger = sentinelSocket(socket), version, log, linger
 	l.Command = func() *exec.Cmd {
+		// Not by its path, where another version may be by now.
 		cmd := exec.Command("/proc/self/exe", "sentinel", "--socket", l.Path, "--state", state)
+		cmd.Args[0] = "twinpath"
 		cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
 		return cmd
 	}
