@@ -98,7 +98,7 @@ func (r *Router) Answer(ctx context.Context) error {
 	return await(ctx, done)
 }
 
-// Alive returns when the loop turns, and costs it next to nothing: the proof of life for the sentinel, several times a second.
+// Alive returns when the loop turns, and costs it next to nothing: the proof of life for the sentinel, twice a second.
 func (r *Router) Alive(ctx context.Context) error {
 	done := make(chan error, 1)
 	r.inbox.feel(done)

@@ -147,7 +147,7 @@ func (e *Engine) Run(ctx context.Context) error {
 		e.await(ctx, timer)
 		now := time.Now()
 		e.tick(now)
-		e.next = e.due(now)
+		e.next = e.due()
 		timer.Reset(max(0, time.Until(e.next)))
 	}
 	e.published = time.Time{}
@@ -299,8 +299,8 @@ func (e *Engine) wake(now time.Time, behind time.Duration) {
 }
 
 // due is when something is to be done next.
-func (e *Engine) due(now time.Time) time.Time {
-	next := e.nextPublish(now)
+func (e *Engine) due() time.Time {
+	next := e.nextPublish()
 	for _, in := range e.order {
 		in.at = earlier(in.group.Due(), in.due())
 		next = earlier(next, in.at)

@@ -12,7 +12,7 @@ import (
 // hear takes in one packet.
 func (e *Engine) hear(now time.Time, s *slot) {
 	p, w := &s.packet, s.wire
-	in := w.members[memberKey{p.ID, familyOfPacket(p)}]
+	in := w.members[memberKey{p.ID, FamilyOf(p.Source)}]
 	if s.reject != packet.Accepted && s.reject != packet.CARP {
 		e.refuse(now, in, p, s.reject)
 		return
@@ -103,5 +103,3 @@ func list(addresses []netip.Addr) string {
 	}
 	return text
 }
-
-func familyOfPacket(p *packet.Packet) Family { return FamilyOf(p.Source) }

@@ -3,7 +3,6 @@ package vrrp
 import (
 	"maps"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -15,7 +14,7 @@ const (
 
 // publish makes a new status visible when there is one to show.
 func (e *Engine) publish(now time.Time) {
-	if now.Before(e.nextPublish(now)) {
+	if now.Before(e.nextPublish()) {
 		return
 	}
 	e.published, e.fresh = now, false
@@ -28,7 +27,7 @@ func (e *Engine) publish(now time.Time) {
 	close(*e.changed.Swap(&next))
 }
 
-func (e *Engine) nextPublish(time.Time) time.Time {
+func (e *Engine) nextPublish() time.Time {
 	if e.fresh {
 		return e.published.Add(soon)
 	}
@@ -51,5 +50,3 @@ func (in *instance) election() Election {
 	}
 	return out
 }
-
-func compareText(a, b string) int { return strings.Compare(a, b) }

@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/twinpath/twinpath/vrrp/packet"
@@ -125,7 +126,7 @@ func (s *speakers) all() []Speaker {
 	}
 	slices.SortFunc(list, func(a, b Speaker) int {
 		if a.Interface != b.Interface {
-			return compareText(a.Interface, b.Interface)
+			return strings.Compare(a.Interface, b.Interface)
 		}
 		if a.ID != b.ID {
 			return int(a.ID) - int(b.ID)

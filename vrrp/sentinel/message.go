@@ -1,7 +1,7 @@
 // Package sentinel keeps the VRRP engine in a process of its own, so that it outlives the daemon.
 //
 // Sentinel is that process: it runs the engine and listens on a unix socket. Link is the daemon's end: it starts the
-// process, tells it what is wanted, proves several times a second that the daemon is alive, and starts a new one in
+// process, tells it what is wanted, proves twice a second that the daemon is alive, and starts a new one in
 // its place when it dies or hangs. When the daemon stays away, the sentinel lets go of the virtual addresses in order.
 package sentinel
 
