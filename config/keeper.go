@@ -18,13 +18,16 @@ import (
 const maxConfirm = 24 * time.Hour
 
 // Keeper owns the boot file and changes it only as a whole: what an owner has not confirmed is gone after a crash, a
-// power cut or the time to confirm. All fields but Log are filled in before Load. It is safe for concurrent use.
+// power cut or the time to confirm. The fields are filled in before Load. It is safe for concurrent use.
 type Keeper struct {
 	Boot  string                    // path of the file that counts at the next start
 	State string                    // directory of ours for the pending and the previous file
 	Name  string                    // router.name when the file gives none: the host's
 	Use   func(router.Config) error // makes a configuration the running one; called from one goroutine at a time
 	Log   *slog.Logger              // nil: silent
+
+	Fallback string   // path of the file that counts while Boot does not exist; empty: none
+	Archive  *Archive // keeps what became the boot file, or was good when it was read; nil: nothing is kept
 
 	mu      sync.Mutex
 	disk    disk // nil: the real one
@@ -47,7 +50,7 @@ type Pending struct {
 	Left    time.Duration // until then, whatever the clock says
 }
 
-// Load reads the boot file at start. It does not call Use. A pending file means that the daemon ended before the
+// Load reads the boot file, or the fallback, at start. It does not call Use. A pending file means that the daemon ended before the
 // confirmation: it is discarded with a notice.
 func (k *Keeper) Load() (router.Config, error) {
 	k.mu.Lock()
@@ -56,6 +59,7 @@ func (k *Keeper) Load() (router.Config, error) {
 	cfg, err := k.boot()
 	if err == nil {
 		k.running = cfg
+		k.archive()
 	}
 	return cfg, err
 }
@@ -72,12 +76,28 @@ func (k *Keeper) discard() {
 	k.forget()
 }
 
+// boot reads the file that counts now.
 func (k *Keeper) boot() (router.Config, error) {
-	text, err := k.files().read(k.Boot)
+	name := k.Boot
+	text, err := k.files().read(name)
+	if errors.Is(err, fs.ErrNotExist) && k.Fallback != "" {
+		name = k.Fallback
+		text, err = k.files().read(name)
+	}
 	if err != nil {
 		return router.Config{}, err
 	}
-	return k.parse(k.Boot, text)
+	return k.parse(name, text)
+}
+
+// archive is best effort: what has become the boot file counts, kept or not. The fallback is no configuration to keep.
+func (k *Keeper) archive() {
+	if k.Archive == nil {
+		return
+	}
+	if err := k.Archive.Keep(k.Boot); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		k.log().Warn("the configuration counts, but no copy of it was kept", "reason", err)
+	}
 }
 
 func (k *Keeper) parse(name string, text []byte) (router.Config, error) {
@@ -133,6 +153,7 @@ func (k *Keeper) applyNow(name string, text []byte, cfg router.Config) error {
 	if err := k.use(cfg, k.running); err != nil {
 		return errors.Join(fmt.Errorf("apply %s: %w", name, err), k.putBack(old, had))
 	}
+	k.archive()
 	k.log().Info("configuration applied", "file", name)
 	return nil
 }
@@ -171,7 +192,7 @@ func (k *Keeper) use(cfg, back router.Config) error {
 	return nil
 }
 
-// Reload uses the boot file as it is now (SIGHUP). An error means that the running configuration is still the old one.
+// Reload uses the boot file, or the fallback, as it is now (SIGHUP). An error means that the running configuration is still the old one.
 func (k *Keeper) Reload() error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -185,6 +206,7 @@ func (k *Keeper) Reload() error {
 	if err := k.use(cfg, k.running); err != nil {
 		return fmt.Errorf("reload %s: %w", k.Boot, err)
 	}
+	k.archive()
 	k.log().Info("configuration reloaded", "file", k.Boot)
 	return nil
 }

@@ -68,6 +68,7 @@ func (k *Keeper) Confirm() error {
 	k.pending.timer.Stop()
 	k.pending = nil
 	k.forget()
+	k.archive()
 	k.log().Info("configuration confirmed")
 	return nil
 }

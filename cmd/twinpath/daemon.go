@@ -36,6 +36,7 @@ func runDaemon(ctx context.Context, args []string, std stdio) error {
 	}
 	flags := flag.NewFlagSet("run", flag.ContinueOnError)
 	file := flags.String("config", bootFile, "")
+	fallback := flags.String("fallback", "", "") // of the image: its setup mode
 	state := flags.String("state", stateDir, "")
 	socket := flags.String("socket", socketPath, "")
 	if _, err := parse(flags, args, 0, 0); err != nil {
@@ -52,7 +53,11 @@ func runDaemon(ctx context.Context, args []string, std stdio) error {
 	}
 	defer door.Close()
 	log := slog.New(slog.NewTextHandler(std.err, nil))
-	h, err := assemble(*file, *state, door, newLink(*socket, *state, log), log)
+	keeper := &config.Keeper{
+		Boot: *file, State: *state, Name: hostname(), Log: log,
+		Fallback: *fallback, Archive: &config.Archive{Dir: filepath.Join(*state, archiveName)},
+	}
+	h, err := assemble(keeper, door, newLink(*socket, *state, log), log)
 	if err != nil {
 		return err
 	}
@@ -73,13 +78,14 @@ type household struct {
 	prober *health.NetProber // of the checks
 }
 
-func assemble(file, state string, socket *web.Socket, link *sentinel.Link, log *slog.Logger) (*household, error) {
+func assemble(keeper *config.Keeper, socket *web.Socket, link *sentinel.Link, log *slog.Logger) (*household, error) {
 	h := &household{
-		log: log, socket: socket, kernel: kernel.New(log), events: store.NewEvents(state, log), link: link, script: script.New(log),
+		log: log, socket: socket, kernel: kernel.New(log), events: store.NewEvents(keeper.State, log), link: link,
+		script: script.New(log), keeper: keeper,
 		prober: health.NewProber(anyWay()),
 	}
 	h.checks = check.New(h.look, func(v check.Verdict) { h.router.Tell(router.CheckSeen(v)) }, log)
-	h.keeper = &config.Keeper{Boot: file, State: state, Name: hostname(), Use: h.use, Log: log}
+	h.keeper.Use = h.use
 	cfg, err := h.keeper.Load()
 	if err != nil {
 		return nil, fmt.Errorf("the configuration cannot be used:\n%w", err)
@@ -88,7 +94,7 @@ func assemble(file, state string, socket *web.Socket, link *sentinel.Link, log *
 		log.Warn(sentence)
 		h.events.Record(router.Event{Time: time.Now(), Kind: router.EventRouter, Blame: router.BlameOwner, Sentence: sentence})
 	}
-	h.router, err = router.New(cfg, version, h.ports(state), log)
+	h.router, err = router.New(cfg, version, h.ports(keeper.State), log)
 	if err != nil {
 		return nil, err
 	}

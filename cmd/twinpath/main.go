@@ -23,6 +23,8 @@ const (
 	bootFile   = "/etc/twinpath/twinpath.toml"
 	stateDir   = "/var/lib/twinpath"
 	socketPath = "/run/twinpath/twinpath.sock"
+
+	archiveName = "configs" // in the state directory
 )
 
 // Exit statuses (design §4).
