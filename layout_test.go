@@ -16,7 +16,7 @@ const module = "github.com/twinpath/twinpath/"
 // ranks is the order of design §6: imports lead only downward.
 var ranks = map[string]int{
 	"image/vmtest": 5, // tests only
-	"cmd/twinpath": 4, "lab": 4, "image/build": 4, "image/vm": 4, "packaging": 4,
+	"cmd/twinpath": 4, "lab": 4, "image/build": 4, "image/vm": 4, "packaging": 4, "packaging/man": 4,
 	"config": 3, "migration": 3,
 	"web": 2, "alert": 2, "store": 2, "pair": 2, "lan": 2, "internal/kernel": 2, "image/firstboot": 2, "image/setup": 2, "image/console": 2,
 	"router": 1, "vrrp/sentinel": 1,
