@@ -2,15 +2,34 @@ package main
 
 import (
 	"context"
-	"flag"
+	"errors"
 	"log/slog"
+	"net"
 
 	"github.com/twinpath/twinpath/internal/kernel"
+	"github.com/twinpath/twinpath/vrrp/sentinel"
 )
 
-func cleanup(_ context.Context, args []string, std stdio) error {
-	if _, err := parse(flag.NewFlagSet("cleanup", flag.ContinueOnError), args, 0, 0); err != nil {
+// cleanup is also what ends the service when it is stopped, and not restarted (twinpath-cleanup.service): the sentinel says
+// good-bye first, while what the house's packets need is still there.
+func cleanup(ctx context.Context, args []string, std stdio) error {
+	flags, socket := asking("cleanup")
+	if _, err := parse(flags, args, 0, 0); err != nil {
 		return err
 	}
-	return kernel.New(slog.New(slog.NewTextHandler(std.err, nil))).Cleanup()
+	var left error
+	if !answers(*socket) {
+		left = sentinel.End(ctx, sentinelSocket(*socket))
+	}
+	return errors.Join(left, kernel.New(slog.New(slog.NewTextHandler(std.err, nil))).Cleanup())
+}
+
+// answers reports whether a daemon serves the socket: its sentinel is in use.
+func answers(socket string) bool {
+	c, err := net.Dial("unix", socket)
+	if err != nil {
+		return false
+	}
+	_ = c.Close()
+	return true
 }

@@ -207,7 +207,7 @@ func (t *talk) converse(ctx context.Context, news <-chan letter, beats <-chan st
 			t.ask()
 		case <-t.patience.C:
 			if t.doubted {
-				kill(t.conn)
+				signal(t.conn.Conn, unix.SIGKILL)
 				return fmt.Errorf("the sentinel has not answered for %s and was killed", Hang)
 			}
 			t.doubted = true // its answer may be there already: the daemon may have stood still
@@ -293,9 +293,9 @@ func (t *talk) pass(reports []vrrp.Report) error {
 	return t.send(message{Ack: t.acked})
 }
 
-// kill ends a sentinel that hangs. Its process is the one at the other end of the socket.
-func kill(c *conn) {
-	socket, ok := c.Conn.(*net.UnixConn)
+// signal sends one to a sentinel. Its process is the one at the other end of the socket.
+func signal(c net.Conn, number syscall.Signal) {
+	socket, ok := c.(*net.UnixConn)
 	if !ok {
 		return
 	}
@@ -306,7 +306,7 @@ func kill(c *conn) {
 	_ = raw.Control(func(fd uintptr) {
 		peer, err := unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED)
 		if err == nil && peer.Pid > 1 && int(peer.Pid) != os.Getpid() {
-			_ = unix.Kill(int(peer.Pid), unix.SIGKILL)
+			_ = unix.Kill(int(peer.Pid), number)
 		}
 	})
 }
