@@ -30,10 +30,10 @@ func End(ctx context.Context, path string) error {
 	if err := c.SetReadDeadline(time.Now().Add(parted)); err != nil {
 		return err
 	}
-	signal(c, syscall.SIGTERM)
+	dispatch(c, syscall.SIGTERM)
 	_, err = io.Copy(io.Discard, c) // it says nothing to a stranger: what ends this is its own end
 	if errors.Is(err, os.ErrDeadlineExceeded) {
-		signal(c, syscall.SIGKILL)
+		dispatch(c, syscall.SIGKILL)
 		return fmt.Errorf("the sentinel did not end within %s and was killed", parted)
 	}
 	return nil

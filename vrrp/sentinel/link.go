@@ -207,7 +207,7 @@ func (t *talk) converse(ctx context.Context, news <-chan letter, beats <-chan st
 			t.ask()
 		case <-t.patience.C:
 			if t.doubted {
-				signal(t.conn.Conn, unix.SIGKILL)
+				dispatch(t.conn.Conn, unix.SIGKILL)
 				return fmt.Errorf("the sentinel has not answered for %s and was killed", Hang)
 			}
 			t.doubted = true // its answer may be there already: the daemon may have stood still
@@ -293,8 +293,8 @@ func (t *talk) pass(reports []vrrp.Report) error {
 	return t.send(message{Ack: t.acked})
 }
 
-// signal sends one to a sentinel. Its process is the one at the other end of the socket.
-func signal(c net.Conn, number syscall.Signal) {
+// dispatch sends a signal to a sentinel. Its process is the one at the other end of the socket.
+func dispatch(c net.Conn, number syscall.Signal) {
 	socket, ok := c.(*net.UnixConn)
 	if !ok {
 		return
