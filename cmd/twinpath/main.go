@@ -71,6 +71,7 @@ func commands() []command {
 		{"cleanup", "", "remove every kernel object of ours", cleanup},
 		{"version", "", "print the version", printVersion},
 		{"sentinel", "", "", runSentinel}, // only the daemon starts it
+		{"setup", "", "", runSetup},       // only the image's unit does
 	}
 }
 
