@@ -265,7 +265,7 @@ func TestAPowerCutAtAnyStepOfTheArchive(t *testing.T) {
 			b.text("[rooter]\n")
 			_, err := b.Archive.Mend(b.Boot)
 			return err
-		}, 6},
+		}, 5},
 	} {
 		for step := range way.steps + 1 {
 			t.Run(fmt.Sprintf("%s, step %d", name, step), func(t *testing.T) {

@@ -25,17 +25,17 @@ func (a *Archive) Mend(boot string) (did string, err error) {
 	if !ok {
 		return "", fmt.Errorf("the configuration %s, and no older one can be used", why)
 	}
-	return a.putBack(boot, text, why, good)
-}
-
-func (a *Archive) putBack(boot string, text []byte, why string, good generation) (string, error) {
-	did := fmt.Sprintf("The configuration %s: an older one is in use, number %d of those kept, saved %s.",
-		why, good.number, good.modified.UTC().Format("2006-01-02 15:04 MST"))
-	if len(bytes.TrimSpace(text)) > 0 {
-		if err := replace(a.files(), boot+".refused", text); err != nil {
-			return "", err
+	if readErr == nil && len(bytes.TrimSpace(text)) > 0 {
+		if err := a.files().rename(boot, boot+".refused"); err != nil { // which a full disk allows
+			return "", fmt.Errorf("keep the unusable configuration aside: %w", err)
 		}
 	}
+	return a.putBack(boot, why, good)
+}
+
+func (a *Archive) putBack(boot, why string, good generation) (string, error) {
+	did := fmt.Sprintf("The configuration %s: an older one is in use, number %d of those kept, saved %s.",
+		why, good.number, good.modified.UTC().Format("2006-01-02 15:04 MST"))
 	if err := replace(a.files(), boot, good.text); err != nil {
 		return "", err
 	}
