@@ -36,5 +36,18 @@ func End(ctx context.Context, path string) error {
 		dispatch(c, syscall.SIGKILL)
 		return fmt.Errorf("the sentinel did not end within %s and was killed", parted)
 	}
+	return released(path)
+}
+
+// released waits for the end's end: it hangs up when it has decided to end, and unlocks its socket as the last thing.
+func released(path string) error {
+	lock, err := os.Open(path + ".lock")
+	if err != nil {
+		return fmt.Errorf("wait for the sentinel: %w", err)
+	}
+	defer lock.Close()
+	if err := take(lock); err != nil {
+		return fmt.Errorf("wait for the sentinel: %w", err)
+	}
 	return nil
 }

@@ -26,7 +26,7 @@ func TestEndIsInOrder(t *testing.T) {
 	if d.farewells(t) == 0 || d.holds() {
 		t.Errorf("%d farewells, holding: %t; want a farewell and no address", d.farewells(t), d.holds())
 	}
-	within(t, time.Second, "its process is gone", func() bool { return errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) })
+	within(t, 3*time.Second, "its process is gone", func() bool { return errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) })
 	if err := End(t.Context(), d.file("s")); err != nil {
 		t.Errorf("without a sentinel: %v", err)
 	}
@@ -43,5 +43,5 @@ func TestEndOfOneThatHangs(t *testing.T) {
 	if err := End(t.Context(), d.file("s")); err == nil || !strings.Contains(err.Error(), "and was killed") {
 		t.Errorf("got %v", err)
 	}
-	within(t, time.Second, "its process is gone", func() bool { return errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) })
+	within(t, 3*time.Second, "its process is gone", func() bool { return errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) })
 }
