@@ -45,12 +45,15 @@ func (d Dnsmasq) run(ctx context.Context, device string, own netip.Prefix, resol
 func (d Dnsmasq) arguments(device string, own netip.Prefix, resolvers []string) []string {
 	address := own.Addr().String()
 	all := []string{
-		"--keep-in-foreground", "--conf-file=/dev/null", "--log-facility=-", "--pid-file=", "--user=" + d.User, "--group=",
+		"--keep-in-foreground", "--conf-file=/dev/null", "--log-facility=-", "--pid-file=", "--user=" + d.User,
 		"--interface=" + device, "--except-interface=lo", "--bind-dynamic",
 		"--dhcp-leasefile=" + d.Leases, "--dhcp-authoritative", "--no-ping", "--quiet-dhcp",
 		fmt.Sprintf("--dhcp-range=%s,%s,10m", host(own, 100), host(own, 199)), // short: the owner's network comes soon
 		"--no-resolv", "--no-hosts", "--domain-needed", "--bogus-priv", "--domain=" + domain, "--local=/" + domain + "/",
 		fmt.Sprintf("--host-record=%s,%s.%s,%s", hostName, hostName, domain, address),
+	}
+	if d.User == "root" {
+		all = append(all, "--group=") // none to change to: a user namespace may have no other
 	}
 	for _, r := range resolvers {
 		all = append(all, "--server="+r)

@@ -89,6 +89,7 @@ func (s *Setup) Run(ctx context.Context) error {
 	s.group.Go(func() { s.watch(ctx, changed) })
 	tick := time.NewTicker(beat)
 	defer tick.Stop()
+	s.see(ctx)
 	for !s.configured() {
 		s.turn(ctx, tick.C, changed)
 		if ctx.Err() != nil {

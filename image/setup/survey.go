@@ -31,7 +31,10 @@ type sight struct {
 }
 
 // survey is what is known of all ports. It has no clock and asks nobody.
-type survey struct{ known map[string]*seen }
+type survey struct {
+	known   map[string]*seen
+	settled bool // every port has had its chance once
+}
 
 type seen struct {
 	Port
@@ -108,20 +111,25 @@ func (s *survey) heard(now time.Time, at sight, found wan.Upstream, err error) {
 	}
 }
 
-// ready reports whether every port has had its chance.
+// ready reports whether every port has had its chance. Once it is true it stays so: what is plugged in later delays nobody.
 func (s *survey) ready(now time.Time) bool {
+	s.settled = s.settled || s.known != nil && !s.waiting(now)
+	return s.settled
+}
+
+func (s *survey) waiting(now time.Time) bool {
 	for _, p := range s.known {
 		switch {
 		case !p.here:
 		case p.Carrier && !p.Known && !p.failed && p.Upstream.Silent():
-			if now.Sub(p.first) < 2*carrierWait { // a cable plugged in later delays nobody
-				return false
+			if now.Sub(p.first) < 2*carrierWait { // a link that flaps does not do so for ever
+				return true
 			}
 		case !p.Carrier && now.Sub(p.first) < carrierWait:
-			return false
+			return true
 		}
 	}
-	return s.known != nil
+	return false
 }
 
 // ports returns the ports that are there, by name.

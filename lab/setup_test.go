@@ -1,0 +1,282 @@
+package lab
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/mdlayher/packet"
+	"golang.org/x/sys/unix"
+
+	"github.com/twinpath/twinpath/config"
+)
+
+// unboxed is a router that nobody has configured yet: the setup mode and the daemon run on it as in the image.
+type unboxed struct {
+	t     *testing.T
+	house *House
+	box   *Box
+	setup *process
+}
+
+// file is the configuration that setup mode writes.
+func (u *unboxed) file() string { return filepath.Join(u.box.dir, "run", "setup.toml") }
+
+// unbox starts the setup mode, then the daemon as the image's units do. Ports are those whose names fit the pattern.
+func unbox(t *testing.T, h *House, ports string) *unboxed {
+	t.Helper()
+	u := &unboxed{t: t, house: h, box: h.Boxes[0]}
+	b := u.box
+	t.Cleanup(func() {
+		if t.Failed() && u.setup != nil {
+			t.Logf("the setup mode's log:\n%s\nthe daemon's:\n%s", u.setup.output(), b.Log())
+		}
+	})
+	var err error
+	u.setup, err = start(b.space, filepath.Join(b.dir, "setup.log"), built(t), "setup", "--config", b.Config(),
+		"--file", u.file(), "--socket", b.Socket(), "--ports", ports, "--dnsmasq-user", "root")
+	must(t, err)
+	u.awaits("the configuration of setup mode", func() bool { _, err := os.Stat(u.file()); return err == nil })
+	b.daemon, err = start(b.space, filepath.Join(b.dir, "log"), built(t), "run", "--config", b.Config(),
+		"--fallback", u.file(), "--state", b.State(), "--socket", b.Socket())
+	must(t, err)
+	return u
+}
+
+// awaits is for what depends on looks along ports, seven seconds each.
+func (u *unboxed) awaits(what string, is func() bool) {
+	u.t.Helper()
+	for end := time.Now().Add(40 * time.Second); !is(); time.Sleep(look) {
+		if time.Now().After(end) {
+			u.t.Fatalf("not within 40 s: %s", what)
+		}
+	}
+}
+
+// text is the configuration of setup mode, which must always be a good one.
+func (u *unboxed) text() string {
+	u.t.Helper()
+	text, err := os.ReadFile(u.file())
+	must(u.t, err)
+	if _, problems := config.Parse("setup.toml", text); len(problems) > 0 {
+		u.t.Errorf("setup.toml: %v", problems)
+	}
+	return string(text)
+}
+
+// leased makes the device ask for an address with somebody else's DHCP client, and returns it.
+func leased(t *testing.T, d *Device) string {
+	t.Helper()
+	script := filepath.Join(t.TempDir(), "lease")
+	must(t, os.WriteFile(script, []byte(`#!/bin/sh
+[ "$1" = bound ] || exit 0
+ip addr flush dev eth0
+ip addr add "$ip/$mask" dev eth0
+ip route replace default via "$router"
+echo "address $ip resolver $dns domain $domain"
+`), 0o700))
+	_, err := d.Run("ip addr flush dev eth0")
+	must(t, err)
+	out, err := d.Run("busybox udhcpc -f -q -n -t 20 -T 1 -i eth0 -s " + script)
+	must(t, err)
+	return out
+}
+
+// concentrator answers PPPoE discovery at the other end of a new cable of the box, until the test ends.
+func (u *unboxed) concentrator(t *testing.T, device string) {
+	t.Helper()
+	space, err := u.house.space("bras")
+	must(t, err)
+	must(t, ip(u.box.space, fmt.Sprintf("link add %s type veth peer name access netns %s", device, space.Name)))
+	must(t, ip(space, "link set access up"))
+	var conn *packet.Conn
+	var link *net.Interface
+	must(t, space.Do(func() (err error) {
+		if link, err = net.InterfaceByName("access"); err == nil {
+			conn, err = packet.Listen(link, packet.Raw, unix.ETH_P_PPP_DISC, nil)
+		}
+		return err
+	}))
+	u.house.onClose(func() { _ = conn.Close() })
+	u.house.tasks.Go(func() {
+		frame := make([]byte, 2000)
+		for {
+			n, _, err := conn.ReadFrom(frame)
+			if err != nil {
+				return
+			}
+			if n > 20 && frame[15] == 0x09 { // PADI (RFC 2516 §5.1)
+				_, _ = conn.WriteTo(pado(frame[:n], link.HardwareAddr), &packet.Addr{HardwareAddr: frame[6:12]})
+			}
+		}
+	})
+}
+
+// pado is the offer of RFC 2516 §5.2: the question's tags, and a name before them.
+func pado(padi []byte, own net.HardwareAddr) []byte {
+	const name = "BRAS-7"
+	asked := padi[20 : 20+int(binary.BigEndian.Uint16(padi[18:]))]
+	answer := append(append(append([]byte{}, padi[6:12]...), own...), 0x88, 0x63, 0x11, 0x07, 0, 0)
+	answer = binary.BigEndian.AppendUint16(answer, uint16(4+len(name)+len(asked)))
+	answer = append(append(answer, 0x01, 0x02, 0, byte(len(name))), name...)
+	return append(answer, asked...)
+}
+
+func TestSetupMode(t *testing.T) {
+	h, err := Build(t.Context(), Default())
+	must(t, err)
+	t.Cleanup(h.Close)
+	b, d := h.Boxes[0], h.Devices[0]
+	u := &unboxed{t: t, house: h, box: b}
+	u.concentrator(t, "wan2")
+	built(t) // not what is measured
+	began := time.Now()
+	u = unbox(t, h, "[wl]an*")
+	t.Logf("found out after %s:\n%s", round(time.Since(began)), u.text())
+	for _, want := range []string{`ports = ["lan0"]`, `interface = "wan0"`, `interface = "wan1"`, `# wan2`, `"BRAS-7" answers`} {
+		if !strings.Contains(u.text(), want) {
+			t.Errorf("setup.toml lacks %s", want)
+		}
+	}
+	await(t, b, "the house is online without a configuration", carriedBy("wan0"))
+
+	t.Run("a device gets an address and a name server", func(t *testing.T) {
+		out := leased(t, d)
+		if !regexp.MustCompile(`address 192\.168\.77\.1\d\d resolver 192\.168\.77\.1 domain home\.arpa`).MatchString(out) {
+			t.Errorf("the lease: %s", out)
+		}
+		online(t, d)
+		if from, err := d.Seen(t.Context()); err != nil || h.LineOf(from) != "fibre" {
+			t.Errorf("the Internet sees %s, %v, want it to come by the fibre line", from, err)
+		}
+		for name, want := range map[string]string{"twinpath.": "192.168.77.1", "twinpath.home.arpa.": "192.168.77.1", "example.org.": EchoAddress} {
+			if got := resolved(t, d, "192.168.77.1", name); got != want {
+				t.Errorf("%s is %q, want %s", name, got, want)
+			}
+		}
+	})
+	t.Run("the page", func(t *testing.T) { u.page(d) })
+	t.Run("nothing listens on a line", func(t *testing.T) { u.listens(`192\.168\.77\.1:|%br-lan:`) })
+	t.Run("a line that loses its cable stays a line", func(t *testing.T) {
+		must(t, h.Cut("main", "fibre"))
+		await(t, b, "the other line takes over", carriedBy("wan1"))
+		online(t, d)
+		if text := u.text(); !strings.Contains(text, `ports = ["lan0"]`) || !strings.Contains(text, `interface = "wan0"`) {
+			t.Errorf("setup.toml after the cable was pulled:\n%s", text)
+		}
+		must(t, h.Plug("main", "fibre"))
+	})
+	t.Run("a configuration ends it", func(t *testing.T) { u.configured(strings.ReplaceAll(quick(), "192.168.1.1/24", "192.168.1.9/24")) })
+}
+
+// resolved asks a name server from the device.
+func resolved(t *testing.T, d *Device, server, name string) string {
+	t.Helper()
+	r := net.Resolver{PreferGo: true, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return d.Dial(ctx, "udp4", server+":53")
+	}}
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	defer cancel()
+	found, err := r.LookupNetIP(ctx, "ip4", name)
+	if err != nil || len(found) == 0 {
+		t.Errorf("look up %s: %v", name, err)
+		return ""
+	}
+	return found[0].String()
+}
+
+// page reads it as a browser in the house does.
+func (u *unboxed) page(d *Device) {
+	const curl = "curl -s -m 5 -w [%{http_code}] "
+	for line, want := range map[string][]string{
+		curl + "http://192.168.77.1/":                               {"[200]", "setup mode", "BRAS-7", "TWINPATH", "✓ online"},
+		curl + "-H Host:twinpath http://192.168.77.1/":              {"[200]"},
+		curl + "-H Host:twinpath.home.arpa:80 http://192.168.77.1/": {"[200]"},
+		curl + "-H Host:rebound.example http://192.168.77.1/":       {"[403]"},
+		curl + "-X POST http://192.168.77.1/":                       {"[405]"},
+		curl + "http://192.168.77.1/etc/passwd":                     {"[404]"},
+		curl + "http://192.168.77.1/twinpath.toml":                  {"[200]", `ports = ["lan0"]`},
+		curl + "--path-as-is http://192.168.77.1/../twinpath.toml":  {"[404]"},
+	} {
+		out, err := d.Run(line)
+		must(u.t, err)
+		for _, phrase := range want {
+			if !strings.Contains(out, phrase) {
+				u.t.Errorf("%s: no %q in %s", line, phrase, out)
+			}
+		}
+	}
+}
+
+// listens fails when a socket of the box is open to more than the address or device of a pattern.
+func (u *unboxed) listens(where string) {
+	u.t.Helper()
+	out, err := u.box.Run("ss -Hlntu")
+	must(u.t, err)
+	for _, line := range strings.Split(strings.TrimSpace(out), "\n") {
+		if !regexp.MustCompile(where).MatchString(line) {
+			u.t.Errorf("listening elsewhere: %s", line)
+		}
+	}
+}
+
+// configured puts a configuration in place as an owner does, and expects setup mode to end and to leave nothing.
+func (u *unboxed) configured(text string) {
+	t := u.t
+	t.Helper()
+	must(t, os.WriteFile(u.box.Config(), []byte(text), 0o600))
+	select {
+	case <-u.setup.done:
+	case <-time.After(patience):
+		t.Fatal("setup mode goes on though there is a configuration")
+	}
+	if !u.setup.cmd.ProcessState.Success() {
+		t.Errorf("setup mode ended with %s", u.setup.cmd.ProcessState)
+	}
+	left, err := filepath.Glob(filepath.Dir(u.file()) + "/*")
+	must(t, err)
+	if len(left) > 0 {
+		t.Errorf("files left: %v", left)
+	}
+	if out, err := u.box.Run("ss -Hlntu"); err != nil || out != "" {
+		t.Errorf("sockets left: %s (%v)", out, err)
+	}
+	u.awaits("the daemon takes the configuration over", func() bool {
+		out, err := u.box.Run("ip -br link")
+		return err == nil && !strings.Contains(out, "br-lan")
+	})
+	if all, err := u.box.processes(); err != nil || len(all) != 1 {
+		t.Errorf("programs left: %v (%v), want the daemon alone", all, err)
+	}
+}
+
+// A box with one port in a network that has a router is a device there, with a page and without a DHCP server.
+func TestSetupModeOfAMember(t *testing.T) {
+	h, err := Build(t.Context(), Home{
+		ISPs:    []ISP{{Name: "family", Network: "192.168.1.0/24"}},
+		Routers: []Router{{Name: "main", WANs: []string{"family"}, LAN: "192.168.9.1/24"}},
+	})
+	must(t, err)
+	t.Cleanup(h.Close)
+	u := unbox(t, h, "wan*")
+	u.awaits("the box is a member of the family's network", func() bool { return strings.Contains(u.text(), `gateway = "192.168.1.1"`) })
+	own := regexp.MustCompile(`address = "(192\.168\.1\.1\d\d)/24"`).FindStringSubmatch(u.text())
+	if own == nil {
+		t.Fatalf("no address of that network:\n%s", u.text())
+	}
+	await(t, u.box, "it is online by the family's router", carriedBy("router"))
+	family := h.Lines[0].space
+	u.awaits("the page is there for the family", func() bool {
+		out, err := family.Run("curl -s -m 2 http://" + own[1] + "/")
+		return err == nil && strings.Contains(out, "in a network that has a router already")
+	})
+	u.listens(regexp.QuoteMeta(own[1]) + ":80|" + `wan0:80`)
+	u.configured(without(t, quick(), "lte"))
+}
