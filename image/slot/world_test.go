@@ -229,21 +229,20 @@ func (w *world) copy() *world {
 	return &o
 }
 
-// start does what the boot loader's script does, and what of it reaches the disk.
+// start does what the boot loader's script does (image/recipe/grub.cfg).
 func (w *world) start() Boot {
 	env, err := parseEnv(w.plates["grubenv"].durable)
 	if err != nil {
 		w.t.Fatalf("the boot loader finds %v", err)
 	}
 	boot := Boot{Slot: env.Slot, Mode: Normal, Trial: time.Minute}
-	switch try := env.Try; {
-	case try != None && w.starts(try):
-		env.Try, boot.Slot, boot.Mode = None, try, Trial
-	case env.Left == 0 || !w.starts(env.Slot):
-		env.Try, boot.Slot, boot.Mode = None, env.Slot.Other(), Fallback
-	default:
-		env.Try, env.Left = None, env.Left-1
+	worn := env.Left == 0
+	if try := env.Try; try != None && w.starts(try) {
+		boot.Slot, boot.Mode = try, Trial
+	} else if env.Left = (env.Left + Boots) % (Boots + 1); (worn || !w.starts(env.Slot)) && w.starts(env.Slot.Other()) {
+		boot.Slot, boot.Mode = env.Slot.Other(), Fallback
 	}
+	env.Try = None
 	block, err := env.block()
 	if err != nil {
 		w.t.Fatal(err)
