@@ -69,8 +69,10 @@ func commands() []command {
 		{"lab", "[--play | --no-story] [--runs N]", "a whole home in network namespaces, to pull its cables", labCommand},
 		{"import", "F [--host H]", "keepalived.conf or freevrrpd.conf, as a config of ours", importConfig},
 		{"cleanup", "", "remove every kernel object of ours", cleanup},
+		{"update", "[FILE | -] [--force] [--no-reboot]", "a new system, which stays only if it is healthy (on the image)", updateCommand},
 		{"reset", "[--yes]", "back to factory settings, and restart (on the image)", reset},
 		{"version", "", "print the version", printVersion},
+		{"trial", "", "", runTrial},
 		{"prepare", "", "", runPrepare}, // the image's units start these
 		{"console", "", "", runConsole},
 		{"sentinel", "", "", runSentinel}, // only the daemon starts it
