@@ -72,7 +72,7 @@ func (j *Judge) try(ctx context.Context) error {
 		j.conclude(Result{Outcome: Succeeded, Version: j.Version, Sentence: fmt.Sprintf("The update to %s is healthy and stays.", j.Version)})
 		return nil
 	}
-	if errors.Is(err, context.Canceled) {
+	if ctx.Err() != nil {
 		return err // the machine goes down anyway, and starts the old system
 	}
 	p.Reason = err.Error()
