@@ -280,3 +280,24 @@ func TestSetupModeOfAMember(t *testing.T) {
 	u.listens(regexp.QuoteMeta(own[1]) + ":80|" + `wan0:80`)
 	u.configured(without(t, quick(), "lte"))
 }
+
+// Two cables into one switch are no loop: one port stays out of the bridge, and our own DHCP server is no upstream.
+func TestSetupModeOfTwoCables(t *testing.T) {
+	h, err := Build(t.Context(), Home{Routers: []Router{{Name: "main", LAN: "192.168.9.1/24"}}})
+	must(t, err)
+	t.Cleanup(h.Close)
+	b := h.Boxes[0]
+	must(t, connect(b.space, "lan1", h.lan, "second", "lan"))
+	u := unbox(t, h, "lan*")
+	one := regexp.MustCompile(`(?m)^ports = \["lan(\d)"\]$`)
+	const second = ": a second cable into a network"
+	if !one.MatchString(u.text()) || strings.Count(u.text(), second) != 1 {
+		t.Fatalf("not one of two ports:\n%s", u.text())
+	}
+	u.awaits("our DHCP server runs", func() bool { return strings.Contains(u.setup.output(), "dnsmasq serves") })
+	must(t, connect(b.space, "lan2", h.lan, "third", "lan"))
+	u.awaits("the third cable was looked along", func() bool { return strings.Count(u.text(), second) == 2 })
+	if !one.MatchString(u.text()) || strings.Contains(u.text(), "[[wan]]") {
+		t.Errorf("not one of three ports:\n%s", u.text())
+	}
+}

@@ -8,16 +8,17 @@ import (
 	"github.com/insomniacslk/dhcp/dhcpv4"
 )
 
-// Upstream is what answers at the other end of a cable. The zero value is a port that nothing answers on.
+// Upstream is what answers at the other end of a cable. The zero value is a port that nobody answers on.
 type Upstream struct {
 	Server       netip.Addr // a DHCP server, whether or not its offer is of use
 	Offer        *Lease     // what it offered, without times; nil when it leads nowhere
 	Trouble      Fault      // why there is no Offer
 	PPPoE        bool       // a PPPoE access concentrator
 	Concentrator string     // its name, printable ASCII; may be empty
+	Loop         string     // the Ethernet address of this machine that was heard from outside; empty: none
 }
 
-// Silent reports whether nothing answers.
+// Silent reports whether nobody answers.
 func (u Upstream) Silent() bool { return !u.Server.IsValid() && !u.PPPoE }
 
 // Discover is a DHCPDISCOVER from the host with this Ethernet address, for who wants to know who answers: an offer that

@@ -52,7 +52,7 @@ var addresses = [...]netip.Prefix{
 
 // Decide says what each port is used for. A port on which a DHCP server or a PPPoE concentrator answers never becomes
 // the house's side: our addresses would be handed out in somebody else's network. For the same reason a port without a
-// cable waits.
+// cable waits. Two ports into one network would be a loop once they are bridged.
 //
 // A box with one port in a network of private addresses becomes a member of it, like a printer: its page is there for
 // everybody in the house. With a public address it would be there for the whole Internet, so it becomes a line.
@@ -89,6 +89,8 @@ func place(p Port) Place {
 		return Place{Port: p, Role: Spare, Why: "no cable"}
 	case !p.Known:
 		return Place{Port: p, Role: Looking, Why: "finding out where its cable leads"}
+	case p.Twice:
+		return Place{Port: p, Role: Aside, Why: "a second cable into a network that this box is in already"}
 	}
 	return Place{Port: p, Role: House, Why: "nobody answers who leads to the Internet: this is the house's side"}
 }

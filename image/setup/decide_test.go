@@ -57,6 +57,8 @@ func offer(own string, dns ...string) wan.Upstream {
 	return wan.Upstream{Server: gateway, Offer: l}
 }
 
+func again(p Port) Port { p.Twice = true; return p }
+
 func by(p Port, driver string) Port { p.Driver = driver; return p }
 
 var (
@@ -83,6 +85,7 @@ var homes = []struct {
 	{"two-laptop-later", []Port{port(0, fibre), empty(1)}, nil},
 	{"two-pppoe", []Port{port(0, modem), port(1, silent)}, nil},
 	{"two-same-network", []Port{port(0, lte), port(1, lte), port(2, silent)}, nil},
+	{"two-cables-into-the-house", []Port{port(0, silent), again(port(1, silent))}, nil},
 	{"three-lines", []Port{by(port(0, lte), "cdc_ether"), port(1, silent), port(2, fibre), port(3, silent), empty(4)}, nil},
 	{"overlap", []Port{port(0, offer("192.168.77.20/24")), port(1, offer("172.16.0.9/12")), port(2, silent)}, nil},
 	{"offer-without-gateway", []Port{port(0, wan.Upstream{Server: netip.MustParseAddr("192.168.77.5"), Trouble: wan.NoGateway}), port(1, silent)}, nil},

@@ -139,9 +139,9 @@ func (s *Setup) show(ctx context.Context, listener net.Listener, at address) err
 }
 
 // join keeps the address that the network's router gives to this box.
-func (s *Setup) join(ctx context.Context, port string) {
+func (s *Setup) join(ctx context.Context, port sight) {
 	client := &wan.DHCP{
-		Name: "setup", Device: port, Hostname: s.Hostname, Sockets: s.Sockets, Store: memory{}, Log: s.Log,
+		Name: "setup", Device: port.name, Hostname: s.Hostname, Sockets: s.Sockets, Store: memory{}, Log: s.Log,
 		Report: func(u wan.Update) {
 			select {
 			case s.leases <- u.Lease:

@@ -61,7 +61,7 @@ type Setup struct {
 	stale     bool   // the daemon has not read File yet
 	reloading bool
 	house     tenant[address]
-	member    tenant[string]
+	member    tenant[sight]
 }
 
 // result is what Ports.Look has found.
@@ -190,11 +190,12 @@ func (s *Setup) see(ctx context.Context) {
 func (s *Setup) settle(ctx context.Context) {
 	layout := Decide(s.survey.ports(), s.lease)
 	s.layout.Store(&layout)
-	member, _ := layout.Member()
-	s.member.become(ctx, member.Port.Name, s.join)
-	if member.Port.Name == "" {
+	member, is := layout.Member()
+	if !is {
 		s.lease = nil
 	}
+	// Another cable may lead into another network, where the lease means nothing.
+	s.member.become(ctx, sight{member.Port.Name, member.Port.Cable}, s.join)
 	if err := s.write(layout); err != nil {
 		s.Log.Error("configuration not written", "err", err)
 		return

@@ -20,8 +20,10 @@ const (
 // Port is an Ethernet port and what is known of it.
 type Port struct {
 	router.Link
-	Known    bool         // looked along since its cable was plugged in
+	Cable    int          // counts the times that one was plugged in
+	Known    bool         // looked along since then
 	Upstream wan.Upstream // who answered; once somebody did, it is remembered without a cable, too
+	Twice    bool         // another port of ours leads into the same network, and stays in it
 }
 
 // sight is one plugging-in of one port: what is found of another says nothing of this one.
@@ -39,7 +41,6 @@ type survey struct {
 type seen struct {
 	Port
 	here    bool // false: the device was taken out
-	cable   int
 	first   time.Time
 	looked  time.Time // end of the last look
 	looking bool
@@ -67,7 +68,7 @@ func (s *survey) see(now time.Time, links []router.Link) (raise []router.Link, l
 		p.follow(link)
 		if p.due(now) {
 			p.looking = true
-			look = append(look, sight{link.Name, p.cable})
+			look = append(look, sight{link.Name, p.Cable})
 		}
 	}
 	return raise, look
@@ -75,12 +76,12 @@ func (s *survey) see(now time.Time, links []router.Link) (raise []router.Link, l
 
 func (p *seen) follow(link router.Link) {
 	if !p.Carrier && link.Carrier || p.Index != link.Index {
-		p.cable++
+		p.Cable++
 		p.Known, p.failed, p.looked = false, false, time.Time{}
 	}
 	p.Link, p.here = link, true
 	if !link.Carrier {
-		p.Known = false
+		p.Known, p.Twice = false, false
 	}
 }
 
@@ -102,13 +103,25 @@ func (s *survey) heard(now time.Time, at sight, found wan.Upstream, err error) {
 		return
 	}
 	p.looking = false
-	if p.cable != at.cable || !p.Carrier {
+	if p.Cable != at.cable || !p.Carrier {
 		return // the cable was pulled meanwhile
 	}
 	p.looked, p.failed = now, err != nil
 	if err == nil {
 		p.Known, p.Upstream = true, found
+		p.Twice = found.Loop != "" && !s.gaveWay(found.Loop)
 	}
+}
+
+// gaveWay reports whether the port with this Ethernet address is the one that stays out of the network: of two that hear
+// each other one must stay in it.
+func (s *survey) gaveWay(mac string) bool {
+	for _, p := range s.known {
+		if p.here && p.Twice && p.MAC == mac {
+			return true
+		}
+	}
+	return false
 }
 
 // ready reports whether every port has had its chance. Once it is true it stays so: what is plugged in later delays nobody.

@@ -143,3 +143,32 @@ func TestSurveyIsReady(t *testing.T) {
 		t.Error("a cable plugged in later makes everybody wait")
 	}
 }
+
+// Of two ports that hear each other one gives way, and comes back when the other's cable is gone.
+func TestSurveyBreaksALoop(t *testing.T) {
+	var s survey
+	now := time.Unix(0, 0)
+	a, b := port(0, silent).Link, port(1, silent).Link
+	hears := func(at sight, other string) { s.heard(now, at, wan.Upstream{Loop: other}, nil) }
+	twice := func(want ...bool) {
+		t.Helper()
+		for i, p := range s.ports() {
+			if p.Twice != want[i] {
+				t.Errorf("%s gave way: %t, want %t", p.Name, p.Twice, want[i])
+			}
+		}
+	}
+	_, look := s.see(now, []router.Link{a, b})
+	hears(look[0], b.MAC)
+	hears(look[1], a.MAC)
+	twice(true, false)
+	now = now.Add(lookAgain)
+	_, look = s.see(now, []router.Link{a, b})
+	hears(look[1], a.MAC)
+	hears(look[0], b.MAC) // the bridge's address may be the other's
+	twice(true, false)
+	b.Carrier, now = false, now.Add(lookAgain)
+	_, look = s.see(now, []router.Link{a, b})
+	hears(look[0], "")
+	twice(false, false)
+}

@@ -56,6 +56,7 @@ type eye struct {
 	conn     *packet.Conn
 	hostname string
 	exchange uint32
+	own      map[string]bool // Ethernet addresses of this machine
 	seen     wan.Upstream
 	until    time.Time // end of the wait for more answers; zero before the first
 }
@@ -74,14 +75,21 @@ func openEye(port, hostname string) (*eye, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &eye{link: link, conn: conn, hostname: hostname, exchange: rand.Uint32()}, nil
+	e := &eye{link: link, conn: conn, hostname: hostname, exchange: rand.Uint32(), own: map[string]bool{}}
+	all, err := net.Interfaces()
+	for _, i := range all {
+		e.own[i.HardwareAddr.String()] = true
+	}
+	return e, err
 }
 
-// lookFilter passes PPPoE discovery frames and whole UDP datagrams to the DHCP client port. Offsets count from the
-// Ethernet header.
+// lookFilter passes PPPoE discovery frames and whole UDP datagrams to the DHCP client port that come in. Offsets count
+// from the Ethernet header.
 func lookFilter() []bpf.Instruction {
 	const ethernet = 14
 	return []bpf.Instruction{
+		bpf.LoadExtension{Num: bpf.ExtType},
+		bpf.JumpIf{Cond: bpf.JumpEqual, Val: unix.PACKET_OUTGOING, SkipTrue: 11},
 		bpf.LoadAbsolute{Off: 12, Size: 2},
 		bpf.JumpIf{Cond: bpf.JumpEqual, Val: unix.ETH_P_PPP_DISC, SkipTrue: 8},
 		bpf.JumpIf{Cond: bpf.JumpNotEqual, Val: unix.ETH_P_IP, SkipTrue: 8},
@@ -134,11 +142,17 @@ func (e *eye) listen(end time.Time) error {
 	}
 }
 
-// hear reports whether a frame was an answer.
+// hear reports whether a frame was an answer. One of our own that comes in was sent on another port, or is our own DHCP
+// server's: both ports lead into the same network.
 func (e *eye) hear(frame []byte) bool {
 	protocol, payload, ok := opened(frame)
+	if !ok {
+		return false
+	}
+	from := net.HardwareAddr(frame[6:12]).String()
 	switch {
-	case !ok:
+	case e.own[from]:
+		e.seen.Loop = from
 		return false
 	case protocol == unix.ETH_P_PPP_DISC:
 		name, ok := readPADO(payload, e.exchange)
