@@ -301,3 +301,24 @@ func TestAPowerCutAtAnyStepOfTheArchive(t *testing.T) {
 		}
 	}
 }
+
+func TestAGenerationWithAnotherTimeIsDamaged(t *testing.T) {
+	b := archived(t, "one")
+	text, err := os.ReadFile(b.Archive.path(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.harm(1, []byte(strings.Replace(string(text), " modified 2", " modified 1", 1)))
+	b.keeps("1:(its checksum is wrong)")
+}
+
+func TestABootFileThatCannotBeReadIsNotPassedOver(t *testing.T) {
+	b := newBench(t, "")
+	b.Fallback = filepath.Join(t.TempDir(), "setup.toml")
+	if err := errors.Join(os.WriteFile(b.Fallback, file("setup"), 0o600), os.Mkdir(b.Boot, 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.Load(); err == nil || !strings.Contains(err.Error(), "is a directory") {
+		t.Errorf("got %v", err)
+	}
+}
