@@ -1,7 +1,6 @@
 package setup
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"log/slog"
@@ -31,14 +30,14 @@ func (d Dnsmasq) run(ctx context.Context, device string, own netip.Prefix, resol
 	cmd := exec.CommandContext(ctx, d.Program, d.arguments(device, own, resolvers)...)
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = patience
-	out := new(bytes.Buffer) // a few lines: it logs neither leases nor questions
+	out := new(lastWords)
 	cmd.Stdout, cmd.Stderr = out, out
 	log.Info("dnsmasq serves the house", "device", device, "address", own)
 	err := cmd.Run()
 	if ctx.Err() != nil {
 		return nil
 	}
-	return fmt.Errorf("dnsmasq ended: %v: %s", err, strings.TrimSpace(out.String()))
+	return fmt.Errorf("dnsmasq ended: %v: %s", err, strings.TrimSpace(string(*out)))
 }
 
 // arguments leave out everything that a file of the machine's would add.
@@ -66,4 +65,14 @@ func host(network netip.Prefix, n byte) netip.Addr {
 	a := network.Masked().Addr().As4()
 	a[3] = n
 	return netip.AddrFrom4(a)
+}
+
+// lastWords keeps the end of what a program prints, however long it runs.
+type lastWords []byte
+
+func (w *lastWords) Write(p []byte) (int, error) {
+	const enough = 2000
+	all := append(*w, p...)
+	*w = append([]byte{}, all[max(0, len(all)-enough):]...)
+	return len(p), nil
 }

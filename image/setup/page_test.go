@@ -3,6 +3,7 @@ package setup
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -91,6 +92,14 @@ func TestPageOfAMemberKnowsItsDomain(t *testing.T) {
 	r.Host = "twinpath.fritz.box"
 	if w := read(l, nil, r); w.Code != 200 {
 		t.Errorf("%s: %d", r.Host, w.Code)
+	}
+}
+
+func TestDnsmasqSaysWhyItEnded(t *testing.T) {
+	d := Dnsmasq{Program: "sh"} // which takes no such arguments
+	err := d.run(t.Context(), "br-lan", netip.MustParsePrefix("172.27.77.1/24"), nil, slog.New(slog.DiscardHandler))
+	if err == nil || !strings.HasPrefix(err.Error(), "dnsmasq ended: exit status ") || len(err.Error()) < 40 {
+		t.Errorf("got %v", err)
 	}
 }
 

@@ -126,6 +126,20 @@ func (b *box) says(after time.Duration, phrases ...string) {
 	}
 }
 
+func TestNoPortsYet(t *testing.T) {
+	play(t, 0, func(b *box) {
+		time.Sleep(3 * time.Second)
+		b.mu.Lock()
+		b.links = append(b.links, port(0, silent).Link)
+		b.mu.Unlock()
+		b.changed()
+		b.says(8*time.Second, `ports = ["eth0"]`)
+		if b.ready != 10*time.Second {
+			t.Errorf("ready after %s, want when the port was looked along", b.ready)
+		}
+	})
+}
+
 func TestNothingPluggedIn(t *testing.T) {
 	play(t, 2, func(b *box) {
 		b.says(carrierWait, "# eth0", "# eth1", "![lan]", "![[wan]]")

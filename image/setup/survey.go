@@ -35,6 +35,7 @@ type sight struct {
 // survey is what is known of all ports. It has no clock and asks nobody.
 type survey struct {
 	known   map[string]*seen
+	began   time.Time
 	settled bool // every port has had its chance once
 }
 
@@ -51,7 +52,7 @@ type seen struct {
 // switches one off afterwards is respected.
 func (s *survey) see(now time.Time, links []router.Link) (raise []router.Link, look []sight) {
 	if s.known == nil {
-		s.known = map[string]*seen{}
+		s.known, s.began = map[string]*seen{}, now
 	}
 	for _, p := range s.known {
 		p.here = false
@@ -131,6 +132,9 @@ func (s *survey) ready(now time.Time) bool {
 }
 
 func (s *survey) waiting(now time.Time) bool {
+	if len(s.known) == 0 { // drivers may be loading still
+		return now.Sub(s.began) < carrierWait
+	}
 	for _, p := range s.known {
 		switch {
 		case !p.here:
