@@ -35,6 +35,7 @@ type Router struct {
 	LAN  string   // "192.168.1.1/24", for ByHand; a daemon brings its own
 
 	Upstairs bool // its lan0 ends in the second switch, behind the trunk
+	Foreign  bool // somebody else's machine, as a virtual one: its namespace stays empty, its Ports are the cables' ends
 }
 
 // Client is a device of the house with a fixed address on its eth0.

@@ -31,7 +31,10 @@ type Box struct {
 	dir      string            // config, state and log; it outlives the daemon
 	binary   string            // as given to Start
 	daemon   *process
-	again    func(context.Context) error // starts a peer as the last time; nil for Twinpath
+	foreign  bool
+	ports    []Port                           // of a foreign router
+	tell     func(port string, up bool) error // as given to OnCable
+	again    func(context.Context) error      // starts a peer as the last time; nil for Twinpath
 	api      *http.Client
 }
 
@@ -44,7 +47,7 @@ func (h *House) openBox(r Router) error {
 	if err != nil {
 		return err
 	}
-	b := &Box{Name: r.Name, house: h, space: space, wans: r.WANs, lan: lan, upstairs: r.Upstairs,
+	b := &Box{Name: r.Name, house: h, space: space, wans: r.WANs, lan: lan, upstairs: r.Upstairs, foreign: r.Foreign,
 		macs: map[string]string{}, dir: filepath.Join(h.dir, r.Name)}
 	if err := os.MkdirAll(filepath.Join(b.dir, "state"), 0o700); err != nil {
 		return err
@@ -75,6 +78,9 @@ func (b *Box) wire() error {
 }
 
 func (b *Box) cable(device string, to *sandbox.Namespace, bridge string) error {
+	if b.foreign {
+		return b.tap(device, to, bridge)
+	}
 	if err := connect(b.space, device, to, b.Name, bridge); err != nil {
 		return err
 	}
@@ -93,6 +99,9 @@ func (b *Box) cable(device string, to *sandbox.Namespace, bridge string) error {
 func (b *Box) close() {
 	_ = b.KillAll() // what is left of it ends with the sandbox
 	b.api.CloseIdleConnections()
+	for _, p := range b.ports {
+		_ = p.Tap.Close()
+	}
 }
 
 // Socket is the daemon's unix socket.

@@ -25,7 +25,10 @@ func (h *House) cable(router, isp, state string) error {
 	if err != nil {
 		return err
 	}
-	return ip(l.space, fmt.Sprintf("link set %s %s", router, state))
+	if err := ip(l.space, fmt.Sprintf("link set %s %s", router, state)); err != nil {
+		return err
+	}
+	return b.told(isp, state == "up")
 }
 
 // Blackhole makes a provider drop everything in silence while the cable keeps its carrier.
