@@ -76,7 +76,7 @@ func roomIn(dir string) func(bundle.Manifest) error {
 		if err := unix.Statfs(dir, &fs); err != nil {
 			return fmt.Errorf("look for room in %s: %w", dir, err)
 		}
-		free := int64(fs.Bavail) * fs.Bsize
+		free := int64(fs.Bavail) * int64(fs.Bsize)
 		if m.Size+reserve > free {
 			return fmt.Errorf("no room to receive the update: it has %d MiB, and %d MiB are free on the data partition\nhint: give it as a file on a USB stick", m.Size>>20, max(0, free-reserve)>>20)
 		}

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -217,6 +218,18 @@ func choices(n int) []func(int) bool {
 		all = append(all, func(i int) bool { return i < k }, func(i int) bool { return i == k }, func(i int) bool { return i != k })
 	}
 	return all
+}
+
+// key is all of a disk.
+func (w *world) key() string {
+	var all strings.Builder
+	for _, name := range []string{"grubenv", "A", "B"} {
+		all.Write(w.plates[name].durable)
+	}
+	for _, name := range slices.Sorted(maps.Keys(w.files)) {
+		all.WriteString(name + w.files[name])
+	}
+	return all.String()
 }
 
 // copy is the same disk in a machine that is on again.
