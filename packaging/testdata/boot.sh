@@ -9,10 +9,17 @@ tar -xf "$1" -C "$root" --exclude='./dev/*'
 mount --bind "$2" $root/mnt
 mount -t tmpfs -o mode=755 tmpfs $root/run
 mount -t tmpfs -o mode=755 tmpfs $root/dev
-for d in null zero full random urandom tty; do
-	: >$root/dev/$d
-	mount --bind /dev/$d $root/dev/$d
-done
+# Nodes of its own: what systemd does to them is not done to the host's.
+while read -r name major minor; do
+	mknod -m 666 $root/dev/"$name" c "$major" "$minor"
+done <<END
+null 1 3
+zero 1 5
+full 1 7
+random 1 8
+urandom 1 9
+tty 5 0
+END
 mkdir $root/dev/pts $root/dev/shm
 ln -s /proc/self/fd $root/dev/fd
 mount -t proc proc $root/proc
