@@ -1,0 +1,5 @@
+// Package vmtest boots what the builder makes: the kernel's features, the images, updates, faults.
+//
+// TWINPATH_VM says which processor's tests run: amd64 (also when it is empty), arm64 or none. What they need is built
+// first, unless it was built of the very sources that are here.
+package vmtest
