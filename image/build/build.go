@@ -75,7 +75,7 @@ func (m *maker) make(ctx context.Context) error {
 		{"compress", m.compress, false},
 	}
 	for _, s := range stages {
-		if m.only == "slot" && !s.slot {
+		if m.only == "slot" && !s.slot || m.only == "image" && s.name == "compress" {
 			continue
 		}
 		start := time.Now()
@@ -108,12 +108,11 @@ func (m *maker) unpack(ctx context.Context) error {
 	if err := unpackAll(ctx, m.files, append(append([]string{}, m.recipe.loader...), m.recipe.tools...), m.side); err != nil {
 		return err
 	}
-	deb := strings.ReplaceAll(m.debs, "%", m.arch.name)
-	if _, err := os.Stat(deb); err != nil {
-		return fmt.Errorf("twinpath's own package: %w\nhint: make deb", err)
-	}
-	return unpack(ctx, deb, m.root)
+	return unpack(ctx, m.deb(), m.root)
 }
+
+// deb is the file of Twinpath's own package.
+func (m *maker) deb() string { return strings.ReplaceAll(m.debs, "%", m.arch.name) }
 
 func (m *maker) prune(ctx context.Context) (err error) {
 	if m.kernel, err = kernelRelease(m.root); err != nil {

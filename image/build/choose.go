@@ -12,6 +12,9 @@ import (
 
 // choose decides on the version of every package, fetches them and writes the list down.
 func (m *maker) choose(ctx context.Context) error {
+	if _, err := os.Stat(m.deb()); err != nil {
+		return fmt.Errorf("twinpath's own package: %w\nhint: make deb", err)
+	}
 	all, err := m.pinned(ctx)
 	if err != nil {
 		return err
