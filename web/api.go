@@ -48,6 +48,7 @@ func (a *API) Handler() http.Handler {
 	mux.HandleFunc("GET /api/v1/status", a.status)
 	mux.HandleFunc("GET /api/v1/events", a.events)
 	mux.HandleFunc("GET /api/v1/stream", a.stream)
+	mux.HandleFunc("GET /metrics", a.metrics)
 	mux.HandleFunc("GET /whoami", a.whoami)
 	mux.HandleFunc("GET /healthz", a.healthz)
 	mux.HandleFunc("POST /api/v1/drain", a.drain(false))
