@@ -86,6 +86,7 @@ func (machine) HostKey(file string) error {
 	if err != nil {
 		return fmt.Errorf("dropbearkey: %w: %s", err, bytes.TrimSpace(out))
 	}
+	_ = os.Remove(file + ".pub") // dropbearkey leaves it there, for nobody
 	f, err := os.Open(file)
 	if err != nil {
 		return err
