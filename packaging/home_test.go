@@ -41,6 +41,26 @@ interface = "lan0"
 priority = 100
 interval = "500ms"
 addresses = ["192.168.1.1/24"]
+on_change = "/usr/local/sbin/changed"
+
+  [[vrrp.check]]
+  process = "systemd-journal"
+  weight = 0
+`
+
+// A script does in the sandbox what the manual says that it may.
+const changedScript = `#!/bin/sh
+set -e
+echo "$TWINPATH_STATE" >>/var/lib/twinpath/changed
+ip link add probe type bridge
+ip link del probe
+! touch /etc/changed
+systemctl start changed
+`
+
+const changedUnit = `[Service]
+Type=oneshot
+ExecStart=touch /run/changed
 `
 
 // The backup is only a speaker of VRRP.

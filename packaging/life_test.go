@@ -23,6 +23,7 @@ func TestLife(t *testing.T) {
 			}
 			h.install(t)
 			h.start(t)
+			h.sandboxed(t)
 			h.keepsGoing(t)
 			h.stop(t, first)
 			h.stopBetweenAttempts(t)
@@ -58,8 +59,14 @@ func (h *home) install(t *testing.T) {
 // start makes a router of it.
 func (h *home) start(t *testing.T) {
 	h.write(t, "/etc/twinpath/twinpath.toml", mainConfig)
-	h.run(t, "systemctl start twinpath")
+	h.write(t, "/usr/local/sbin/changed", changedScript)
+	h.write(t, "/etc/systemd/system/changed.service", changedUnit)
+	h.run(t, "chmod 755 /usr/local/sbin/changed; systemctl daemon-reload; systemctl start twinpath")
 	h.takes(t, "main")
+	h.await(t, 5*time.Second, "the owner's script has run", func() bool {
+		out, err := h.try("test -e /run/changed && grep -x active /var/lib/twinpath/changed")
+		return err == nil && out != ""
+	})
 	h.await(t, 10*time.Second, "the house is online", func() bool { _, err := h.laptop.Seen(t.Context()); return err == nil })
 	// Real-time priority in the sandbox: the kernel's word for SCHED_RR is 2.
 	if policy := h.say(t, `cut -d" " -f41 /proc/`+h.sentinel(t)+`/stat`); policy != "2" {
@@ -67,6 +74,19 @@ func (h *home) start(t *testing.T) {
 	}
 	if log := h.run(t, "journalctl -u twinpath --no-pager"); strings.Contains(log, "permitted") || strings.Contains(log, "read-only") || strings.Contains(log, "Unknown") {
 		t.Errorf("the sandbox is in the way:\n%s", log)
+	}
+}
+
+// sandboxed holds systemd's figure for how exposed a service is to what the documentation says.
+func (h *home) sandboxed(t *testing.T) {
+	page := string(read(t, "../docs/package.md"))
+	for _, unit := range []string{"twinpath.service", "twinpath-cleanup.service"} {
+		out := h.run(t, "systemd-analyze security --no-pager "+unit)
+		_, rest, _ := strings.Cut(out, "Overall exposure level for "+unit+": ")
+		figure, _, _ := strings.Cut(rest, " ")
+		if line := "| `" + unit + "` | " + figure + " |"; !strings.Contains(page, line) {
+			t.Errorf("docs/package.md lacks %q", line)
+		}
 	}
 }
 
