@@ -58,27 +58,6 @@ func plain(all map[string][]string) (names []string) {
 	return names
 }
 
-// TestManualsCompile reads the pages as man does. Warnings of groff are faults.
-func TestManualsCompile(t *testing.T) {
-	for page, title := range map[string]string{"twinpath.8.md": "twinpath(8)", "../docs/configuration.md": "twinpath.toml(5)"} {
-		cmd := exec.Command("go", "run", "./man", title, "2026-11-21")
-		cmd.Stdin = strings.NewReader(string(read(t, page)))
-		out, err := cmd.Output()
-		if err != nil {
-			t.Fatal(err)
-		}
-		for i, line := range strings.Split(string(out), "\n") {
-			// A line that begins with a dot or a quote is an order: those of ours are these.
-			if regexp.MustCompile(`^['.]`).MatchString(line) && !regexp.MustCompile(`^\.(TH|SH|SS|PP|TP|IP|RS|RE|nf|fi|br|nh|ad l)\b`).MatchString(line) {
-				t.Errorf("%s: line %d is an order that is none: %s", title, i+1, line)
-			}
-			if strings.Contains(line, "`") || strings.Contains(line, "](") || strings.HasPrefix(line, "|") {
-				t.Errorf("%s: line %d has Markdown left: %s", title, i+1, line)
-			}
-		}
-	}
-}
-
 // TestCompletion asks bash as the owner's tab key does.
 func TestCompletion(t *testing.T) {
 	dir := t.TempDir()
