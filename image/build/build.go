@@ -6,7 +6,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 )
 
@@ -23,6 +22,7 @@ type maker struct {
 	side   string            // packages of which single files are taken: loaders, tools
 	files  map[string]string // package → its .deb
 	system []string          // packages of the root
+	own    string            // Twinpath's .deb
 	lock   string
 	kernel string
 	needs  needs
@@ -64,6 +64,7 @@ func (m *maker) make(ctx context.Context) error {
 		do   func(context.Context) error
 		slot bool // part of a slot alone
 	}{
+		{"twinpath", m.ownPackage, true},
 		{"packages", m.choose, true},
 		{"unpack", m.unpack, true},
 		{"modules", m.prune, true},
@@ -108,11 +109,8 @@ func (m *maker) unpack(ctx context.Context) error {
 	if err := unpackAll(ctx, m.files, append(append([]string{}, m.recipe.loader...), m.recipe.tools...), m.side); err != nil {
 		return err
 	}
-	return unpack(ctx, m.deb(), m.root)
+	return unpack(ctx, m.own, m.root)
 }
-
-// deb is the file of Twinpath's own package.
-func (m *maker) deb() string { return strings.ReplaceAll(m.debs, "%", m.arch.name) }
 
 func (m *maker) prune(ctx context.Context) (err error) {
 	if m.kernel, err = kernelRelease(m.root); err != nil {

@@ -10,11 +10,25 @@ import (
 	"strings"
 )
 
+// ownPackage finds Twinpath's package, or makes the one that everybody else installs, too.
+func (m *maker) ownPackage(ctx context.Context) error {
+	if m.own = strings.ReplaceAll(m.debs, "%", m.arch.name); m.own != "" {
+		if _, err := os.Stat(m.own); err != nil {
+			return fmt.Errorf("twinpath's own package: %w", err)
+		}
+		return nil
+	}
+	c := command{name: "sh", args: []string{"packaging/build", m.arch.name, m.version}, env: []string{fmt.Sprintf("SOURCE_DATE_EPOCH=%d", m.epoch.Unix())}}
+	out, err := c.output(ctx)
+	if err != nil {
+		return fmt.Errorf("make twinpath's own package: %w", err)
+	}
+	m.own = lastLines(out, 1)
+	return nil
+}
+
 // choose decides on the version of every package, fetches them and writes the list down.
 func (m *maker) choose(ctx context.Context) error {
-	if _, err := os.Stat(m.deb()); err != nil {
-		return fmt.Errorf("twinpath's own package: %w\nhint: make deb", err)
-	}
 	all, err := m.pinned(ctx)
 	if err != nil {
 		return err

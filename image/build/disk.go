@@ -29,7 +29,6 @@ type partition struct {
 	name        string
 	start, size int64  // bytes
 	kind        string // as sfdisk names it: a GUID on the PC, a byte on the Pi
-	attributes  string
 	file        string // content, from its start; none is zeros
 }
 

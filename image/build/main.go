@@ -12,7 +12,6 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"syscall"
 	"time"
 )
@@ -20,6 +19,7 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	syscall.Umask(0o022) // the modes of what is made here are part of the image
 	o, err := parse(os.Args[1:], os.Stderr)
 	if errors.Is(err, flag.ErrHelp) {
 		os.Exit(0)
@@ -56,16 +56,13 @@ func parse(args []string, out io.Writer) (options, error) {
 	flags.StringVar(&o.recipe, "recipe", "image/recipe", "directory of the recipe")
 	flags.StringVar(&o.out, "out", "image/out", "directory of the results")
 	flags.StringVar(&o.key, "key", "", "PEM file of the ed25519 key that signs updates (default: OUT/update.key, made once)")
-	flags.StringVar(&o.debs, "deb", "", "Twinpath's package, % standing for the architecture (default: dist/twinpath_VERSION_%.deb)")
+	flags.StringVar(&o.debs, "deb", "", "Twinpath's package, % standing for the architecture (default: made by packaging/build)")
 	flags.StringVar(&o.overlay, "overlay", "", "directory copied over the root")
 	flags.StringVar(&o.packages, "packages", "", "list of an earlier build: take exactly its packages, % standing for the architecture")
 	epoch := flags.Int64("epoch", 0, "time that nothing in the image is younger than, Unix seconds (default: SOURCE_DATE_EPOCH, else the last commit)")
 	flags.StringVar(&o.only, "only", "", `"slot": no disk image and no update file; "image": no compressed copy`)
 	if err := flags.Parse(args); err != nil {
 		return o, err
-	}
-	if o.debs == "" {
-		o.debs = filepath.Join("dist", "twinpath_"+o.version+"_%.deb")
 	}
 	var err error
 	if o.arches, err = parseArches(*arches); err != nil {

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -71,7 +70,7 @@ func find(name string) (string, error) {
 	if owner := owners[name]; owner != "" {
 		return "", fmt.Errorf("%s is not installed\nhint: apt-get install %s", name, owner)
 	}
-	return "", fmt.Errorf("%s: %w", name, errors.Join(exec.ErrNotFound))
+	return "", fmt.Errorf("%s: %w", name, exec.ErrNotFound)
 }
 
 func lastLines(text string, n int) string {
