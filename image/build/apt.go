@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -21,6 +22,21 @@ type aptRoot struct {
 }
 
 func (a aptRoot) debs() string { return filepath.Join(a.dir, "debs") }
+
+// lock keeps other builds away that share the cache, until done is called.
+func (a aptRoot) lock() (done func() error, err error) {
+	if err := os.MkdirAll(a.dir, 0o755); err != nil {
+		return nil, err
+	}
+	f, err := os.Create(filepath.Join(a.dir, "lock"))
+	if err != nil {
+		return nil, err
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX); err != nil {
+		return nil, errors.Join(fmt.Errorf("wait for another build: %w", err), f.Close())
+	}
+	return f.Close, nil
+}
 
 func (a aptRoot) command(name string, args ...string) command {
 	return command{name: name, args: args, dir: a.debs(), env: []string{"APT_CONFIG=" + filepath.Join(a.dir, "apt.conf")}}

@@ -62,21 +62,21 @@ func (m *maker) make(ctx context.Context) error {
 	stages := []struct {
 		name string
 		do   func(context.Context) error
-		slot bool // part of a slot alone
+		only string // the least that -only asks it for
 	}{
-		{"twinpath", m.ownPackage, true},
-		{"packages", m.choose, true},
-		{"unpack", m.unpack, true},
-		{"modules", m.prune, true},
-		{"configure", m.configure, true},
-		{"initrd", m.initrd, true},
-		{"slot", m.squash, true},
-		{"disk", m.disk, false},
-		{"update", m.update, false},
-		{"compress", m.compress, false},
+		{"twinpath", m.ownPackage, "slot"},
+		{"packages", m.choose, "slot"},
+		{"unpack", m.unpack, "slot"},
+		{"modules", m.prune, "slot"},
+		{"configure", m.configure, "slot"},
+		{"initrd", m.initrd, "slot"},
+		{"slot", m.squash, "slot"},
+		{"disk", m.disk, "image"},
+		{"update", m.update, "image"},
+		{"compress", m.compress, ""},
 	}
 	for _, s := range stages {
-		if m.only == "slot" && !s.slot || m.only == "image" && s.name == "compress" {
+		if m.only != "" && m.only != s.only && s.only != "slot" {
 			continue
 		}
 		start := time.Now()

@@ -29,6 +29,11 @@ func (m *maker) ownPackage(ctx context.Context) error {
 
 // choose decides on the version of every package, fetches them and writes the list down.
 func (m *maker) choose(ctx context.Context) error {
+	done, err := m.apt.lock()
+	if err != nil {
+		return err
+	}
+	defer done()
 	all, err := m.pinned(ctx)
 	if err != nil {
 		return err

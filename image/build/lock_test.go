@@ -72,3 +72,16 @@ func TestShow(t *testing.T) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 }
+
+func TestOptions(t *testing.T) {
+	t.Setenv("SOURCE_DATE_EPOCH", "1790000000")
+	o, err := parse([]string{"-arch", "arm64", "-version", "1.2", "-only", "image"}, os.Stderr)
+	if err != nil || len(o.arches) != 1 || o.arches[0] != pi || o.epoch.Unix() != 1790000000 || o.debs != "" {
+		t.Errorf("%+v, %v", o, err)
+	}
+	for _, args := range [][]string{{"-arch", "mips"}, {"-only", "kernel"}} {
+		if _, err := parse(args, os.Stderr); err == nil || !strings.Contains(err.Error(), "want ") {
+			t.Errorf("%v: %v", args, err)
+		}
+	}
+}

@@ -12,6 +12,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 	"time"
 )
@@ -44,7 +45,7 @@ type options struct {
 	overlay  string // tree copied over the root
 	packages string // lock: only these versions
 	epoch    time.Time
-	only     string // "slot" leaves out the disk image and the update file, "image" the compressed copy
+	only     string // slot: no disk image; image: nothing compressed; empty: all
 }
 
 func parse(args []string, out io.Writer) (options, error) {
@@ -60,9 +61,12 @@ func parse(args []string, out io.Writer) (options, error) {
 	flags.StringVar(&o.overlay, "overlay", "", "directory copied over the root")
 	flags.StringVar(&o.packages, "packages", "", "list of an earlier build: take exactly its packages, % standing for the architecture")
 	epoch := flags.Int64("epoch", 0, "time that nothing in the image is younger than, Unix seconds (default: SOURCE_DATE_EPOCH, else the last commit)")
-	flags.StringVar(&o.only, "only", "", `"slot": no disk image and no update file; "image": no compressed copy`)
+	flags.StringVar(&o.only, "only", "", "slot: no disk image and no update file; image: no compressed one")
 	if err := flags.Parse(args); err != nil {
 		return o, err
+	}
+	if !slices.Contains([]string{"", "slot", "image"}, o.only) {
+		return o, fmt.Errorf("-only %q: want slot or image", o.only)
 	}
 	var err error
 	if o.arches, err = parseArches(*arches); err != nil {

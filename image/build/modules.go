@@ -20,7 +20,7 @@ func parseRules(lines []string) (rules, error) {
 	for _, line := range lines {
 		sign, prefix, found := strings.Cut(line, " ")
 		if !found || sign != "+" && sign != "-" {
-			return nil, fmt.Errorf("read recipe: modules: %q: want + or - and the start of a path", line)
+			return nil, fmt.Errorf("%q: want + or - and the start of a path", line)
 		}
 		all = append(all, rule{sign == "+", strings.TrimSpace(prefix)})
 	}

@@ -25,15 +25,30 @@ type recipe struct {
 // readRecipe reads the lists below dir as they are for a.
 func readRecipe(dir string, a arch) (recipe, error) {
 	r := recipe{dir: dir}
-	var failed error
-	lines := func(name string) []string {
-		text, err := os.ReadFile(filepath.Join(dir, name))
-		if err != nil && failed == nil {
-			failed = fmt.Errorf("read recipe: %w", err)
+	for _, list := range []struct {
+		name string
+		read func(lines []string) error
+	}{
+		{"packages", r.readPackages},
+		{"units", r.readUnits},
+		{"links", r.readLinks},
+		{"drop", func(lines []string) error { r.drop = lines; return nil }},
+		{"modules", func(lines []string) (err error) { r.modules, err = parseRules(lines); return err }},
+		{"modules-initrd", func(lines []string) (err error) { r.initrd, err = parseRules(lines); return err }},
+	} {
+		text, err := os.ReadFile(filepath.Join(dir, list.name))
+		if err == nil {
+			err = list.read(parseList(string(text), a.name))
 		}
-		return parseList(string(text), a.name)
+		if err != nil {
+			return r, fmt.Errorf("read recipe: %s: %w", list.name, err)
+		}
 	}
-	for _, line := range lines("packages") {
+	return r, nil
+}
+
+func (r *recipe) readPackages(lines []string) error {
+	for _, line := range lines {
 		kind, name, found := strings.Cut(line, " ")
 		switch {
 		case !found:
@@ -45,35 +60,35 @@ func readRecipe(dir string, a arch) (recipe, error) {
 		case kind == "tool":
 			r.tools = append(r.tools, name)
 		default:
-			return r, fmt.Errorf("read recipe: packages: %q: want NAME, or without, loader, tool and NAME", line)
+			return fmt.Errorf("%q: want NAME, or without, loader or tool and NAME", line)
 		}
 	}
-	for _, line := range lines("units") {
+	return nil
+}
+
+func (r *recipe) readUnits(lines []string) error {
+	for _, line := range lines {
 		switch verb, unit, _ := strings.Cut(line, " "); verb {
 		case "enable":
 			r.enable = append(r.enable, unit)
 		case "mask":
 			r.mask = append(r.mask, unit)
 		default:
-			return r, fmt.Errorf("read recipe: units: %q: want enable or mask, and a unit", line)
+			return fmt.Errorf("%q: want enable or mask, and a unit", line)
 		}
 	}
-	for _, line := range lines("links") {
+	return nil
+}
+
+func (r *recipe) readLinks(lines []string) error {
+	for _, line := range lines {
 		from, to, found := strings.Cut(line, " -> ")
 		if !found {
-			return r, fmt.Errorf("read recipe: links: %q: want PATH -> TARGET", line)
+			return fmt.Errorf("%q: want PATH -> TARGET", line)
 		}
 		r.links = append(r.links, [2]string{from, to})
 	}
-	r.drop = lines("drop")
-	var err error
-	if r.modules, err = parseRules(lines("modules")); err == nil {
-		r.initrd, err = parseRules(lines("modules-initrd"))
-	}
-	if failed != nil {
-		err = failed
-	}
-	return r, err
+	return nil
 }
 
 // parseList gives the lines of a list that are for arch: comments end at the line's end, "[arm64] x" is for one architecture.
