@@ -107,6 +107,9 @@ func assemble(keeper *config.Keeper, socket *web.Socket, link *sentinel.Link, lo
 // run starts everything in one group and stops it together.
 func (h *household) run(ctx context.Context) error {
 	h.events.Record(router.Event{Time: time.Now(), Kind: router.EventRouter, Sentence: "Twinpath " + version + " has started."})
+	hangups := make(chan os.Signal, 1) // caught before anybody can know that we are here: uncaught it would end us
+	signal.Notify(hangups, syscall.SIGHUP)
+	defer signal.Stop(hangups)
 	group, ctx := errgroup.WithContext(ctx)
 	for _, task := range []func(context.Context) error{
 		h.router.Run,
@@ -116,7 +119,7 @@ func (h *household) run(ctx context.Context) error {
 		h.checks.Run,
 		h.script.Run,
 		func(ctx context.Context) error { return h.kernel.Watch(ctx, h.router.Look) },
-		h.reloads,
+		func(ctx context.Context) error { return h.reloads(ctx, hangups) },
 		h.watchdog,
 	} {
 		group.Go(func() error { return task(ctx) })
@@ -161,15 +164,12 @@ func (h *household) Confirm() error {
 }
 
 // reloads reads the boot file again at each SIGHUP. A bad one is said and changes nothing.
-func (h *household) reloads(ctx context.Context) error {
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, syscall.SIGHUP)
-	defer signal.Stop(signals)
+func (h *household) reloads(ctx context.Context, hangups <-chan os.Signal) error {
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-signals:
+		case <-hangups:
 			if err := h.keeper.Reload(); err != nil {
 				h.log.Error("reload refused, the running configuration stays", "err", err)
 				h.events.Record(router.Event{Time: time.Now(), Kind: router.EventRouter, Blame: router.BlameOwner,
