@@ -53,14 +53,14 @@ func (a aptRoot) open(ctx context.Context, m mirrors) error {
 	if err != nil {
 		return err
 	}
+	if err := os.WriteFile(filepath.Join(a.dir, "apt.conf"), []byte(a.conf(settings)), 0o644); err != nil {
+		return err
+	}
 	list := filepath.Join(a.dir, "etc/sources.list")
 	was, _ := os.ReadFile(list)
 	stamp, err := os.Stat(filepath.Join(a.dir, "fresh"))
 	if err == nil && time.Since(stamp.ModTime()) < freshFor && string(was) == m.list(a.arch) {
 		return nil
-	}
-	if err := os.WriteFile(filepath.Join(a.dir, "apt.conf"), []byte(a.conf(settings)), 0o644); err != nil {
-		return err
 	}
 	if err := os.WriteFile(list, []byte(m.list(a.arch)), 0o644); err != nil {
 		return err

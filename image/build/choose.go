@@ -107,10 +107,9 @@ func (m *maker) openApt(ctx context.Context) error {
 	if _, err := os.Stat(mirror.keyring); err != nil {
 		return errors.Join(fmt.Errorf("keys of Debian's archive: %w", err), errors.New("hint: apt-get install debian-archive-keyring"))
 	}
-	dir, err := filepath.Abs(m.apt.dir)
-	if err != nil {
+	// apt writes this path down, and a link to a shared cache may be gone next time.
+	if m.apt.dir, err = filepath.EvalSymlinks(m.apt.dir); err != nil {
 		return err
 	}
-	m.apt.dir = dir
 	return m.apt.open(ctx, mirror)
 }
