@@ -53,7 +53,7 @@ func TestVersionsSortAsTheyCame(t *testing.T) {
 	}
 }
 
-// TestPackage looks into a package, made twice, for each architecture.
+// TestPackage looks into a package for each architecture, and makes this machine's twice.
 func TestPackage(t *testing.T) {
 	if testing.Short() {
 		t.Skip("compiles everything anew for each architecture")
@@ -63,8 +63,7 @@ func TestPackage(t *testing.T) {
 		if name := filepath.Base(deb); name != "twinpath_1.2.3_"+arch+".deb" {
 			t.Errorf("it is called %s", name)
 		}
-		again := build(t, t.TempDir(), arch, "v1.2.3")
-		if !bytes.Equal(read(t, deb), read(t, again)) {
+		if arch == native(t) && !bytes.Equal(read(t, deb), read(t, build(t, t.TempDir(), arch, "v1.2.3"))) {
 			t.Errorf("%s: the same source gives other bytes", arch)
 		}
 		inside(t, deb)
