@@ -12,7 +12,7 @@ import (
 )
 
 // writeFAT makes a FAT file system of a directory tree, file by file in the order of names: a recursive copy would follow the order
-// of the host's directories.
+// of the host's directories. The tree's files get the time epoch.
 func writeFAT(ctx context.Context, image, label, kind, tree string, size int64, epoch time.Time) error {
 	if err := os.RemoveAll(image); err != nil {
 		return err

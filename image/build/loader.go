@@ -69,7 +69,11 @@ func (m *maker) disk(ctx context.Context) error {
 		return err
 	}
 	if m.arch == pc {
-		if err := writeFAT(ctx, files["card"], "TWINPATH", "16", filepath.Join(m.recipe.dir, "card"), cardSize, m.epoch); err != nil {
+		card := filepath.Join(m.work, "card")
+		if err := copyTree(filepath.Join(m.recipe.dir, "card"), card); err != nil {
+			return err
+		}
+		if err := writeFAT(ctx, files["card"], "TWINPATH", "16", card, cardSize, m.epoch); err != nil {
 			return err
 		}
 	}
