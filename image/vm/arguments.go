@@ -129,8 +129,12 @@ func (d Disk) arguments(number int) []string {
 	if d.ReadOnly {
 		readonly = "on"
 	}
+	file, cache := d.File, "unsafe"
+	if d.Cache != nil {
+		file, cache = "nbd+unix:///?socket="+d.Cache.socket(), "writeback" // the guest's flushes reach it
+	}
 	return []string{
-		"-drive", fmt.Sprintf("if=none,id=disk%d,format=raw,cache=unsafe,readonly=%s,file=%s", number, readonly, d.File),
+		"-drive", fmt.Sprintf("if=none,id=disk%d,format=raw,cache=%s,readonly=%s,file=%s", number, cache, readonly, file),
 		"-device", fmt.Sprintf("virtio-blk-pci,drive=disk%d", number),
 	}
 }

@@ -68,6 +68,7 @@ type Machine struct {
 type Disk struct {
 	File     string
 	ReadOnly bool
+	Cache    *Cache // in place of File: a disk with a cache that a power cut empties
 }
 
 // NIC is a network socket.
