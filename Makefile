@@ -6,8 +6,8 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 PACKAGES = nftables iproute2 dnsmasq-base keepalived haproxy curl iputils-ping procps frr tcpdump busybox gcc libc6-dev
 TOOLS = nft ip dnsmasq keepalived haproxy curl ping sysctl vtysh busybox gcc
 # What makes an image.
-IMAGE_PACKAGES = squashfs-tools mtools dosfstools fdisk e2fsprogs xz-utils zstd kmod systemd
-IMAGE_TOOLS = mksquashfs mcopy mkfs.vfat sfdisk mke2fs xz zstd depmod systemd-sysusers
+IMAGE_PACKAGES = squashfs-tools mtools dosfstools fdisk e2fsprogs xz-utils zstd kmod git debian-archive-keyring
+IMAGE_TOOLS = mksquashfs mcopy mkfs.vfat sfdisk mke2fs xz zstd depmod git
 # What boots it, and what the package is installed in.
 MACHINE_PACKAGES = qemu-system-x86 qemu-system-arm ovmf u-boot-qemu pppoe mmdebstrap
 MACHINE_TOOLS = qemu-system-x86_64 qemu-system-aarch64 pppoe-server mmdebstrap
