@@ -56,7 +56,7 @@ func parse(args []string, out io.Writer) (options, error) {
 	flags.StringVar(&o.version, "version", "unknown", "version that the image carries")
 	flags.StringVar(&o.recipe, "recipe", "image/recipe", "directory of the recipe")
 	flags.StringVar(&o.out, "out", "image/out", "directory of the results")
-	flags.StringVar(&o.key, "key", "", "a base64 line file of the ed25519 key that signs updates (default: OUT/update.key, made once)")
+	flags.StringVar(&o.key, "key", "", "file with the ed25519 key that signs updates (default: OUT/update.key, made once)")
 	flags.StringVar(&o.debs, "deb", "", "Twinpath's package, % standing for the architecture (default: made by packaging/build)")
 	flags.StringVar(&o.overlay, "overlay", "", "directory copied over the root")
 	flags.StringVar(&o.packages, "packages", "", "list of an earlier build: take exactly its packages, % standing for the architecture")
