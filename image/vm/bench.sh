@@ -21,8 +21,9 @@ busybox mount -t overlay -o lowerdir=/lower,upperdir=/fresh/upper,workdir=/fresh
 for kernel in proc sys dev; do
 	busybox mkdir -p /new/$kernel && busybox mount --move /$kernel /new/$kernel
 done
-busybox mkdir -p /new/bench /new/run
+busybox mkdir -p /new/bench /new/run /new/dev/pts
 busybox mount -t tmpfs run /new/run
+busybox mount -t devpts -o ptmxmode=666 pts /new/dev/pts
 busybox tar -x -C /new/bench -f /new/dev/vdb
 busybox cp /agent.sh /new/bench/agent.sh
 cd /new

@@ -21,7 +21,7 @@ func Flash(image, disk string) error {
 	return nil
 }
 
-// Partition is a FAT partition of a disk image, as the owner's computer shows it. It must not be in use by a machine.
+// Partition is a partition of a disk image; most of its verbs are for FAT, as the owner's computer shows it. It must not be in use by a machine.
 type Partition struct {
 	Disk   string
 	Number int // counts from 1
@@ -55,6 +55,21 @@ func (p Partition) List(directory string) ([]string, error) {
 		names = append(names, path.Base(strings.TrimSpace(line)))
 	}
 	return names, err
+}
+
+// Read reads the partition's first bytes, whatever is on it.
+func (p Partition) Read(to []byte) error {
+	start, err := p.start()
+	if err != nil {
+		return err
+	}
+	disk, err := os.Open(p.Disk)
+	if err != nil {
+		return err
+	}
+	defer disk.Close()
+	_, err = disk.ReadAt(to, start)
+	return err
 }
 
 func (p Partition) mtools(input []byte, command string, args ...string) ([]byte, error) {

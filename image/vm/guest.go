@@ -32,7 +32,7 @@ type Guest struct {
 	tidy    sync.Once
 }
 
-// Start powers the machine on and returns at once.
+// Start powers the machine on and returns at once. The guest lives no longer than the context.
 func (m Machine) Start(ctx context.Context) (*Guest, error) {
 	limit := m.Limit
 	if limit == 0 {

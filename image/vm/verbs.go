@@ -10,6 +10,7 @@ import (
 
 // Boot switches the machine on and waits until its agent has spoken. A kernel that stumbles over the emulation, which
 // happens on x86 about once in a hundred boots and never on a real processor, is switched off and on once, and counted.
+// The context is the guest's life, as with Start.
 func (m Machine) Boot(ctx context.Context) (*Guest, error) {
 	g, err := m.boot(ctx)
 	var stumbled *oopsError
@@ -21,6 +22,9 @@ func (m Machine) Boot(ctx context.Context) (*Guest, error) {
 	return g, err
 }
 
+// bootPatience is how long a start may take: an emulated one half a minute, on a busy machine two.
+const bootPatience = 4 * time.Minute
+
 // oopsError is a fault of the kernel's own before the agent spoke.
 type oopsError struct{ line, console string }
 
@@ -31,7 +35,9 @@ func (m Machine) boot(ctx context.Context) (*Guest, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := g.AwaitBoot(ctx, 0); err != nil {
+	waiting, cancel := context.WithTimeout(ctx, bootPatience)
+	defer cancel()
+	if _, err := g.AwaitBoot(waiting, 0); err != nil {
 		g.Close()
 		return nil, err
 	}

@@ -24,7 +24,7 @@ type build struct {
 	name    string
 	arch    vm.Arch
 	version string
-	overlay string // directory in testdata that is copied over the system; empty: as shipped
+	overlay string // directory in overlays that is copied over the system; empty: as shipped
 }
 
 // builds are all that the tests boot or install. The first of an architecture makes the key that signs them all.
@@ -32,7 +32,18 @@ func builds() []build {
 	return []build{
 		{name: "pc", arch: vm.AMD64, version: "0.1.0"},
 		{name: "pi", arch: vm.ARM64, version: "0.1.0"},
+		{name: "next", arch: vm.AMD64, version: "0.2.0"}, // to update to
 	}
+}
+
+// shipped is an architecture's image as it is.
+func shipped(arch vm.Arch) build {
+	for _, b := range builds() {
+		if b.arch == arch && b.overlay == "" {
+			return b
+		}
+	}
+	panic("no image is built for " + arch.String())
 }
 
 const root = "../.."
@@ -123,7 +134,7 @@ func (b build) make(ctx context.Context) error {
 	}
 	args := []string{"run", "./image/build", "-arch", b.arch.String(), "-version", b.version, "-out", dist, "-deb", debs[0], "-key", key, "-only", "image"}
 	if b.overlay != "" {
-		args = append(args, "-overlay", filepath.Join("image", "vmtest", "testdata", b.overlay))
+		args = append(args, "-overlay", filepath.Join("image", "vmtest", "overlays", b.overlay))
 	}
 	if err := run(ctx, "go", args...); err != nil {
 		return err
@@ -211,7 +222,7 @@ func sources(ctx context.Context) (string, error) {
 		return "", fmt.Errorf("go list: %w", err)
 	}
 	files := strings.Fields(string(out))
-	for _, tree := range []string{"image/recipe", "image/vmtest/testdata", "packaging", "docs", "CHANGELOG.md"} {
+	for _, tree := range []string{"image/recipe", "image/vmtest/overlays", "packaging", "docs", "CHANGELOG.md"} {
 		err := filepath.WalkDir(filepath.Join(root, tree), func(name string, d fs.DirEntry, err error) error {
 			if err == nil && !d.IsDir() && !strings.HasSuffix(name, "_test.go") {
 				files = append(files, name)
