@@ -148,7 +148,7 @@ func (k *Keeper) free(wish string) error {
 func (k *Keeper) applyNow(name string, text []byte, cfg router.Config) error {
 	old, had, err := k.save(text)
 	if err != nil {
-		return fmt.Errorf("apply %s: %w", name, err)
+		return fmt.Errorf("apply %s: %w%s", name, err, unchanged)
 	}
 	if err := k.use(cfg, k.running); err != nil {
 		return errors.Join(fmt.Errorf("apply %s: %w", name, err), k.putBack(old, had))
@@ -157,6 +157,9 @@ func (k *Keeper) applyNow(name string, text []byte, cfg router.Config) error {
 	k.log().Info("configuration applied", "file", name)
 	return nil
 }
+
+// unchanged is for the owner of a disk that is full or cannot be written to.
+const unchanged = "\nhint: nothing was changed: the configuration before is still in use"
 
 // save makes text the boot file and keeps the one before as the previous.
 func (k *Keeper) save(text []byte) (old []byte, had bool, err error) {

@@ -24,7 +24,7 @@ func (k *Keeper) forget() {
 // applyPending uses cfg without making it the boot file.
 func (k *Keeper) applyPending(name string, text []byte, cfg router.Config, confirm time.Duration) error {
 	if err := replace(k.files(), k.pendingFile(), text); err != nil {
-		return fmt.Errorf("apply %s: %w", name, err)
+		return fmt.Errorf("apply %s: %w%s", name, err, unchanged)
 	}
 	back := k.running
 	if err := k.use(cfg, back); err != nil {
