@@ -22,6 +22,7 @@ var ranks = map[string]int{
 	"router": 1, "vrrp/sentinel": 1,
 	"health": 0, "vrrp": 0, "wan": 0, "firewall": 0, "check": 0, "script": 0, "image/bundle": 0, "image/slot": 0,
 	"vrrp/packet": -1, // the alphabet of vrrp
+	"durable":     -1, // how files survive a power cut
 	"program":     -1, // how check and script run what the owner names
 }
 

@@ -1,12 +1,12 @@
 package firstboot
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
+
+	"github.com/twinpath/twinpath/durable"
 )
 
 // disk is how a box changes files. Each step is complete on the medium when it returns, or has failed.
@@ -23,37 +23,11 @@ type medium struct{}
 func (medium) mkdir(name string, mode fs.FileMode) error { return os.MkdirAll(name, mode) }
 
 func (medium) write(name string, text []byte, mode fs.FileMode) error {
-	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, mode)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(text)
-	return errors.Join(err, f.Sync(), f.Close())
+	return durable.Write(name, text, mode)
 }
 
-func (medium) rename(from, to string) error {
-	if err := os.Rename(from, to); err != nil {
-		return err
-	}
-	return syncDir(filepath.Dir(to))
-}
-
-func (medium) remove(name string) error {
-	err := os.Remove(name)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	return errors.Join(err, syncDir(filepath.Dir(name)))
-}
-
-// syncDir makes the names in a directory survive a power cut.
-func syncDir(name string) error {
-	dir, err := os.Open(name)
-	if err != nil {
-		return err
-	}
-	return errors.Join(dir.Sync(), dir.Close())
-}
+func (medium) rename(from, to string) error { return durable.Rename(from, to) }
+func (medium) remove(name string) error     { return durable.Remove(name) }
 
 // replace writes name so that at any moment it has either the old text or the new one.
 func replace(d disk, name string, text []byte, mode fs.FileMode) error {

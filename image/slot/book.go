@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/twinpath/twinpath/durable"
 )
 
 // System is what is known of a slot's content, from the update that brought it.
@@ -191,38 +193,9 @@ type paper struct{}
 
 func (paper) read(name string) ([]byte, error) { return os.ReadFile(name) }
 
-func (paper) write(name string, text []byte) error {
-	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(text)
-	return errors.Join(err, f.Sync(), f.Close())
-}
-
-func (paper) rename(from, to string) error {
-	if err := os.Rename(from, to); err != nil {
-		return err
-	}
-	return syncDir(filepath.Dir(to))
-}
-
-func (paper) remove(name string) error {
-	err := os.Remove(name)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	return errors.Join(err, syncDir(filepath.Dir(name)))
-}
-
-// syncDir makes the names in a directory survive a power cut.
-func syncDir(name string) error {
-	dir, err := os.Open(name)
-	if err != nil {
-		return err
-	}
-	return errors.Join(dir.Sync(), dir.Close())
-}
+func (paper) write(name string, text []byte) error { return durable.Write(name, text, 0o600) }
+func (paper) rename(from, to string) error         { return durable.Rename(from, to) }
+func (paper) remove(name string) error             { return durable.Remove(name) }
 
 func sumOf(b []byte) string {
 	sum := sha256.Sum256(b)
