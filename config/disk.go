@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/twinpath/twinpath/durable"
 )
 
 // disk is what the Keeper does with files. Each step is complete on the medium when it returns, or has failed.
@@ -22,37 +24,14 @@ type medium struct{}
 func (medium) read(name string) ([]byte, error) { return readFile(name) }
 
 func (medium) write(name string, text []byte, mode fs.FileMode) error {
-	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, mode)
-	if err != nil {
+	if err := durable.Write(name, text, mode); err != nil {
 		return err
 	}
-	_, err = f.Write(text)
-	return errors.Join(err, f.Chmod(mode), f.Sync(), f.Close())
+	return os.Chmod(name, mode) // an older file of that name, left by a crash, had its own
 }
 
-func (medium) rename(from, to string) error {
-	if err := os.Rename(from, to); err != nil {
-		return err
-	}
-	return syncDir(filepath.Dir(to))
-}
-
-func (medium) remove(name string) error {
-	err := os.Remove(name)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	return errors.Join(err, syncDir(filepath.Dir(name)))
-}
-
-// syncDir makes the names in a directory survive a power cut.
-func syncDir(name string) error {
-	dir, err := os.Open(name)
-	if err != nil {
-		return err
-	}
-	return errors.Join(dir.Sync(), dir.Close())
-}
+func (medium) rename(from, to string) error { return durable.Rename(from, to) }
+func (medium) remove(name string) error     { return durable.Remove(name) }
 
 // replace writes name so that at any moment it has either the old text or the new one.
 func replace(d disk, name string, text []byte) error {
