@@ -66,9 +66,10 @@ func (c *crew) attend(ctx context.Context, s *State) {
 	}
 }
 
-// clientKey changes when a client has to be replaced.
+// clientKey changes when a client has to be replaced. Interfaces get new names, too: on a slow board after the daemon has
+// begun to use them (seen in an emulated one, 2026-11-21).
 func (l *line) clientKey() string {
-	return fmt.Sprint(l.link.Index, l.config.Kind, l.number, l.config.Static, l.config.Peer, l.drained && l.flows == 0)
+	return fmt.Sprint(l.link.Index, l.link.Name, l.config.Kind, l.number, l.config.Static, l.config.Peer, l.drained && l.flows == 0)
 }
 
 func (c *crew) startClient(ctx context.Context, l *line) *post {
@@ -98,7 +99,7 @@ func (c *crew) watch(ctx context.Context, s *State, d Decision) {
 			continue
 		}
 		wanted[name] = true
-		key := fmt.Sprint(l.link.Index, l.config.Health, l.number)
+		key := fmt.Sprint(l.link.Index, l.link.Name, l.config.Health, l.number)
 		p := c.monitors[name]
 		if p != nil && p.key != key {
 			p.end()

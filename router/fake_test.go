@@ -38,6 +38,7 @@ type world struct {
 	verdicts map[string]health.Verdict   // what the monitors say at first
 	monitors map[string]*fakeMonitor     // that run now
 	reports  map[string]func(wan.Update) // of the clients that run now
+	devices  map[string]string           // of the clients that run now
 	steps    []string                    // what the kernel and the VRRP engine were told, in order
 	watched  []check.Watched
 	scripts  []script.Change
@@ -59,6 +60,7 @@ func newWorld() *world {
 		verdicts: map[string]health.Verdict{"fibre": up, "lte": up},
 		monitors: map[string]*fakeMonitor{},
 		reports:  map[string]func(wan.Update){},
+		devices:  map[string]string{},
 	}
 }
 
@@ -159,7 +161,7 @@ func (c *fakeClient) Run(ctx context.Context) error {
 	time.Sleep(50 * time.Millisecond)
 	w.mu.Lock()
 	lease, mute := w.leases[name], w.mute[name]
-	w.reports[name] = c.at.Report
+	w.reports[name], w.devices[name] = c.at.Report, c.at.Device
 	w.mu.Unlock()
 	if !mute {
 		c.at.Report(wan.Update{WAN: name, Lease: &lease})

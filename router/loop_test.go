@@ -81,6 +81,31 @@ func TestLoopMovesTheHouse(t *testing.T) {
 	})
 }
 
+// udev may give an interface its name when it is in use already.
+func TestAnInterfaceGetsAnotherName(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		config := twoWANs()
+		config.WANs[0].Interface = w.links[1].MAC
+		r, stop := w.start(t, config)
+		defer stop()
+		time.Sleep(time.Second)
+		wantSentence(t, r, "on fibre")
+
+		w.change(func(w *world) { w.links[1].Name = "enp0s7" })
+		r.Look()
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if monitor, client := w.monitors["fibre"].at.Device, w.devices["fibre"]; monitor != "enp0s7" || client != "enp0s7" {
+			t.Errorf("the checks use %s and the client %s, want enp0s7", monitor, client)
+		}
+		if p, _ := w.last(); !strings.Contains(p.String(), "enp0s7") || strings.Contains(p.String(), "wan0") {
+			t.Errorf("the plan has the old name:\n%s", p)
+		}
+		wantSentence(t, r, "on fibre")
+	})
+}
+
 func TestRunEndsWithAllItsWorkers(t *testing.T) {
 	for name, after := range map[string]time.Duration{"at once": 0, "while settling": 20 * time.Millisecond, "at work": time.Minute} {
 		t.Run(name, func(t *testing.T) {
