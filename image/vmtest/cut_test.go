@@ -49,6 +49,9 @@ func TestPowerCuts(t *testing.T) {
 	c.on(t)
 	c.boot = time.Since(began)
 	c.settled(t)
+	if cache := c.must(t, "cat /sys/block/vda/queue/write_cache"); cache != "write back\n" {
+		t.Fatalf("to the guest its disk is %q: it would not have to flush", cache)
+	}
 	moments := []moment{{"boot", c.duringBoot}, {"apply", c.duringApply}, {"write", c.duringWrite}, {"armed", c.whenArmed}, {"trial", c.duringTrial}}
 	for n := range cuts {
 		m := moments[n%len(moments)]
@@ -57,6 +60,9 @@ func TestPowerCuts(t *testing.T) {
 		}
 	}
 	t.Logf("landed: %v; sectors that were written and not flushed: %d kept, %d lost; %d flushes", c.landed, c.kept, c.lost, c.cache.Flushes())
+	if cuts >= len(moments) && c.kept+c.lost == 0 {
+		t.Error("every write was flushed at each of the cuts: they were none")
+	}
 	c.end(t)
 }
 
@@ -218,7 +224,14 @@ func (c *cutter) duringBoot(t *testing.T) {
 	c.nap(t, c.boot+5*time.Second)
 }
 
+// litter has somebody write beside, who never flushes.
+func (c *cutter) litter(t *testing.T) {
+	t.Helper()
+	c.background(t, "litter", "while dd if=/dev/urandom of=/data/litter bs=64k count=16 oflag=direct conv=notrunc; do :; done")
+}
+
 func (c *cutter) duringApply(t *testing.T) {
+	c.litter(t)
 	c.background(t, "apply", fmt.Sprintf("while twinpath apply %s/two.toml && twinpath apply %s/one.toml; do :; done", stickDir, stickDir))
 	c.await(t, "ls /var/lib/twinpath/configs | grep -q .") // it is about to write
 	c.nap(t, 4*time.Second)
@@ -242,6 +255,7 @@ func (c *cutter) begin(t *testing.T) (next int) {
 const usualUpdate = 20 * time.Second // to begin with; later it is what the last one took
 
 func (c *cutter) duringWrite(t *testing.T) {
+	c.litter(t)
 	c.begin(t)
 	c.nap(t, max(c.update, usualUpdate))
 }

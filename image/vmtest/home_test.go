@@ -21,7 +21,8 @@ type house struct {
 	Build  build
 
 	machine vm.Machine
-	Guest   *vm.Guest // while it is switched on
+	Guest   *vm.Guest   // while it is switched on
+	console *vm.Console // of the last start
 }
 
 // newHouse builds the default home around a machine with a freshly flashed disk. It is not switched on.
@@ -54,6 +55,12 @@ func newHouse(t *testing.T, b build, firmware vm.Firmware) *house {
 		return h.Guest.SetCarrier(context.Background(), port, up)
 	})
 	t.Cleanup(h.off)
+	t.Cleanup(func() {
+		if t.Failed() && h.console != nil {
+			const shown = 60
+			t.Logf("console:\n%s", h.console.Tail(shown))
+		}
+	})
 	return h
 }
 
@@ -112,12 +119,7 @@ func (h *house) on(t *testing.T) {
 	if h.Guest.Oopses > 0 {
 		t.Logf("the emulated kernel stumbled %d times and was started again", h.Guest.Oopses)
 	}
-	t.Cleanup(func() {
-		if t.Failed() && h.Guest != nil {
-			const shown = 60
-			t.Logf("console:\n%s", h.Guest.Console.Tail(shown))
-		}
-	})
+	h.console = h.Guest.Console
 }
 
 // off cuts the power.
