@@ -41,6 +41,7 @@ func thorough() bool { return number(cutsVariable, usualCuts) >= fullCuts }
 // what it was not told to keep (vm.Cache).
 func TestPowerCuts(t *testing.T) {
 	only(t, vm.AMD64)
+	t.Parallel() // an emulated processor keeps one of the machine's busy
 	cuts := number(cutsVariable, usualCuts)
 	seed := number(seedVariable, int(time.Now().UnixNano()%1_000_000))
 	t.Logf("%d cuts, %s=%d", cuts, seedVariable, seed)

@@ -14,6 +14,7 @@ import (
 // Everything that goes wrong with a router's disk, card and clock: it routes, and it says what is wrong.
 func TestFaults(t *testing.T) {
 	only(t, vm.AMD64)
+	t.Parallel() // an emulated processor keeps one of the machine's busy
 	f := newFaulty(t)
 	f.on(t)
 	f.routing(t, "fibre")

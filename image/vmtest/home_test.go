@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -25,10 +26,14 @@ type house struct {
 	console *vm.Console // of the last start
 }
 
+// houses counts, so that several stand side by side.
+var houses atomic.Int32
+
 // newHouse builds the default home around a machine with a freshly flashed disk. It is not switched on.
 func newHouse(t *testing.T, b build, firmware vm.Firmware) *house {
 	t.Helper()
 	home := lab.Default()
+	home.Tag = fmt.Sprintf("h%d-", houses.Add(1))
 	home.Routers[0].Foreign = true
 	l, err := lab.Build(t.Context(), home)
 	if err != nil {
