@@ -64,8 +64,8 @@ func (m *maker) make(ctx context.Context) error {
 		do   func(context.Context) error
 		only string // the least that -only asks it for
 	}{
-		{"twinpath", m.ownPackage, "slot"},
 		{"packages", m.choose, "slot"},
+		{"twinpath", m.ownPackage, "slot"},
 		{"unpack", m.unpack, "slot"},
 		{"modules", m.prune, "slot"},
 		{"configure", m.configure, "slot"},

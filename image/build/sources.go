@@ -131,11 +131,24 @@ func chooseMirrors(all []source) (mirrors, error) {
 			}
 		}
 	}
+	if m.security == "" {
+		m.security = sibling(m.main)
+	}
 	if m.main == "" || m.security == "" {
 		return m, fmt.Errorf("this machine's apt sources name no Debian mirror with main and its security suite\n"+
 			"hint: the image is made of Debian %s packages from the mirrors in /etc/apt/sources.list*", suite)
 	}
 	return m, nil
+}
+
+// sibling is where the security suite of a mirror is that machines name without it, as a bare debootstrap leaves them: mirrors of
+// both have them beside each other.
+func sibling(main string) string {
+	base, found := strings.CutSuffix(strings.TrimRight(main, "/"), "/debian")
+	if !found {
+		return ""
+	}
+	return base + "/debian-security"
 }
 
 // list is the sources.list of the image's packages. The Pi's firmware and network cards' are in non-free-firmware.

@@ -77,6 +77,19 @@ func TestOlderSecuritySuite(t *testing.T) {
 	}
 }
 
+func TestSecurityBesideTheMirror(t *testing.T) {
+	for uri, want := range map[string]string{
+		"http://a.example/debian":         "http://a.example/debian-security",
+		"http://a.example/mirror/debian/": "http://a.example/mirror/debian-security",
+		"http://a.example/archive":        "",
+	} {
+		got, err := chooseMirrors([]source{{[]string{uri}, []string{"bookworm"}, []string{"main"}, ""}})
+		if got.security != want || (err == nil) != (want != "") {
+			t.Errorf("%s: %q, %v, want %q", uri, got.security, err, want)
+		}
+	}
+}
+
 func TestNoMirror(t *testing.T) {
 	_, err := chooseMirrors([]source{{[]string{"http://a.example/ubuntu"}, []string{"noble"}, []string{"main"}, ""}})
 	if err == nil || !strings.Contains(err.Error(), "hint: the image is made of Debian trixie packages") {
