@@ -9,8 +9,8 @@ TOOLS = nft ip dnsmasq keepalived haproxy curl ping sysctl vtysh busybox gcc
 IMAGE_PACKAGES = squashfs-tools mtools dosfstools fdisk e2fsprogs xz-utils zstd kmod git debian-archive-keyring
 IMAGE_TOOLS = mksquashfs mcopy mkfs.vfat sfdisk mke2fs xz zstd depmod git
 # What boots it, and what the package is installed in.
-MACHINE_PACKAGES = qemu-system-x86 qemu-system-arm ovmf u-boot-qemu pppoe cpio mmdebstrap
-MACHINE_TOOLS = qemu-system-x86_64 qemu-system-aarch64 pppoe-server cpio mmdebstrap
+MACHINE_PACKAGES = qemu-system-x86 qemu-system-arm ovmf u-boot-qemu pppoe cpio openssh-client mmdebstrap
+MACHINE_TOOLS = qemu-system-x86_64 qemu-system-aarch64 pppoe-server cpio ssh mmdebstrap
 # These build and boot whole systems: after the others, which measure times.
 SYSTEMS = ./packaging/... ./image/vmtest
 
