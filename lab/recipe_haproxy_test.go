@@ -129,7 +129,7 @@ func TestRecipeLoadBalancers(t *testing.T) {
 	must(t, pause(t.Context(), hours))
 	s.still(mark, front)
 
-	wrote(t, lb1, "uploader", "stop uploader", "start uploader", "stop uploader", "stop uploader", "start uploader")
+	wrote(t, lb1, "uploader", "stop uploader", "start uploader", "stop uploader", "start uploader")
 	wrote(t, lb2, "uploader", "stop uploader", "start uploader", "stop uploader")
 	const facts = "33 lan0 10.0.0.100/24 ipv4"
 	wrote(t, lb2, "changes", "4 INSTANCE front BACKUP 100, "+facts+" 100", "4 INSTANCE front MASTER 100, "+facts+" 100", "4 INSTANCE front BACKUP 90, "+facts+" 90")
