@@ -42,7 +42,7 @@ image: image-tools ## images to flash, in image/out/: ARCH=amd64 (PC), ARCH=arm6
 
 .PHONY: image-test
 image-test: image-tools machine-tools ## the image's tests in full: CUTS=N power cuts
-	TWINPATH_CUTS=$(or $(CUTS),25) $(GO) test -count=1 -timeout 60m -v ./image/vmtest
+	TWINPATH_CUTS=$(or $(CUTS),24) $(GO) test -count=1 -timeout 60m -v ./image/vmtest
 
 .PHONY: image-test-arm64
 image-test-arm64: image-tools machine-tools ## boots the Raspberry Pi's image (make test boots the PC's)
