@@ -19,6 +19,9 @@ type Config struct {
 	Policies []Policy
 	Forwards []firewall.Forward
 	VRRP     []VirtualRouter
+	Web      Web
+	Pair     Pair
+	Alert    Alert
 }
 
 // LAN is the house's side. The zero value means that there is none.
@@ -125,4 +128,31 @@ func (v VirtualRouter) Tracks(w WANConfig) bool {
 		return w.Kind != Peer
 	}
 	return slices.Contains(v.Track, w.Name)
+}
+
+// Web is the status page. The zero value means that there is none.
+type Web struct {
+	On       bool
+	Listen   []netip.AddrPort // none: port 80 of every address of the LAN's device
+	TLS      []netip.AddrPort // with a self-made certificate; none: no TLS
+	Password string           // bcrypt; empty: nobody can log in
+	Names    []string         // that the page may be called by, beside its own
+}
+
+// Pair is the other router of the house. The zero value means that there is none.
+type Pair struct {
+	Peer   netip.Addr // its address on the LAN
+	Secret string     // the same on both
+}
+
+// Alert says whom to tell. No To means nobody.
+type Alert struct {
+	Wait time.Duration // how long a line has to be down before anybody is told
+	To   []AlertTo
+}
+
+// AlertTo is one channel.
+type AlertTo struct {
+	URL    string
+	Events []string // "wan", "vrrp", "router"; none: all
 }

@@ -30,6 +30,8 @@ type Snapshot struct {
 	// VRRPTime is when the engine said what the two above show: it repeats itself every five seconds.
 	VRRPTime *time.Time   `json:"vrrp_time,omitempty"`
 	Drained  bool         `json:"drained,omitempty"` // the router as a whole
+	Flows    int          `json:"flows,omitempty"`   // connections that the kernel tracks
+	Pair     *PairView    `json:"pair,omitempty"`
 	Kernel   KernelView   `json:"kernel"`
 	Pending  *PendingView `json:"pending,omitempty"` // a configuration that waits to be confirmed
 	Time     time.Time    `json:"time"`
@@ -54,6 +56,8 @@ type WANSnapshot struct {
 	MTU       int             `json:"mtu"`
 	RTT       Milliseconds    `json:"rtt_ms"`
 	Loss      float64         `json:"loss"`
+	RxBytes   uint64          `json:"rx_bytes,omitempty"` // by the interface, since it appeared
+	TxBytes   uint64          `json:"tx_bytes,omitempty"`
 	Since     time.Time       `json:"since"` // of the state
 	Reason    string          `json:"reason"`
 	Checks    []CheckSnapshot `json:"checks"`
@@ -76,6 +80,20 @@ type KernelView struct {
 	Took     Milliseconds `json:"took_ms"`
 	Restored int          `json:"restored"` // objects of ours that someone else removed, since start
 	Error    string       `json:"error,omitempty"`
+}
+
+// PairView is the other router of the house, as it shows itself on its own page.
+type PairView struct {
+	Peer            string     `json:"peer"`      // its address
+	Connected       bool       `json:"connected"` // it answered within the last 15 s
+	FlowsHandedOver int        `json:"flows_handed_over"`
+	Router          string     `json:"router,omitempty"` // its name
+	Version         string     `json:"version,omitempty"`
+	Sentence        string     `json:"sentence,omitempty"`
+	Verdict         Verdict    `json:"verdict,omitempty"`
+	HearsUs         bool       `json:"hears_us"` // our adverts reach it
+	Heard           bool       `json:"heard"`    // its adverts reach us
+	Seen            *time.Time `json:"seen,omitempty"`
 }
 
 // PendingView is a configuration that goes back unless confirmed.
