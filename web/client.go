@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -18,10 +19,11 @@ import (
 	"github.com/twinpath/twinpath/router"
 )
 
-// Client talks to a running daemon through its socket.
+// Client talks to a running daemon, through its socket or over a private connection.
 type Client struct {
-	path string
-	http *http.Client
+	path  string
+	token string
+	http  *http.Client
 }
 
 // NewClient returns a client of the daemon whose socket is at path.
@@ -33,6 +35,13 @@ func NewClient(path string) *Client {
 	return &Client{path: path, http: &http.Client{Transport: &http.Transport{DialContext: dial}}}
 }
 
+// As returns the same client for the session with the token: over a private connection whatever changes something needs one.
+func (c *Client) As(token string) *Client {
+	as := *c
+	as.token = token
+	return &as
+}
+
 // Status returns the newest snapshot.
 func (c *Client) Status(ctx context.Context) (*router.Snapshot, error) {
 	snapshot := new(router.Snapshot)
@@ -41,7 +50,7 @@ func (c *Client) Status(ctx context.Context) (*router.Snapshot, error) {
 
 // Raw returns the daemon's own bytes for a path, as `--json` prints them.
 func (c *Client) Raw(ctx context.Context, path string) ([]byte, error) {
-	body, err := c.do(ctx, http.MethodGet, path, nil)
+	body, err := c.do(ctx, http.MethodGet, path, nil, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -62,7 +71,7 @@ func EventsPath(t time.Time) string {
 
 // Watch calls f with each snapshot until ctx ends or the daemon does.
 func (c *Client) Watch(ctx context.Context, f func(*router.Snapshot)) error {
-	body, err := c.do(ctx, http.MethodGet, "/api/v1/stream", nil)
+	body, err := c.do(ctx, http.MethodGet, "/api/v1/stream", nil, nil)
 	if err != nil {
 		return err
 	}
@@ -90,7 +99,7 @@ func (c *Client) Watch(ctx context.Context, f func(*router.Snapshot)) error {
 
 // Post asks for a change, such as "drain" with wan=fibre.
 func (c *Client) Post(ctx context.Context, verb string, values url.Values, body []byte) error {
-	answer, err := c.do(ctx, http.MethodPost, "/api/v1/"+verb+"?"+values.Encode(), body)
+	answer, err := c.do(ctx, http.MethodPost, "/api/v1/"+verb+"?"+values.Encode(), nil, body)
 	if err != nil {
 		return err
 	}
@@ -98,23 +107,48 @@ func (c *Client) Post(ctx context.Context, verb string, values url.Values, body 
 }
 
 func (c *Client) get(ctx context.Context, path string, into any) error {
-	body, err := c.do(ctx, http.MethodGet, path, nil)
+	return c.call(ctx, http.MethodGet, path, nil, nil, into)
+}
+
+// call sends wish as JSON, nil for none, and reads the answer into into, nil for none.
+func (c *Client) call(ctx context.Context, method, path string, header http.Header, wish, into any) error {
+	var body []byte
+	if wish != nil {
+		text, err := json.Marshal(wish)
+		if err != nil {
+			return err
+		}
+		header = header.Clone()
+		if header == nil {
+			header = http.Header{}
+		}
+		header.Set("Content-Type", jsonType)
+		body = text
+	}
+	answer, err := c.do(ctx, method, path, header, body)
 	if err != nil {
 		return err
 	}
-	defer body.Close()
-	return json.NewDecoder(body).Decode(into)
+	defer answer.Close()
+	if into == nil {
+		return nil
+	}
+	if err := json.NewDecoder(answer).Decode(into); err != nil {
+		return fmt.Errorf("read the answer to %s: %w", path, err)
+	}
+	return nil
 }
 
-// Refusal is the daemon's own words for what it did not do.
-type Refusal string
-
-func (r Refusal) Error() string { return string(r) }
-
-func (c *Client) do(ctx context.Context, method, path string, body []byte) (io.ReadCloser, error) {
+func (c *Client) do(ctx context.Context, method, path string, header http.Header, body []byte) (io.ReadCloser, error) {
 	request, err := http.NewRequestWithContext(ctx, method, "http://twinpath"+path, bytes.NewReader(body))
 	if err != nil {
 		return nil, err
+	}
+	if header != nil {
+		request.Header = header.Clone()
+	}
+	if c.token != "" {
+		request.Header.Set(tokenHeader, bearer+c.token)
 	}
 	response, err := c.http.Do(request)
 	if err != nil {
@@ -128,7 +162,8 @@ func (c *Client) do(ctx context.Context, method, path string, body []byte) (io.R
 	if err != nil {
 		return nil, err
 	}
-	return nil, Refusal(strings.TrimSpace(string(text)))
+	seconds, _ := strconv.Atoi(response.Header.Get("Retry-After")) // mostly not there
+	return nil, &refused{Refusal(strings.TrimSpace(string(text))), response.StatusCode, time.Duration(seconds) * time.Second}
 }
 
 // explain turns a failed dial into what to do about it.
