@@ -21,9 +21,11 @@ var ranks = map[string]int{
 	"web": 2, "alert": 2, "store": 2, "pair": 2, "lan": 2, "internal/kernel": 2, "image/firstboot": 2, "image/setup": 2, "image/console": 2,
 	"router": 1, "vrrp/sentinel": 1, "wizard": 1,
 	"health": 0, "vrrp": 0, "wan": 0, "firewall": 0, "check": 0, "script": 0, "image/bundle": 0, "image/slot": 0, "web/door": 0,
-	"vrrp/packet": -1, // the alphabet of vrrp
-	"durable":     -1, // how files survive a power cut
-	"program":     -1, // how check and script run what the owner names
+	"vrrp/packet":    -1, // the alphabet of vrrp
+	"config/outline": -1, // where everything in a TOML text stands
+	"durable":        -1, // how files survive a power cut
+	"internal/cage":  0,  // what the web process is kept in
+	"program":        -1, // how check and script run what the owner names
 }
 
 // exceptions are the imports outside the ranks, each with its reason.
