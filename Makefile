@@ -11,6 +11,10 @@ IMAGE_TOOLS = mksquashfs mcopy mkfs.vfat sfdisk mke2fs xz zstd depmod git
 # What boots it, and what the package is installed in.
 MACHINE_PACKAGES = qemu-system-x86 qemu-system-arm ovmf u-boot-qemu pppoe cpio openssh-client mmdebstrap
 MACHINE_TOOLS = qemu-system-x86_64 qemu-system-aarch64 pppoe-server cpio ssh mmdebstrap
+# What looks at the page: a browser, and the accessibility audit that runs in it.
+WEB_PACKAGES = chromium fonts-dejavu-core npm
+WEB_TOOLS = chromium npm
+AXE = axe-core@4.14.1
 # These build and boot whole systems: after the others, which measure times.
 SYSTEMS = ./packaging/... ./image/vmtest
 
@@ -23,7 +27,7 @@ demo: tools build ## a whole home in network namespaces: a story, then yours to 
 	bin/twinpath lab $(if $(PAIR),--pair) $(if $(PLAY),--play)
 
 .PHONY: test
-test: tools image-tools machine-tools lint ## every test, with the race detector; the PC's image is built and booted
+test: tools image-tools machine-tools web-tools lint ## every test, with the race detector; the PC's image is built and booted
 	$(GO) test -race -timeout 20m $$($(GO) list ./... | grep -v -F -x "$$($(GO) list $(SYSTEMS))")
 	$(GO) test -race -timeout 28m $(SYSTEMS)
 
@@ -62,13 +66,20 @@ install = missing=; for t in $(1); do PATH=$$PATH:/usr/sbin:/sbin command -v $$t
 		$$sudo apt-get update -qq && $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(2) >/dev/null; \
 	fi
 
-.PHONY: tools image-tools machine-tools
+.PHONY: tools image-tools machine-tools web-tools
 tools:
 	@$(call install,$(TOOLS),$(PACKAGES))
 image-tools:
 	@$(call install,$(IMAGE_TOOLS),$(IMAGE_PACKAGES))
 machine-tools:
 	@$(call install,$(MACHINE_TOOLS),$(MACHINE_PACKAGES))
+# The audit comes from the npm registry that the machine knows, without running anything of it; the tests know its checksum.
+web-tools: lab/_web/$(AXE)
+	@$(call install,$(WEB_TOOLS),$(WEB_PACKAGES))
+lab/_web/$(AXE):
+	@$(call install,$(WEB_TOOLS),$(WEB_PACKAGES))
+	npm install --prefix lab/_web --silent --no-save --no-package-lock --ignore-scripts --no-audit --no-fund $(AXE)
+	@touch $@
 
 .PHONY: help
 help: ## this list
