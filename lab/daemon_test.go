@@ -18,6 +18,7 @@ var program = sync.OnceValues(func() (string, error) {
 	}
 	name := filepath.Join(dir, "twinpath")
 	cmd := exec.Command("go", "build", "-buildvcs=false", "-o", name, "../cmd/twinpath")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0") // as it is shipped; its web process insists on it
 	cmd.Stderr = os.Stderr
 	return name, cmd.Run()
 })

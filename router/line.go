@@ -134,6 +134,9 @@ func (l LAN) Device() string {
 	return l.Interface
 }
 
+// Link returns the LAN's interface among those that there are.
+func (l LAN) Link(links []Link) (Link, bool) { return find(links, l.Device()) }
+
 // find returns the first interface that a name, MAC address or pattern stands for.
 // A MAC address prefers hardware: bridges and VLANs carry their port's.
 func find(links []Link, pattern string) (Link, bool) {
