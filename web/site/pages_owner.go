@@ -1,0 +1,6 @@
+package site
+
+import "net/http"
+
+// ownerRoutes are the owner's pages.
+func (s *Site) ownerRoutes(mux *http.ServeMux) {}
