@@ -26,6 +26,15 @@ func (r *reading) contradictions(cfg router.Config) {
 	r.policies(cfg)
 	r.forwards(cfg)
 	r.virtual(cfg)
+	if r.has("web") {
+		r.web(cfg)
+	}
+	if r.has("pair") {
+		r.pair(cfg)
+	}
+	if r.has("alert") {
+		r.alert(cfg.Alert)
+	}
 }
 
 // places says where a thing was seen first.

@@ -31,6 +31,10 @@ func schema() map[string][]string {
 		"[[vrrp.check]]":       vrrpCheckKeys().names(),
 		"[firewall]":           firewallKeys().names(),
 		"[[firewall.forward]]": forwardKeys().names(),
+		"[web]":                webKeys().names(),
+		"[pair]":               pairKeys().names(),
+		"[alert]":              alertKeys().names(),
+		"[[alert.to]]":         alertToKeys().names(),
 	}
 }
 
@@ -111,7 +115,7 @@ func TestTheShippedFileShowsTheCommonKeys(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	commented := regexp.MustCompile(`(?m)^(\s*)# (\[\[[a-z.]+\]\]|[a-z]+ = .*)$`)
+	commented := regexp.MustCompile(`(?m)^(\s*)# (\[\[[a-z.]+\]\]|\[[a-z]+\]|[a-z]+ = .*)$`)
 	whole := commented.ReplaceAllString(string(text), "$1$2")
 	if whole == string(text) {
 		t.Fatal("no commented key found")
@@ -119,7 +123,8 @@ func TestTheShippedFileShowsTheCommonKeys(t *testing.T) {
 	_, problems := Parse("packaging/twinpath.toml", []byte(whole))
 	for _, p := range problems {
 		oneLineShowsEachKind := strings.Contains(p.What, "does not go with kind")
-		noKeyToCopy := p.Key == "vrrp[0].auth.key" && strings.HasPrefix(p.What, "is 3 bytes long")
+		noKeyToCopy := (p.Key == "vrrp[0].auth.key" || p.Key == "pair.secret") && strings.HasPrefix(p.What, "is 3 bytes long") ||
+			p.Key == "web.password" && p.What == "is not a bcrypt hash"
 		if !oneLineShowsEachKind && !noKeyToCopy {
 			t.Error(p)
 		}
@@ -132,10 +137,10 @@ func TestDocumentedLimitsAreTrue(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	limits := regexp.MustCompile("(?m)^\\| `(interval|timeout|confirm|fall|rise|cost|weight|mtu|status|lease|id|priority|version|preempt_delay|active)` \\|[^|]*\\|[^|]*\\| (\\w+ to \\w+)")
+	limits := regexp.MustCompile("(?m)^\\| `(interval|timeout|confirm|fall|rise|cost|weight|mtu|status|lease|id|priority|version|preempt_delay|active|wait)` \\|[^|]*\\|[^|]*\\| (\\w+ to \\w+)")
 	found := limits.FindAllStringSubmatch(string(text), -1)
-	if len(found) != 22 {
-		t.Fatalf("%d rows with limits, want 22: %q", len(found), found)
+	if len(found) != 23 {
+		t.Fatalf("%d rows with limits, want 23: %q", len(found), found)
 	}
 	for _, row := range found {
 		if !told(row[1], row[2]) {
@@ -171,7 +176,7 @@ func TestDocumentedHealthIsTrue(t *testing.T) {
 // told reports whether some problem with the key names the limits.
 func told(key, limits string) bool {
 	for _, header := range []string{"[[wan]]\n", "[[wan]]\n[wan.health]\n", "[[wan]]\n[[wan.check]]\n", "[lan.dhcp]\n",
-		"[[vrrp]]\n", "[[vrrp]]\n[vrrp.auth]\n", "[[vrrp]]\n[[vrrp.check]]\n"} {
+		"[[vrrp]]\n", "[[vrrp]]\n[vrrp.auth]\n", "[[vrrp]]\n[[vrrp.check]]\n", "[alert]\n"} {
 		for _, far := range []string{"-1", "\"-1s\""} {
 			_, problems := Parse("f", []byte(header+key+" = "+far+"\n"))
 			for _, p := range problems {

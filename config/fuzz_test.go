@@ -3,11 +3,13 @@ package config
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/BurntSushi/toml"
+	"golang.org/x/crypto/bcrypt"
 
 	"github.com/twinpath/twinpath/check"
 	"github.com/twinpath/twinpath/router"
@@ -89,12 +91,36 @@ func kept(t *testing.T, cfg router.Config) {
 			t.Errorf("forward %+v", fw)
 		}
 	}
+	keptPage(t, cfg)
 	lan := cfg.LAN
 	if lan.Address.IsValid() != (lan.Interface != "" || len(lan.Ports) > 0) || lan.Interface != "" && len(lan.Ports) > 0 {
 		t.Errorf("LAN %+v", lan)
 	}
 	if d := lan.DHCP; d.First.IsValid() && (d.Last.Less(d.First) || !lan.Address.Contains(d.First) || !lan.Address.Contains(d.Last) || d.Lease <= 0) {
 		t.Errorf("DHCP %+v", d)
+	}
+}
+
+func keptPage(t *testing.T, cfg router.Config) {
+	w, p := cfg.Web, cfg.Pair
+	for _, l := range slices.Concat(w.Listen, w.TLS) {
+		if !w.On || l.Port() == 0 || l.Addr().IsUnspecified() && !cfg.LAN.Address.IsValid() {
+			t.Errorf("page at %s", l)
+		}
+	}
+	if _, err := bcrypt.Cost([]byte(w.Password)); w.Password != "" && err != nil {
+		t.Errorf("password %q: %v", w.Password, err)
+	}
+	if w.On && len(w.Listen)+len(w.TLS) == 0 && !cfg.LAN.Address.IsValid() {
+		t.Error("a page that is nowhere")
+	}
+	if p.Peer.IsValid() != (p.Secret != "") || p.Peer.IsValid() && (!cfg.LAN.Address.Contains(p.Peer) || p.Peer == cfg.LAN.Address.Addr()) {
+		t.Errorf("pair %+v", p)
+	}
+	for _, to := range cfg.Alert.To {
+		if to.URL == "" || cfg.Alert.Wait < 0 {
+			t.Errorf("alert %+v", cfg.Alert)
+		}
 	}
 }
 

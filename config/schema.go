@@ -104,7 +104,7 @@ func (v value) wantTable() {
 		v.problem(fmt.Sprintf("write [%s], in single brackets", bare(v.path)), "can be given only once")
 		return
 	}
-	v.problem(fmt.Sprintf("write %s = { … } or a [%s] section", name, bare(v.path)), "must be a table, not %s", v.kind())
+	v.problem(fmt.Sprintf("write %s = { … } or a [%s] section", name, bare(v.path)), "must be a table, not %s", v.form())
 }
 
 func (v value) wantTables() {
@@ -113,7 +113,7 @@ func (v value) wantTables() {
 		v.problem(hint, "can be given several times and needs double brackets")
 		return
 	}
-	v.problem(hint, "must be a list of tables, not %s", v.kind())
+	v.problem(hint, "must be a list of tables, not %s", v.form())
 }
 
 // bare returns the path as a header names it, without the counts.
@@ -125,14 +125,7 @@ func bare(path string) string {
 	return strings.Join(parts, ".")
 }
 
-// later are the sections of the design that this version does not serve yet.
-const later = " pair web alert "
-
 func (v value) unknown(known []string) {
-	if strings.Contains(later, " "+v.path+" ") {
-		v.problem("a later version brings it; take it out until then", "is not known to this version")
-		return
-	}
 	name := v.path[strings.LastIndexByte(v.path, '.')+1:]
 	if near := nearest(name, known); near != "" {
 		v.problem(fmt.Sprintf("did you mean %q?", near), "is not a known key")

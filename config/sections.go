@@ -36,6 +36,9 @@ func rootKeys() keys[router.Config] {
 			}
 		}},
 		{"firewall", func(c *router.Config, v value) { firewallKeys().read(v, c) }},
+		{"web", func(c *router.Config, v value) { c.Web.On = true; webKeys().read(v, &c.Web) }},
+		{"pair", func(c *router.Config, v value) { pairKeys().read(v, &c.Pair) }},
+		{"alert", func(c *router.Config, v value) { c.Alert.Wait = time.Minute; alertKeys().read(v, &c.Alert) }},
 	}
 }
 

@@ -61,12 +61,18 @@ func syntaxProblem(name, text string, wrong toml.ParseError) (Problem, string) {
 	default:
 		single = false
 	}
+	if secretLine.MatchString(lines[at]) && p.Hint != "keep one of the two" && !strings.Contains(message, "newlines") {
+		p.What, p.Hint = "the value cannot be read", `text is written in quotes, "…", with a \ before each " or \ in it`
+	}
 	if !single {
 		return p, ""
 	}
 	lines[at] = "\n"
 	return p, strings.Join(lines, "")
 }
+
+// secretLine is a line with a value that must not appear in a problem, rightly written or not.
+var secretLine = regexp.MustCompile(`(password|secret|key|keys|url)"?\s*=`)
 
 // syntaxHint says what most likely led to the decoder's message.
 func syntaxHint(message string) string {

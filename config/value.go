@@ -7,7 +7,8 @@ import (
 	"strings"
 	"time"
 	"unicode"
-	"unicode/utf8"
+
+	"github.com/twinpath/twinpath/config/outline"
 )
 
 // value is one value of the file, with its place. Its readers add a problem and return zero when it is not as wanted.
@@ -19,7 +20,7 @@ type value struct {
 
 func (v value) problem(hint, what string, args ...any) { v.r.problem(v.path, hint, what, args...) }
 
-// kind names what the file gives, for a person.
+// kind names what the file gives, with its value, for a person.
 func (v value) kind() string {
 	switch raw := v.raw.(type) {
 	case string:
@@ -28,6 +29,17 @@ func (v value) kind() string {
 		return "the number " + strconv.FormatInt(raw, 10)
 	case float64:
 		return "the number " + strconv.FormatFloat(raw, 'g', -1, 64)
+	}
+	return v.form()
+}
+
+// form is kind without text and numbers: what stands in the place of a whole table may hold its secrets.
+func (v value) form() string {
+	switch raw := v.raw.(type) {
+	case string:
+		return "text"
+	case int64, float64:
+		return "a number"
 	case bool:
 		return strconv.FormatBool(raw)
 	case time.Time:
@@ -39,17 +51,7 @@ func (v value) kind() string {
 }
 
 // quote shows text as the owner wrote it, cut where it gets long.
-func quote(text string) string {
-	const most = 60 // fits a line of the terminal beside its place
-	if len(text) <= most {
-		return strconv.Quote(text)
-	}
-	cut := most
-	for cut > 0 && !utf8.RuneStart(text[cut]) {
-		cut--
-	}
-	return strconv.Quote(text[:cut]) + "…"
-}
+func quote(text string) string { return outline.Quote(text) }
 
 // text reads a string of 1 to limit bytes without control characters.
 func (v value) text(limit int) string {
