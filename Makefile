@@ -23,8 +23,8 @@ build: ## the program, static, in bin/
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o bin/twinpath ./cmd/twinpath
 
 .PHONY: demo
-demo: tools build ## a whole home in network namespaces: a story, then yours to play with; PAIR=1: with two routers
-	bin/twinpath lab $(if $(PAIR),--pair) $(if $(PLAY),--play)
+demo: tools build ## a whole home in network namespaces: a story, then yours to play with; PAIR=1: with two routers; PAGE=N: its page on this port
+	bin/twinpath lab $(if $(PAIR),--pair) $(if $(PLAY),--play,--page $(or $(PAGE),0))
 
 .PHONY: test
 test: tools image-tools machine-tools web-tools lint ## every test, with the race detector; the PC's image is built and booted

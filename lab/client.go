@@ -12,7 +12,8 @@ import (
 
 // Device is a client of the house that runs: a namespace of its own name with an interface eth0.
 type Device struct {
-	Name string
+	Name    string
+	Gateway netip.Addr
 
 	space *sandbox.Namespace
 }
@@ -30,7 +31,7 @@ func (h *House) openDevice(c Client) error {
 	if err != nil {
 		return err
 	}
-	h.Devices = append(h.Devices, &Device{Name: c.Name, space: space})
+	h.Devices = append(h.Devices, &Device{Name: c.Name, Gateway: gateway, space: space})
 	if err := connect(space, "eth0", h.lan, c.Name, storey(c.Upstairs)); err != nil {
 		return err
 	}

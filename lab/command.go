@@ -7,45 +7,73 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net"
 	"slices"
 	"text/tabwriter"
 	"time"
 )
 
+// Setting is what a lab finds on the machine.
+type Setting struct {
+	Binary string       // the program for its routers
+	Page   net.Listener // leads to the home's page; nil without --page
+}
+
+// options are the flags of "twinpath lab".
+type options struct {
+	pair, play, quiet bool
+	runs, page        int
+}
+
+const usage = "usage: twinpath lab [--pair] [--play | --no-story] [--runs N] [--page PORT]"
+
+// noPage is the port of a lab whose page nobody sees from outside.
+const noPage = -1
+
+func readOptions(args []string, out io.Writer) (o options, err error) {
+	flags := flag.NewFlagSet("lab", flag.ContinueOnError)
+	flags.SetOutput(out)
+	flags.BoolVar(&o.pair, "pair", false, "two routers that share the gateway's address")
+	flags.BoolVar(&o.play, "play", false, "play the story and exit: 0 when every promise was kept")
+	flags.BoolVar(&o.quiet, "no-story", false, "leave the home to the user at once")
+	flags.IntVar(&o.runs, "runs", 1, "play the story so often, each time in a new home")
+	flags.IntVar(&o.page, "page", noPage, "lead this port of the machine's loopback to the home's page; 0: any free one")
+	if err := flags.Parse(args); err != nil {
+		return o, err
+	}
+	if flags.NArg() > 0 || o.runs < 1 || o.quiet && o.play || o.page < noPage || o.page > 0xffff {
+		fmt.Fprintln(out, usage)
+		return o, errors.New(usage)
+	}
+	return o, nil
+}
+
 // Command is "twinpath lab": it builds the Default home, or with --pair the Pair, runs the binary on its routers and plays the
 // story, then leaves the home to the user. With --play it exits by itself, with 0 if every promise was kept, else 1; 2 is wrong usage.
 // The caller has entered the sandbox.
-func Command(ctx context.Context, args []string, in io.Reader, out io.Writer, binary string) int {
-	flags := flag.NewFlagSet("lab", flag.ContinueOnError)
-	flags.SetOutput(out)
-	pair := flags.Bool("pair", false, "two routers that share the gateway's address")
-	play := flags.Bool("play", false, "play the story and exit: 0 when every promise was kept")
-	quiet := flags.Bool("no-story", false, "leave the home to the user at once")
-	runs := flags.Int("runs", 1, "play the story so often, each time in a new home")
-	switch err := flags.Parse(args); {
+func Command(ctx context.Context, args []string, in io.Reader, out io.Writer, set Setting) int {
+	o, err := readOptions(args, out)
+	switch {
 	case errors.Is(err, flag.ErrHelp):
 		return 0
 	case err != nil:
 		return 2
-	case flags.NArg() > 0 || *runs < 1 || *quiet && *play:
-		fmt.Fprintln(out, "usage: twinpath lab [--pair] [--play | --no-story] [--runs N]")
-		return 2
 	}
-	p := player{in: in, out: out, binary: binary, tale: new(single)}
-	if *pair {
+	p := player{in: in, out: out, setting: set, tale: new(single)}
+	if o.pair {
 		p.tale = new(double)
 	}
-	if *quiet {
+	if o.quiet {
 		return p.only(ctx)
 	}
-	for run := range *runs {
-		phase := time.Duration(run) * time.Second / time.Duration(*runs) // spread over the default interval of checks and adverts
-		if err := p.run(ctx, phase, !*play && run == *runs-1); err != nil {
+	for run := range o.runs {
+		phase := time.Duration(run) * time.Second / time.Duration(o.runs) // spread over the default interval of checks and adverts
+		if err := p.run(ctx, phase, !o.play && run == o.runs-1); err != nil {
 			fmt.Fprintln(out, err)
 			return 1
 		}
 	}
-	if *runs > 1 {
+	if o.runs > 1 {
 		p.tale.sum(out)
 	}
 	if !p.tale.kept() {
@@ -69,7 +97,7 @@ type single struct{ stories []Story }
 func (*single) home() Home { return Default() }
 
 func (*single) start(ctx context.Context, h *House, binary string) error {
-	return h.Boxes[0].Start(ctx, binary, DefaultConfig)
+	return h.Boxes[0].Start(ctx, binary, DefaultConfig+PageConfig)
 }
 
 func (t *single) play(ctx context.Context, w io.Writer, h *House, phase time.Duration) error {
@@ -90,7 +118,7 @@ type double struct{ stories []PairStory }
 func (*double) home() Home { return Pair() }
 
 func (*double) start(ctx context.Context, h *House, binary string) error {
-	return startPair(ctx, h, binary, PairConfig)
+	return startPair(ctx, h, binary, func(router string) string { return PairConfig(router) + PairPageConfig(router) })
 }
 
 func (t *double) play(ctx context.Context, w io.Writer, h *House, phase time.Duration) error {
@@ -107,10 +135,10 @@ func (t *double) kept() bool {
 
 // player plays a tale.
 type player struct {
-	in     io.Reader
-	out    io.Writer
-	binary string
-	tale   tale
+	in      io.Reader
+	out     io.Writer
+	setting Setting
+	tale    tale
 }
 
 // run plays the story in a home of its own, and leaves it to the user when stay is set.
@@ -166,7 +194,11 @@ func (p *player) open(ctx context.Context) (*House, error) {
 	if err != nil {
 		return nil, err
 	}
-	return h, p.tale.start(ctx, h, p.binary)
+	if p.setting.Page != nil {
+		h.ServePage(p.setting.Page)
+		fmt.Fprintln(p.out, h.page)
+	}
+	return h, p.tale.start(ctx, h, p.setting.Binary)
 }
 
 // printRuns prints the median and the worst of several stories.

@@ -70,6 +70,7 @@ type House struct {
 	lan      *sandbox.Namespace
 	spaces   []*sandbox.Namespace
 	dir      string
+	page     string         // where somebody outside sees the home's page, as a sentence
 	closers  []func()       // run backwards by Close
 	tasks    sync.WaitGroup // goroutines of servers
 }

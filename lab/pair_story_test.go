@@ -141,7 +141,7 @@ func TestPairNeedsItsHome(t *testing.T) {
 		t.Errorf("a house with one router: %v", err)
 	}
 	var out bytes.Buffer
-	if got := Command(t.Context(), []string{"--pair", "--play"}, strings.NewReader(""), &out, "/bin/false"); got != 1 {
+	if got := Command(t.Context(), []string{"--pair", "--play"}, strings.NewReader(""), &out, Setting{Binary: "/bin/false"}); got != 1 {
 		t.Errorf("daemons that end at once: exit %d, want 1: %s", got, out.String())
 	}
 }

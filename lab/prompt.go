@@ -152,6 +152,8 @@ func boxOrders() []order {
 			}
 			return err
 		}},
+		{"page", "", "where the home's page is", 0, pageOrder},
+		{"screenshot", "FILE", "the page as the laptop's browser shows it, as PNG", 1, screenshot},
 		{"shell", "HOST", "a shell on a router, a client, inet, or isp-LINE", 1, shell},
 		{"help", "", "this list", 0, help},
 		{"quit", "", "end the home", 0, nil},

@@ -177,14 +177,14 @@ func TestPrompt(t *testing.T) {
 }
 
 func TestCommandUsage(t *testing.T) {
-	for _, args := range [][]string{{"extra"}, {"--runs", "0"}, {"--no-such"}, {"--play", "--no-story"}} {
+	for _, args := range [][]string{{"extra"}, {"--runs", "0"}, {"--no-such"}, {"--play", "--no-story"}, {"--page", "70000"}} {
 		var out bytes.Buffer
-		if got := Command(t.Context(), args, strings.NewReader(""), &out, "/bin/false"); got != 2 {
+		if got := Command(t.Context(), args, strings.NewReader(""), &out, Setting{Binary: "/bin/false"}); got != 2 {
 			t.Errorf("%v: exit %d, want 2: %s", args, got, out.String())
 		}
 	}
 	var out bytes.Buffer
-	if got := Command(t.Context(), []string{"--play"}, strings.NewReader(""), &out, "/bin/false"); got != 1 {
+	if got := Command(t.Context(), []string{"--play"}, strings.NewReader(""), &out, Setting{Binary: "/bin/false"}); got != 1 {
 		t.Errorf("a daemon that ends at once: exit %d, want 1", got)
 	}
 	if !strings.Contains(out.String(), "/bin/false ended at once: exit status 1") {

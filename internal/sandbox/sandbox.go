@@ -18,15 +18,20 @@ import (
 
 const variable = "TWINPATH_SANDBOX"
 
+// Inside reports whether Enter has entered: files that are to be passed in are opened before.
+func Inside() bool { return os.Getenv(variable) != "" }
+
 // Enter runs the rest of the program inside the sandbox. In the outer process it returns the inner
-// one's exit status and true: the caller exits with it. In the inner process it returns false.
-func Enter() (status int, outer bool, err error) {
-	if os.Getenv(variable) != "" {
+// one's exit status and true: the caller exits with it. In the inner process it returns false, and the
+// files of the outer one are open there as 3, 4 ….
+func Enter(files ...*os.File) (status int, outer bool, err error) {
+	if Inside() {
 		return 0, false, furnish()
 	}
 	cmd := exec.Command("/proc/self/exe", os.Args[1:]...)
 	cmd.Args[0] = os.Args[0]
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+	cmd.ExtraFiles = files
 	host, err := os.Readlink("/proc/self/ns/net")
 	if err != nil {
 		return 1, true, err
