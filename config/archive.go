@@ -20,18 +20,45 @@ import (
 const generations = 10
 
 // Archive keeps the last ten configurations that were the boot file, each with its checksum, in a directory of ours:
-// NNNNNN.toml, the highest number the newest. A power cut leaves whole generations only. It is not safe for concurrent use.
+// NNNNNN.toml, the highest number the newest. A power cut leaves whole generations only. Only one caller at a time may Keep or Mend;
+// List and Text may be called at any time.
 type Archive struct {
 	Dir string
 
 	disk disk // nil: the real one
 }
 
-// generation is one configuration of the archive.
-type generation struct {
-	number   int
-	text     []byte
-	modified time.Time // the boot file's when it was kept: other bytes with this very time are bit rot
+// Generation is one configuration of the archive.
+type Generation struct {
+	Number   int       // higher is newer
+	Modified time.Time // the boot file's when it was kept: other bytes with this very time are bit rot
+
+	text []byte
+}
+
+// List returns the generations that are whole, newest first.
+func (a *Archive) List() ([]Generation, error) {
+	numbers, err := a.numbers()
+	if err != nil {
+		return nil, fmt.Errorf("list the configurations kept: %w", err)
+	}
+	var all []Generation
+	for _, n := range numbers {
+		if g, err := a.read(n); err == nil { // a damaged one, or one removed meanwhile, can be of no use
+			g.text = nil
+			all = append(all, g)
+		}
+	}
+	return all, nil
+}
+
+// Text returns the configuration of one generation. The error is fs.ErrNotExist where there is none of that number.
+func (a *Archive) Text(number int) ([]byte, error) {
+	g, err := a.read(number)
+	if err != nil {
+		return nil, fmt.Errorf("configuration %d of those kept: %w", number, cause(err))
+	}
+	return g.text, nil
 }
 
 // Keep adds the boot file as it is now, unless it is the newest generation already, and removes generations too many.
@@ -52,7 +79,7 @@ func (a *Archive) Keep(boot string) error {
 		next = numbers[0] + 1
 		// A file that was only touched, or written back, is no generation of its own.
 		if newest, err := a.read(numbers[0]); err == nil && bytes.Equal(newest.text, text) {
-			if newest.modified.Equal(modified) {
+			if newest.Modified.Equal(modified) {
 				return nil
 			}
 			next = numbers[0]
@@ -106,21 +133,21 @@ func (a *Archive) path(number int) string {
 var errDamaged = errors.New("its checksum is wrong")
 
 // read returns a generation whose checksum is right.
-func (a *Archive) read(number int) (generation, error) {
+func (a *Archive) read(number int) (Generation, error) {
 	file, err := os.ReadFile(a.path(number))
 	if err != nil {
-		return generation{}, err
+		return Generation{}, err
 	}
 	head, text, _ := bytes.Cut(file, []byte("\n"))
 	var sum, modified string
 	if _, err := fmt.Sscanf(string(head), stampFormat, &sum, &modified); err != nil {
-		return generation{}, errDamaged
+		return Generation{}, errDamaged
 	}
 	at, err := time.Parse(time.RFC3339Nano, modified)
 	if err != nil || !bytes.Equal(file, stamp(text, at)) {
-		return generation{}, errDamaged
+		return Generation{}, errDamaged
 	}
-	return generation{number: number, text: text, modified: at}, nil
+	return Generation{Number: number, Modified: at, text: text}, nil
 }
 
 const stampFormat = "# twinpath kept this: sha256 %s modified %s"

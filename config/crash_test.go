@@ -58,6 +58,10 @@ func TestAPowerCutAtAnyStep(t *testing.T) {
 		"apply and confirm": {func(b *bench) error {
 			return errors.Join(b.Apply(b.t.Context(), "n", file("two"), time.Hour), b.Confirm())
 		}, 7, 6},
+		"apply over, unconfirmed": {func(b *bench) error { return b.over(b.runs("one", false), "two", time.Hour) }, 2, 99},
+		"apply over and revert": {func(b *bench) error {
+			return errors.Join(b.over(b.runs("one", false), "two", time.Hour), b.Revert())
+		}, 3, 99},
 	} {
 		for step := range way.steps + 1 {
 			t.Run(fmt.Sprintf("%s, step %d", name, step), func(t *testing.T) {

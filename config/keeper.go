@@ -31,16 +31,22 @@ type Keeper struct {
 
 	mu      sync.Mutex
 	disk    disk // nil: the real one
-	running router.Config
+	running inUse
 	pending *pending
+}
+
+// inUse is a configuration that the router works by, with the text it was made from.
+type inUse struct {
+	cfg      router.Config
+	text     []byte
+	fallback bool // it is Keeper.Fallback's
 }
 
 // pending is a configuration in use that waits for its confirmation.
 type pending struct {
-	text  []byte
 	until time.Time
 	timer *time.Timer // monotonic: a clock that jumps neither shortens nor lengthens the wait
-	back  router.Config
+	back  inUse
 }
 
 // Pending says what waits for a confirmation.
@@ -56,12 +62,12 @@ func (k *Keeper) Load() (router.Config, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.discard()
-	cfg, err := k.boot()
+	next, err := k.boot()
 	if err == nil {
-		k.running = cfg
+		k.running = next
 		k.archive()
 	}
-	return cfg, err
+	return next.cfg, err
 }
 
 func (k *Keeper) discard() {
@@ -77,17 +83,19 @@ func (k *Keeper) discard() {
 }
 
 // boot reads the file that counts now.
-func (k *Keeper) boot() (router.Config, error) {
-	name := k.Boot
+func (k *Keeper) boot() (inUse, error) {
+	name, fallback := k.Boot, false
 	text, err := k.files().read(name)
 	if errors.Is(err, fs.ErrNotExist) && k.Fallback != "" {
-		name = k.Fallback
+		name, fallback = k.Fallback, true
 		text, err = k.files().read(name)
 	}
 	if err != nil {
-		return router.Config{}, err
+		return inUse{}, err
 	}
-	return k.parse(name, text)
+	next, err := k.parse(name, text)
+	next.fallback = fallback
+	return next, err
 }
 
 // archive is best effort: what has become the boot file counts, kept or not. The fallback is no configuration to keep.
@@ -100,30 +108,34 @@ func (k *Keeper) archive() {
 	}
 }
 
-func (k *Keeper) parse(name string, text []byte) (router.Config, error) {
+func (k *Keeper) parse(name string, text []byte) (inUse, error) {
 	cfg, problems := Parse(name, text)
 	if len(problems) > 0 {
-		return router.Config{}, problems
+		return inUse{}, problems
 	}
 	if cfg.Name == "" {
 		cfg.Name = k.Name
 	}
-	return cfg, nil
+	return inUse{cfg: cfg, text: bytes.Clone(text)}, nil
 }
 
 // Apply makes text, called name in problems, the running configuration. With confirm 0 it becomes the boot file at
 // once; else only with Confirm, and without that in time the old one is used again. An error means that the old
 // configuration is still the running and the boot one.
 func (k *Keeper) Apply(ctx context.Context, name string, text []byte, confirm time.Duration) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.apply(ctx, name, text, confirm)
+}
+
+func (k *Keeper) apply(ctx context.Context, name string, text []byte, confirm time.Duration) error {
 	if confirm < 0 || confirm > maxConfirm {
 		return fmt.Errorf("apply %s: the time to confirm must be 0 to %s, not %s", name, short(maxConfirm), short(confirm))
 	}
-	k.mu.Lock()
-	defer k.mu.Unlock()
 	if err := k.free("apply " + name); err != nil {
 		return err
 	}
-	cfg, err := k.parse(name, text)
+	next, err := k.parse(name, text)
 	if err != nil {
 		return err
 	}
@@ -131,9 +143,9 @@ func (k *Keeper) Apply(ctx context.Context, name string, text []byte, confirm ti
 		return fmt.Errorf("apply %s: %w", name, err)
 	}
 	if confirm == 0 {
-		return k.applyNow(name, text, cfg)
+		return k.applyNow(name, next)
 	}
-	return k.applyPending(name, text, cfg, confirm)
+	return k.applyPending(name, next, confirm)
 }
 
 // free refuses to change anything while a configuration waits.
@@ -142,15 +154,15 @@ func (k *Keeper) free(wish string) error {
 		return nil
 	}
 	left := time.Until(k.pending.until).Round(time.Second)
-	return fmt.Errorf("%s: another configuration waits for its confirmation, %s left\nhint: confirm it, or wait until it is gone", wish, short(left))
+	return fmt.Errorf("%s: %w, %s left\nhint: confirm it, or wait until it is gone", wish, ErrPending, short(left))
 }
 
-func (k *Keeper) applyNow(name string, text []byte, cfg router.Config) error {
-	old, had, err := k.save(text)
+func (k *Keeper) applyNow(name string, next inUse) error {
+	old, had, err := k.save(next.text)
 	if err != nil {
 		return fmt.Errorf("apply %s: %w%s", name, err, unchanged)
 	}
-	if err := k.use(cfg, k.running); err != nil {
+	if err := k.use(next, k.running); err != nil {
 		return errors.Join(fmt.Errorf("apply %s: %w", name, err), k.putBack(old, had))
 	}
 	k.archive()
@@ -183,15 +195,15 @@ func (k *Keeper) putBack(old []byte, had bool) error {
 	return replace(k.files(), k.Boot, old)
 }
 
-// use makes cfg the running configuration, or leaves back running.
-func (k *Keeper) use(cfg, back router.Config) error {
-	if err := k.Use(cfg); err != nil {
-		if again := k.Use(back); again != nil {
+// use makes next the running configuration, or leaves back running.
+func (k *Keeper) use(next, back inUse) error {
+	if err := k.Use(next.cfg); err != nil {
+		if again := k.Use(back.cfg); again != nil {
 			return errors.Join(err, fmt.Errorf("go back to the old configuration: %w", again))
 		}
 		return err
 	}
-	k.running = cfg
+	k.running = next
 	return nil
 }
 
@@ -202,11 +214,11 @@ func (k *Keeper) Reload() error {
 	if err := k.free("reload"); err != nil {
 		return err
 	}
-	cfg, err := k.boot()
+	next, err := k.boot()
 	if err != nil {
 		return err
 	}
-	if err := k.use(cfg, k.running); err != nil {
+	if err := k.use(next, k.running); err != nil {
 		return fmt.Errorf("reload %s: %w", k.Boot, err)
 	}
 	k.archive()

@@ -33,9 +33,9 @@ func (a *Archive) Mend(boot string) (did string, err error) {
 	return a.putBack(boot, why, good)
 }
 
-func (a *Archive) putBack(boot, why string, good generation) (string, error) {
+func (a *Archive) putBack(boot, why string, good Generation) (string, error) {
 	did := fmt.Sprintf("The configuration %s: an older one is in use, number %d of those kept, saved %s.",
-		why, good.number, good.modified.UTC().Format("2006-01-02 15:04 MST"))
+		why, good.Number, good.Modified.UTC().Format("2006-01-02 15:04 MST"))
 	if err := replace(a.files(), boot, good.text); err != nil {
 		return "", err
 	}
@@ -57,7 +57,7 @@ func (a *Archive) wrong(boot string, text []byte, modified time.Time, readErr er
 		if err != nil {
 			continue
 		}
-		if newest.modified.Equal(modified) && !bytes.Equal(newest.text, text) {
+		if newest.Modified.Equal(modified) && !bytes.Equal(newest.text, text) {
 			return "was damaged on the disk" // an editor changes the time
 		}
 		break
@@ -69,7 +69,7 @@ func (a *Archive) wrong(boot string, text []byte, modified time.Time, readErr er
 }
 
 // usable returns the newest generation that is whole and that this version understands.
-func (a *Archive) usable(numbers []int) (generation, bool) {
+func (a *Archive) usable(numbers []int) (Generation, bool) {
 	for _, n := range numbers {
 		g, err := a.read(n)
 		if err != nil || len(bytes.TrimSpace(g.text)) == 0 {
@@ -79,5 +79,5 @@ func (a *Archive) usable(numbers []int) (generation, bool) {
 			return g, true
 		}
 	}
-	return generation{}, false
+	return Generation{}, false
 }

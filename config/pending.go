@@ -5,12 +5,13 @@ import (
 	"fmt"
 	"path/filepath"
 	"time"
-
-	"github.com/twinpath/twinpath/router"
 )
 
 // ErrNothingPending is Confirm's error when no configuration waits: there never was one, or it has gone back.
 var ErrNothingPending = errors.New("no configuration waits for a confirmation")
+
+// ErrPending is the error of every change while a configuration waits for its confirmation.
+var ErrPending = errors.New("another configuration waits for its confirmation")
 
 func (k *Keeper) pendingFile() string { return filepath.Join(k.State, "twinpath.toml.pending") }
 
@@ -21,17 +22,17 @@ func (k *Keeper) forget() {
 	}
 }
 
-// applyPending uses cfg without making it the boot file.
-func (k *Keeper) applyPending(name string, text []byte, cfg router.Config, confirm time.Duration) error {
-	if err := replace(k.files(), k.pendingFile(), text); err != nil {
+// applyPending uses next without making it the boot file.
+func (k *Keeper) applyPending(name string, next inUse, confirm time.Duration) error {
+	if err := replace(k.files(), k.pendingFile(), next.text); err != nil {
 		return fmt.Errorf("apply %s: %w%s", name, err, unchanged)
 	}
 	back := k.running
-	if err := k.use(cfg, back); err != nil {
+	if err := k.use(next, back); err != nil {
 		k.forget()
 		return fmt.Errorf("apply %s: %w", name, err)
 	}
-	p := &pending{text: text, until: time.Now().Add(confirm), back: back}
+	p := &pending{until: time.Now().Add(confirm), back: back}
 	p.timer = time.AfterFunc(confirm, func() { k.expire(p) })
 	k.pending = p
 	k.log().Info("configuration applied until confirmed", "file", name, "confirm", confirm)
@@ -45,14 +46,38 @@ func (k *Keeper) expire(p *pending) {
 	if k.pending != p {
 		return
 	}
-	k.pending = nil
-	k.forget()
-	if err := k.Use(p.back); err != nil {
+	if err := k.goBack(); err != nil {
 		k.log().Error("the old configuration could not be put back", "reason", err)
 		return
 	}
-	k.running = p.back
 	k.log().Warn("nobody confirmed the configuration: the old one is back")
+}
+
+// goBack ends the wait for a confirmation and uses the configuration of before.
+func (k *Keeper) goBack() error {
+	back := k.pending.back
+	k.pending.timer.Stop()
+	k.pending = nil
+	k.forget()
+	if err := k.Use(back.cfg); err != nil {
+		return err
+	}
+	k.running = back
+	return nil
+}
+
+// Revert uses the configuration of before at once, instead of the one that waits for its confirmation.
+func (k *Keeper) Revert() error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.pending == nil {
+		return ErrNothingPending
+	}
+	if err := k.goBack(); err != nil {
+		return fmt.Errorf("go back to the old configuration: %w", err)
+	}
+	k.log().Info("configuration taken back: the old one is in use")
+	return nil
 }
 
 // Confirm makes the pending configuration the boot file. With an error it still waits, and still goes back in time.
@@ -62,7 +87,7 @@ func (k *Keeper) Confirm() error {
 	if k.pending == nil {
 		return ErrNothingPending
 	}
-	if _, _, err := k.save(k.pending.text); err != nil {
+	if _, _, err := k.save(k.running.text); err != nil {
 		return fmt.Errorf("confirm: %w", err)
 	}
 	k.pending.timer.Stop()
