@@ -188,7 +188,7 @@ func (s *Site) encrypted(next http.Handler) http.Handler {
 // forEverybody reports whether a request only looks, so that no password or session is needed.
 func forEverybody(r *http.Request) bool {
 	switch r.URL.Path {
-	case "/", "/part", "/metrics", "/whoami", "/healthz",
+	case "/", "/part", "/here", "/metrics", "/whoami", "/healthz",
 		"/api/v1/status", "/api/v1/stream", "/api/v1/events", "/api/v1/history":
 		return true
 	case "/api/v1/pair/offer": // sealed; the code opens it

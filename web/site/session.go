@@ -81,14 +81,18 @@ func (s *Site) need(h func(w http.ResponseWriter, r *http.Request, token string)
 	}
 }
 
-// loginFirst leads to the login, and from there back. What a POST carried is lost on the way.
+// loginFirst leads to the login, and from there back. What a form carried comes along.
 func (s *Site) loginFirst(w http.ResponseWriter, r *http.Request) {
 	if !forPeople(r) {
 		s.fail(w, r, http.StatusUnauthorized, "this needs the owner's session", "log in first: docs/api.md shows how a program does")
 		return
 	}
+	if r.Method == http.MethodPost {
+		s.loginAgain(w, r)
+		return
+	}
 	next := r.URL.Path
-	if r.Method == http.MethodGet && r.URL.RawQuery != "" {
+	if r.URL.RawQuery != "" {
 		next += "?" + r.URL.RawQuery
 	}
 	http.Redirect(w, r, "/login?next="+url.QueryEscape(next), http.StatusSeeOther)
@@ -98,9 +102,11 @@ func (s *Site) loginFirst(w http.ResponseWriter, r *http.Request) {
 func (s *Site) silent(w http.ResponseWriter, r *http.Request, err error) {
 	s.Log.Debug("the daemon does not answer", "err", err)
 	w.Header().Set("Retry-After", "2")
-	if r.Method == http.MethodGet {
-		w.Header().Set("Refresh", "2")
+	if r.Method == http.MethodPost && forPeople(r) {
+		s.hold(w, r)
+		return
 	}
+	w.Header().Set("Refresh", "2")
 	s.fail(w, r, http.StatusServiceUnavailable, "The router is restarting.", "This takes a few seconds. Nothing is lost.")
 }
 

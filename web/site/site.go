@@ -29,8 +29,10 @@ type Site struct {
 	assets   assets
 	hub      *hub
 	sessions sessions
+	grants   grants
 	crowd    crowd
 	streams  streams
+	easels   struct{ now, graphs easel }
 }
 
 // prepare makes what the fields above need. It starts nothing.

@@ -1,0 +1,184 @@
+package site
+
+import (
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+
+	"github.com/twinpath/twinpath/router"
+	"github.com/twinpath/twinpath/web"
+)
+
+// confirmView is what confirm.html shows: a configuration that waits for the owner's word, or what has become of it.
+type confirmView struct {
+	Of      string // its revision
+	Waiting *waiting
+	Kept    bool       // nothing waits, and it is the one in use
+	Back    bool       // nothing waits, and another one is in use
+	Diff    []diffLine // what is new
+	First   bool       // there was none of the owner's before
+	Notice  *notice
+}
+
+// confirmPage asks whether to keep what waits. A pass in the address logs in: the browser that asked for the new
+// configuration has no cookie for a new address. It is good once, and of no use to anybody who finds it later.
+func (s *Site) confirmPage(w http.ResponseWriter, r *http.Request) {
+	token, ok := s.owner(r)
+	if pass := r.FormValue("pass"); !ok && pass != "" {
+		ctx, cancel := unhurried(w, r)
+		defer cancel()
+		if session, err := s.Client.Login(ctx, web.Login{Pass: pass, Device: s.device(r), Source: remoteAddr(r)}); err == nil {
+			s.welcome(w, r, session)
+			token, ok = session.Token, true
+		}
+	}
+	of := r.FormValue("of")
+	if !ok {
+		s.showLogin(w, r, http.StatusOK, loginForm{Next: "/confirm?of=" + url.QueryEscape(of)})
+		return
+	}
+	s.showConfirm(w, r, http.StatusOK, token, of, nil)
+}
+
+// showConfirm draws the page for somebody who is logged in. Where the router has moved away from here, it says where to.
+func (s *Site) showConfirm(w http.ResponseWriter, r *http.Request, status int, token, of string, n *notice) {
+	g, mine := s.grants.of(of)
+	if mine && g.Moved && !leadsHere(g.URLs, r) {
+		s.showMoving(w, r, g)
+		return
+	}
+	as := s.Client.As(token)
+	configuration, err := as.Config(r.Context())
+	if err != nil {
+		s.deny(w, r, err)
+		return
+	}
+	snapshot, err := s.Client.Status(r.Context())
+	if err != nil {
+		s.deny(w, r, err)
+		return
+	}
+	view := confirmView{Of: of, Notice: n, Waiting: waits(snapshot, g, mine && configuration.Revision == of)}
+	switch {
+	case view.Waiting == nil:
+		view.Kept, view.Back = of != "" && of == configuration.Revision, of != "" && of != configuration.Revision
+	case len(configuration.Kept) == 0:
+		view.First = true
+	default:
+		if before, err := as.KeptConfig(r.Context(), configuration.Kept[0].Number); err == nil {
+			view.Diff = diff(before.Text, configuration.Text)
+		}
+	}
+	if view.Waiting != nil && of == "" {
+		view.Of = configuration.Revision
+	}
+	s.renderAs(w, r, status, "confirm", view)
+}
+
+// waits says until when a configuration waits. The snapshot tells, a moment late: what was granted here a moment ago counts as well.
+func waits(snapshot *router.Snapshot, g grant, mine bool) *waiting {
+	switch {
+	case snapshot.Pending != nil:
+		return &waiting{snapshot.Pending.Until}
+	case mine:
+		return &waiting{g.Until}
+	}
+	return nil
+}
+
+// confirm keeps what waits, or goes back.
+func (s *Site) confirm(w http.ResponseWriter, r *http.Request, token string) {
+	of := r.PostFormValue("of")
+	if r.PostFormValue("do") == "back" {
+		s.goBack(w, r, token, of)
+		return
+	}
+	ctx, cancel := unhurried(w, r)
+	defer cancel()
+	err := s.Client.As(token).Confirm(ctx, localAddr(r))
+	switch {
+	case err == nil:
+		s.grants.forget()
+		http.Redirect(w, r, "/settings?done=kept", http.StatusSeeOther)
+	case web.StatusOf(err) == http.StatusConflict:
+		s.showConfirm(w, r, http.StatusConflict, token, of, badNotice(err))
+	default:
+		s.deny(w, r, err)
+	}
+}
+
+// goBack takes the new configuration back at once. When the page came here with it, it leaves with it as well: the
+// answer is sent before, since there will be no way for it afterwards.
+func (s *Site) goBack(w http.ResponseWriter, r *http.Request, token, of string) {
+	ctx, cancel := unhurried(w, r)
+	defer cancel()
+	g, mine := s.grants.of(of)
+	if mine && g.Moved && leadsHere(g.URLs, r) {
+		s.grants.forget()
+		s.renderReaching(w, r, "moving", movingView{Back: true, Links: []link{{URL: g.from + "/", Name: g.from}}})
+		_ = http.NewResponseController(w).Flush() // a recorder in a test has none
+		if err := s.Client.As(token).Revert(ctx); err != nil {
+			s.Log.Warn("go back from a configuration", "err", err)
+		}
+		return
+	}
+	if err := s.Client.As(token).Revert(ctx); err != nil && web.StatusOf(err) != http.StatusConflict {
+		s.deny(w, r, err)
+		return
+	}
+	s.grants.forget()
+	http.Redirect(w, r, "/settings?done=back", http.StatusSeeOther)
+}
+
+// movingView is what moving.html shows while the router is on its way to another address.
+type movingView struct {
+	Back    bool // to where it was
+	Of      string
+	Waiting *waiting
+	Links   []link
+}
+
+// link is where the page will be. Its URL logs in, once; its name is for people.
+type link struct{ URL, Name string }
+
+func (s *Site) showMoving(w http.ResponseWriter, r *http.Request, g grant) {
+	view := movingView{Of: g.revision, Waiting: &waiting{g.Until}}
+	for _, at := range g.URLs {
+		u, err := url.Parse(at)
+		if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+			continue
+		}
+		name := u.Scheme + "://" + u.Host
+		to := name + "/confirm?" + url.Values{"of": {g.revision}, "pass": {g.Pass}}.Encode()
+		view.Links = append(view.Links, link{URL: to, Name: name})
+	}
+	s.renderReaching(w, r, "moving", view)
+}
+
+// renderReaching is render with leave for the page's script to ask the addresses of its links whether the router is there.
+func (s *Site) renderReaching(w http.ResponseWriter, r *http.Request, name string, view movingView) {
+	var origins []string
+	for _, to := range view.Links {
+		if u, err := url.Parse(to.URL); err == nil && !strings.ContainsAny(u.Host, " ;,'\"") {
+			origins = append(origins, u.Scheme+"://"+u.Host)
+		}
+	}
+	w.Header().Set("Content-Security-Policy", policy(strings.Join(origins, " ")))
+	s.render(w, r, name, view)
+}
+
+// leadsHere reports whether one of the URLs is the address of this very connection.
+func leadsHere(urls []string, r *http.Request) bool {
+	here := localAddr(r)
+	for _, text := range urls {
+		u, err := url.Parse(text)
+		if err != nil {
+			continue
+		}
+		if a, err := netip.ParseAddr(u.Hostname()); err == nil && a.Unmap().WithZone("") == here {
+			return true
+		}
+	}
+	return false
+}
