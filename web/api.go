@@ -1,17 +1,18 @@
-// Package web answers other programs: the command line over a unix socket with HTTP and JSON (design §5).
+// Package web answers other programs with HTTP and JSON (docs/api.md): the command line over a unix socket, whose mode is the
+// permission, and the page's process over a private connection, on which whatever changes something needs a session.
 //
-// It reads snapshots and asks for changes through three small interfaces; it owns the socket file and nothing else.
+// It reads snapshots and asks for changes through small interfaces; it owns the socket file and nothing else.
 package web
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
-	"io"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"github.com/twinpath/twinpath/router"
+	"github.com/twinpath/twinpath/web/door"
+	"github.com/twinpath/twinpath/wizard"
 )
 
 // Source is the router as the API needs it.
@@ -26,149 +27,154 @@ type History interface {
 	Since(time.Time) ([]router.Event, error)
 }
 
+// Measures is where measurements are kept. Hours are 1 to 24.
+type Measures interface {
+	History(hours int) router.Measures
+}
+
 // Applier takes new configurations. A confirm of 0 makes the change final at once.
 type Applier interface {
 	Apply(ctx context.Context, name string, text []byte, confirm time.Duration) error
 	Confirm() error
 }
 
+// Configs is the running configuration and those kept. An error that is a Conflict says that something else has to happen first.
+type Configs interface {
+	// Current returns the running text; setup tells that it is setup mode's.
+	Current() (text []byte, revision string, setup bool)
+	// ApplyOver is Applier's Apply for a text made from that of a revision; a Conflict when another one runs.
+	ApplyOver(ctx context.Context, revision, name string, text []byte, confirm time.Duration) error
+	Revert() error
+	Kept() ([]Kept, error)               // newest first, without texts
+	KeptText(number int) ([]byte, error) // fs.ErrNotExist when there is none
+}
+
+// Pairing makes and takes the offer that a second router joins by.
+type Pairing interface {
+	Offer(context.Context) (code string, until time.Time, err error)
+	Sealed() ([]byte, error) // an error while no offer is open
+	Join(ctx context.Context, code string) (wizard.Pairing, error)
+}
+
+// Conflict is an error that says: not now, something else has to happen first.
+type Conflict struct{ Err error }
+
+func (c Conflict) Error() string { return c.Err.Error() }
+func (c Conflict) Unwrap() error { return c.Err }
+
 // biggest is the largest configuration taken: a thousand times a real one.
 const biggest = 1 << 20
 
-// API is the HTTP interface. The zero value of a field is not usable.
+// API is the HTTP interface. Source, History and Applier are needed; what else is nil is answered with 404.
 type API struct {
-	Source  Source
-	History History
-	Applier Applier
+	Source   Source
+	History  History
+	Applier  Applier
+	Measures Measures
+	Configs  Configs
+	Pairing  Pairing
+	Door     *door.Door // needed by Guarded
+	// Settings returns what the page has to know, of the running configuration: also right after ApplyOver.
+	Settings func() Settings
+	// Serves says whether the page is at this address of the router in the running configuration. Needed by Guarded.
+	Serves func(at netip.Addr) bool
+	Ports  func(context.Context) ([]wizard.Port, error)
+	// SetPassword makes a password the one in force.
+	SetPassword func(ctx context.Context, password string) error
+	TestAlert   func(ctx context.Context, url string) error
 }
 
-// Handler returns the routes.
+// access says who may use a route.
+type access uint8
+
+const (
+	anybody access = iota
+	owner          // on the private connection: with a session
+	page           // on the private connection only
+	session        // on the private connection only, with a session
+)
+
+// route is one verb. It is not there while the API's field for it is nil.
+type route struct {
+	pattern string
+	who     access
+	there   bool
+	serve   http.HandlerFunc
+}
+
+func (a *API) routes() []route {
+	return []route{
+		{"GET /api/v1/status", anybody, true, a.status},
+		{"GET /api/v1/events", anybody, true, a.events},
+		{"GET /api/v1/stream", anybody, true, a.stream},
+		{"GET /api/v1/history", anybody, a.Measures != nil, a.history},
+		{"GET /metrics", anybody, true, a.metrics},
+		{"GET /whoami", anybody, true, a.whoami},
+		{"GET /healthz", anybody, true, a.healthz},
+		{"GET /api/v1/settings", page, a.Settings != nil, a.settings},
+		{"POST /api/v1/login", page, a.Door != nil, a.login},
+		{"POST /api/v1/logout", session, a.Door != nil, a.logout},
+		{"GET /api/v1/session", session, a.Door != nil, a.session},
+		{"POST /api/v1/password", session, a.SetPassword != nil, a.password},
+		{"GET /api/v1/config", owner, a.Configs != nil, a.config},
+		{"GET /api/v1/config/{number}", owner, a.Configs != nil, a.keptConfig},
+		{"POST /api/v1/apply", owner, true, a.apply},
+		{"POST /api/v1/confirm", owner, true, a.confirm},
+		{"POST /api/v1/revert", owner, a.Configs != nil, a.revert},
+		{"POST /api/v1/drain", owner, true, a.drain(false)},
+		{"POST /api/v1/resume", owner, true, a.drain(true)},
+		{"GET /api/v1/ports", owner, a.Ports != nil, a.ports},
+		{"POST /api/v1/alert/test", owner, a.TestAlert != nil, a.testAlert},
+		{"POST /api/v1/pair/offer", owner, a.Pairing != nil, a.offerPair},
+		{"GET /api/v1/pair/offer", anybody, a.Pairing != nil, a.sealedOffer},
+		{"POST /api/v1/pair/join", owner, a.Pairing != nil, a.joinPair},
+	}
+}
+
+// Handler returns the routes of the unix socket: whoever may open it may do everything.
 func (a *API) Handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /api/v1/status", a.status)
-	mux.HandleFunc("GET /api/v1/events", a.events)
-	mux.HandleFunc("GET /api/v1/stream", a.stream)
-	mux.HandleFunc("GET /metrics", a.metrics)
-	mux.HandleFunc("GET /whoami", a.whoami)
-	mux.HandleFunc("GET /healthz", a.healthz)
-	mux.HandleFunc("POST /api/v1/drain", a.drain(false))
-	mux.HandleFunc("POST /api/v1/resume", a.drain(true))
-	mux.HandleFunc("POST /api/v1/apply", a.apply)
-	mux.HandleFunc("POST /api/v1/confirm", a.confirm)
+	for _, r := range a.routes() {
+		if r.who == anybody || r.who == owner {
+			mux.HandleFunc(r.pattern, r.handler())
+		}
+	}
 	return mux
 }
 
-func (a *API) status(w http.ResponseWriter, _ *http.Request) {
-	snapshot, _ := a.Source.Snapshot()
-	reply(w, snapshot)
+// Guarded returns the routes of the private connection, whose other end faces the house.
+func (a *API) Guarded() http.Handler {
+	mux := http.NewServeMux()
+	for _, r := range a.routes() {
+		if r.who == owner || r.who == session {
+			mux.Handle(r.pattern, a.guard(r.handler()))
+			continue
+		}
+		mux.HandleFunc(r.pattern, r.handler())
+	}
+	return mux
 }
 
-func (a *API) events(w http.ResponseWriter, r *http.Request) {
-	var since time.Time
-	if text := r.FormValue("since"); text != "" {
-		t, err := time.Parse(time.RFC3339, text)
+func (r route) handler() http.HandlerFunc {
+	if r.there {
+		return r.serve
+	}
+	return func(w http.ResponseWriter, _ *http.Request) {
+		http.Error(w, "this router does not do that", http.StatusNotFound)
+	}
+}
+
+// guard asks for a session before anything of the request's body is read.
+func (a *API) guard(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		until, err := a.Door.Check(time.Now(), tokenOf(r))
 		if err != nil {
-			http.Error(w, "since: not an RFC 3339 time, such as 2026-11-20T20:00:00Z", http.StatusBadRequest)
+			fail(w, err, http.StatusUnauthorized)
 			return
 		}
-		since = t
-	}
-	events, err := a.History.Since(since)
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusInternalServerError)
-		return
-	}
-	reply(w, events)
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), guarded{}, until)))
+	})
 }
 
-func (a *API) whoami(w http.ResponseWriter, _ *http.Request) {
-	snapshot, _ := a.Source.Snapshot()
-	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	_, _ = io.WriteString(w, snapshot.Router+"\n")
-}
-
-// healthz is 200 while the kernel has what the router wants.
-func (a *API) healthz(w http.ResponseWriter, _ *http.Request) {
-	snapshot, _ := a.Source.Snapshot()
-	if snapshot.Kernel.Error != "" {
-		http.Error(w, snapshot.Kernel.Error, http.StatusServiceUnavailable)
-		return
-	}
-	_, _ = io.WriteString(w, "ok\n")
-}
-
-func (a *API) drain(off bool) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		if err := a.Source.Drain(r.FormValue("wan"), off); err != nil {
-			http.Error(w, err.Error(), http.StatusNotFound)
-			return
-		}
-		w.WriteHeader(http.StatusNoContent)
-	}
-}
-
-func (a *API) apply(w http.ResponseWriter, r *http.Request) {
-	confirm, err := wait(r.FormValue("confirm"))
-	if err != nil {
-		http.Error(w, "confirm: "+err.Error(), http.StatusBadRequest)
-		return
-	}
-	text, err := io.ReadAll(http.MaxBytesReader(w, r.Body, biggest))
-	if err != nil {
-		http.Error(w, "the configuration is larger than 1 MiB", http.StatusRequestEntityTooLarge)
-		return
-	}
-	if err := a.Applier.Apply(r.Context(), r.FormValue("name"), text, confirm); err != nil {
-		http.Error(w, err.Error(), http.StatusUnprocessableEntity)
-		return
-	}
-	w.WriteHeader(http.StatusNoContent)
-}
-
-// wait parses how long a change waits for its confirmation: nothing, or 5 s to an hour.
-func wait(text string) (time.Duration, error) {
-	if text == "" {
-		return 0, nil
-	}
-	d, err := time.ParseDuration(text)
-	if err != nil || d < 5*time.Second || d > time.Hour {
-		return 0, errors.New("not a duration between 5s and 1h")
-	}
-	return d, nil
-}
-
-func (a *API) confirm(w http.ResponseWriter, _ *http.Request) {
-	if err := a.Applier.Confirm(); err != nil {
-		http.Error(w, err.Error(), http.StatusConflict)
-		return
-	}
-	w.WriteHeader(http.StatusNoContent)
-}
-
-// stream sends the snapshot at once and again whenever it changes, as server-sent events (WHATWG HTML §9.2).
-func (a *API) stream(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("Content-Type", "text/event-stream")
-	w.Header().Set("Cache-Control", "no-store")
-	out := http.NewResponseController(w)
-	for {
-		snapshot, changed := a.Source.Snapshot()
-		text, err := json.Marshal(snapshot)
-		if err != nil {
-			return
-		}
-		if _, err := io.WriteString(w, "data: "+string(text)+"\n\n"); err != nil || out.Flush() != nil {
-			return
-		}
-		select {
-		case <-changed:
-		case <-r.Context().Done():
-			return
-		}
-	}
-}
-
-func reply(w http.ResponseWriter, value any) {
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Cache-Control", "no-store")
-	_ = json.NewEncoder(w).Encode(value) // the reader went away: nobody to tell
-}
+// guarded is the context's key for the end of the session: it is there on the private connection only.
+type guarded struct{}
