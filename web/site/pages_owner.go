@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"github.com/twinpath/twinpath/web"
+	"github.com/twinpath/twinpath/wizard"
 )
 
 // ownerRoutes are the pages for who may change something. GET changes nothing, but for a pass that logs in (confirmPage).
@@ -150,12 +152,17 @@ func diff(old, fresh string) []diffLine {
 	if old == fresh {
 		return nil
 	}
+	classes := map[rune]string{'+': "add", '-': "del"}
 	var all []diffLine
-	for _, line := range strings.Split(strings.TrimSuffix(old, "\n"), "\n") {
-		all = append(all, diffLine{"del", "-", line})
-	}
-	for _, line := range strings.Split(strings.TrimSuffix(fresh, "\n"), "\n") {
-		all = append(all, diffLine{"add", "+", line})
+	shown := 0 // lines of the new text
+	for _, line := range wizard.Diff(old, fresh) {
+		if line.Sign != '-' {
+			if line.N > shown+1 {
+				all = append(all, diffLine{"gap", "…", fmt.Sprintf("line %d", line.N)})
+			}
+			shown = line.N
+		}
+		all = append(all, diffLine{classes[line.Sign], string(line.Sign), line.Text})
 	}
 	return all
 }

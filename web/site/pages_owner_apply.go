@@ -119,7 +119,6 @@ type grant struct {
 	web.Granted
 	revision string      // of the new text
 	session  web.Session // opened with the new password, where that has changed and the page stays where it is
-	from     string      // where the page was
 	at       time.Time
 }
 
@@ -144,7 +143,7 @@ func (g *grants) ask(ctx context.Context, client *web.Client, asked wish, r *htt
 	if err != nil {
 		return grant{}, err
 	}
-	answer := grant{Granted: granted, revision: revisionOf(asked.text), from: origin(r), at: time.Now()}
+	answer := grant{Granted: granted, revision: revisionOf(asked.text), at: time.Now()}
 	if !granted.Moved {
 		answer.session = newSession(ctx, client, asked.token, granted.Pass, r)
 	}

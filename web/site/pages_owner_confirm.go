@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/twinpath/twinpath/router"
@@ -18,6 +19,8 @@ type confirmView struct {
 	Back    bool       // nothing waits, and another one is in use
 	Diff    []diffLine // what is new
 	First   bool       // there was none of the owner's before
+	From    string     // the origin of the page before the router moved
+	Links   []place    // where the page is, when that is not here
 	Notice  *notice
 }
 
@@ -38,16 +41,11 @@ func (s *Site) confirmPage(w http.ResponseWriter, r *http.Request) {
 		s.showLogin(w, r, http.StatusOK, loginForm{Next: "/confirm?of=" + url.QueryEscape(of)})
 		return
 	}
-	s.showConfirm(w, r, http.StatusOK, token, of, nil)
+	s.showConfirm(w, r, http.StatusOK, token, confirmView{Of: of, From: s.ownOrigin(r.FormValue("from"))})
 }
 
-// showConfirm draws the page for somebody who is logged in. Where the router has moved away from here, it says where to.
-func (s *Site) showConfirm(w http.ResponseWriter, r *http.Request, status int, token, of string, n *notice) {
-	g, mine := s.grants.of(of)
-	if mine && g.Moved && !leadsHere(g.URLs, r) {
-		s.showMoving(w, r, g)
-		return
-	}
+// showConfirm draws the page for somebody who is logged in.
+func (s *Site) showConfirm(w http.ResponseWriter, r *http.Request, status int, token string, view confirmView) {
 	as := s.Client.As(token)
 	configuration, err := as.Config(r.Context())
 	if err != nil {
@@ -59,10 +57,10 @@ func (s *Site) showConfirm(w http.ResponseWriter, r *http.Request, status int, t
 		s.deny(w, r, err)
 		return
 	}
-	view := confirmView{Of: of, Notice: n, Waiting: waits(snapshot, g, mine && configuration.Revision == of)}
+	view.Waiting = s.waits(snapshot, view.Of, configuration.Revision)
 	switch {
 	case view.Waiting == nil:
-		view.Kept, view.Back = of != "" && of == configuration.Revision, of != "" && of != configuration.Revision
+		view.Kept, view.Back = view.Of != "" && view.Of == configuration.Revision, view.Of != "" && view.Of != configuration.Revision
 	case len(configuration.Kept) == 0:
 		view.First = true
 	default:
@@ -70,18 +68,18 @@ func (s *Site) showConfirm(w http.ResponseWriter, r *http.Request, status int, t
 			view.Diff = diff(before.Text, configuration.Text)
 		}
 	}
-	if view.Waiting != nil && of == "" {
+	if view.Waiting != nil {
 		view.Of = configuration.Revision
 	}
 	s.renderAs(w, r, status, "confirm", view)
 }
 
 // waits says until when a configuration waits. The snapshot tells, a moment late: what was granted here a moment ago counts as well.
-func waits(snapshot *router.Snapshot, g grant, mine bool) *waiting {
-	switch {
-	case snapshot.Pending != nil:
+func (s *Site) waits(snapshot *router.Snapshot, of, running string) *waiting {
+	if snapshot.Pending != nil {
 		return &waiting{snapshot.Pending.Until}
-	case mine:
+	}
+	if g, mine := s.grants.of(of); mine && of == running {
 		return &waiting{g.Until}
 	}
 	return nil
@@ -89,9 +87,9 @@ func waits(snapshot *router.Snapshot, g grant, mine bool) *waiting {
 
 // confirm keeps what waits, or goes back.
 func (s *Site) confirm(w http.ResponseWriter, r *http.Request, token string) {
-	of := r.PostFormValue("of")
+	view := confirmView{Of: r.PostFormValue("of"), From: s.ownOrigin(r.PostFormValue("from"))}
 	if r.PostFormValue("do") == "back" {
-		s.goBack(w, r, token, of)
+		s.goBack(w, r, token, view.From)
 		return
 	}
 	ctx, cancel := unhurried(w, r)
@@ -102,21 +100,24 @@ func (s *Site) confirm(w http.ResponseWriter, r *http.Request, token string) {
 		s.grants.forget()
 		http.Redirect(w, r, "/settings?done=kept", http.StatusSeeOther)
 	case web.StatusOf(err) == http.StatusConflict:
-		s.showConfirm(w, r, http.StatusConflict, token, of, badNotice(err))
+		view.Notice = badNotice(err)
+		if urls := s.hub.settings().URLs; !leadsHere(urls, r) {
+			view.Links = links(urls, "/confirm", url.Values{"of": {view.Of}})
+		}
+		s.showConfirm(w, r, http.StatusConflict, token, view)
 	default:
 		s.deny(w, r, err)
 	}
 }
 
-// goBack takes the new configuration back at once. When the page came here with it, it leaves with it as well: the
+// goBack takes the new configuration back at once. When the router came here with it, it leaves with it as well: the
 // answer is sent before, since there will be no way for it afterwards.
-func (s *Site) goBack(w http.ResponseWriter, r *http.Request, token, of string) {
+func (s *Site) goBack(w http.ResponseWriter, r *http.Request, token, from string) {
 	ctx, cancel := unhurried(w, r)
 	defer cancel()
-	g, mine := s.grants.of(of)
-	if mine && g.Moved && leadsHere(g.URLs, r) {
-		s.grants.forget()
-		s.renderReaching(w, r, "moving", movingView{Back: true, Links: []link{{URL: g.from + "/", Name: g.from}}})
+	s.grants.forget()
+	if from != "" && from != origin(r) {
+		s.renderReaching(w, r, "moving", movingView{Back: true, Links: links([]string{from}, "/", nil)})
 		_ = http.NewResponseController(w).Flush() // a recorder in a test has none
 		if err := s.Client.As(token).Revert(ctx); err != nil {
 			s.Log.Warn("go back from a configuration", "err", err)
@@ -127,8 +128,21 @@ func (s *Site) goBack(w http.ResponseWriter, r *http.Request, token, of string) 
 		s.deny(w, r, err)
 		return
 	}
-	s.grants.forget()
 	http.Redirect(w, r, "/settings?done=back", http.StatusSeeOther)
+}
+
+// ownOrigin returns an origin that a form says the page had before, if it can be one of this house: an address of a private
+// network, or one of our names.
+func (s *Site) ownOrigin(text string) string {
+	u, err := url.Parse(text)
+	if err != nil || u.Host == "" || text != u.Scheme+"://"+u.Host || u.Scheme != "http" && u.Scheme != "https" {
+		return ""
+	}
+	a, err := netip.ParseAddr(u.Hostname())
+	if err == nil && (a.IsPrivate() || a.IsLinkLocalUnicast() || a.IsLoopback()) || err != nil && slices.Contains(s.ownNames(), hostOf(u.Host)) {
+		return text
+	}
+	return ""
 }
 
 // movingView is what moving.html shows while the router is on its way to another address.
@@ -136,24 +150,33 @@ type movingView struct {
 	Back    bool // to where it was
 	Of      string
 	Waiting *waiting
-	Links   []link
+	Links   []place
 }
 
-// link is where the page will be. Its URL logs in, once; its name is for people.
-type link struct{ URL, Name string }
+// place is where the page will be. Its URL logs in, once; its name is for people.
+type place struct{ URL, Name string }
 
 func (s *Site) showMoving(w http.ResponseWriter, r *http.Request, g grant) {
-	view := movingView{Of: g.revision, Waiting: &waiting{g.Until}}
-	for _, at := range g.URLs {
-		u, err := url.Parse(at)
+	query := url.Values{"of": {g.revision}, "pass": {g.Pass}, "from": {origin(r)}}
+	s.renderReaching(w, r, "moving", movingView{Of: g.revision, Waiting: &waiting{g.Until}, Links: links(g.URLs, "/confirm", query)})
+}
+
+// links lead to a page at each of the URLs.
+func links(urls []string, path string, query url.Values) []place {
+	var all []place
+	for _, text := range urls {
+		u, err := url.Parse(text)
 		if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 			continue
 		}
 		name := u.Scheme + "://" + u.Host
-		to := name + "/confirm?" + url.Values{"of": {g.revision}, "pass": {g.Pass}}.Encode()
-		view.Links = append(view.Links, link{URL: to, Name: name})
+		to := name + path
+		if len(query) > 0 {
+			to += "?" + query.Encode()
+		}
+		all = append(all, place{URL: to, Name: name})
 	}
-	s.renderReaching(w, r, "moving", view)
+	return all
 }
 
 // renderReaching is render with leave for the page's script to ask the addresses of its links whether the router is there.

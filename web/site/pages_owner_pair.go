@@ -28,11 +28,11 @@ func (s *Site) pairOffer(w http.ResponseWriter, r *http.Request, token string) {
 		s.deny(w, r, err)
 		return
 	}
-	s.render(w, r, "pair", pairView{Peer: s.hub.settings().Peer, Code: groups(code), Until: &waiting{code.Until}})
+	s.render(w, r, "pair", pairView{Peer: s.hub.settings().Peer, Code: spoken(code), Until: &waiting{code.Until}})
 }
 
-// groups are the parts of a code that are read aloud in one breath.
-func groups(code web.PairCode) []string {
+// spoken are the parts of a code that are read aloud in one breath.
+func spoken(code web.PairCode) []string {
 	letters := strings.Map(func(r rune) rune {
 		if r == '-' || r == ' ' {
 			return -1
