@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
+	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -25,29 +26,36 @@ const (
 // seen is the newest that the daemon has said, ready to be sent. It is immutable.
 type seen struct {
 	snapshot *router.Snapshot // with the other router's own words, where there is one
-	json     []byte
-	number   uint64    // counts what has been seen
-	silent   time.Time // since when the daemon has not answered; zero: it does
+	json     []byte           // what /api/v1/status answers
+	number   uint64           // counts what has been seen
+	twin     string           // the other router's state where it matters to the house: active, backup …
+	silent   time.Time        // since when the daemon has not answered; zero: it does
 }
 
 // hub watches the daemon for everybody who looks at this site.
 type hub struct {
-	client *web.Client
-	log    *slog.Logger
+	client    *web.Client
+	log       *slog.Logger
+	neighbour *http.Client
+	port      string // at which the other router answers; empty: HTTP's own
 
 	latest  atomic.Pointer[seen]
 	changed atomic.Pointer[chan struct{}]
 	set     atomic.Pointer[web.Settings]
 
+	happened kept[[]router.Event]
+	measured kept[*router.Measures]
+	counted  kept[[]byte]
+
 	mu     sync.Mutex
 	daemon *router.Snapshot // its own words
-	peer   *router.PairView
+	peer   *meeting
 	silent time.Time
 	number uint64
 }
 
 func newHub(client *web.Client, log *slog.Logger) *hub {
-	h := &hub{client: client, log: log}
+	h := &hub{client: client, log: log, neighbour: neighbour()}
 	ready := make(chan struct{})
 	h.changed.Store(&ready)
 	h.set.Store(&web.Settings{})
@@ -151,11 +159,11 @@ func (h *hub) speaking() {
 	}
 }
 
-// met is what the other router says of itself, nil for no word.
-func (h *hub) met(peer *router.PairView) {
+// met is what the other router says of itself.
+func (h *hub) met(m *meeting) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.peer = peer
+	h.peer = m
 	h.publish()
 }
 
@@ -165,20 +173,28 @@ func (h *hub) publish() {
 		return
 	}
 	snapshot := *h.daemon
+	twin := ""
 	if h.peer != nil {
-		pair := *h.peer
-		if h.daemon.Pair != nil {
-			pair.FlowsHandedOver = h.daemon.Pair.FlowsHandedOver
-		}
-		snapshot.Pair = &pair
+		snapshot.Pair, twin = h.peer.seenBy(h.daemon)
 	}
-	text, err := json.Marshal(&snapshot)
+	text, err := h.encode(&snapshot)
 	if err != nil {
 		h.log.Error("encode snapshot", "err", err)
 		return
 	}
 	h.number++
-	h.latest.Store(&seen{snapshot: &snapshot, json: append(text, '\n'), number: h.number, silent: h.silent})
+	h.latest.Store(&seen{snapshot: &snapshot, json: append(text, '\n'), number: h.number, twin: twin, silent: h.silent})
 	ready := make(chan struct{})
 	close(*h.changed.Swap(&ready))
+}
+
+// encode adds since when the daemon has been silent to what it said last.
+func (h *hub) encode(snapshot *router.Snapshot) ([]byte, error) {
+	if h.silent.IsZero() {
+		return json.Marshal(snapshot)
+	}
+	return json.Marshal(struct {
+		*router.Snapshot
+		Silent time.Time `json:"silent_since"`
+	}{snapshot, h.silent.UTC()})
 }

@@ -30,6 +30,7 @@ func (s *Site) Serve(ctx context.Context, plain, secure []net.Listener) error {
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return s.hub.run(ctx) })
+	group.Go(func() error { return s.hub.visit(ctx) })
 	for _, l := range plain {
 		group.Go(func() error { return serve(server, s.crowd.listener(l)) })
 	}

@@ -1,0 +1,234 @@
+package site
+
+import (
+	"cmp"
+	"html/template"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/twinpath/twinpath/router"
+)
+
+// statusView is the facts of the status page in the order in which they are read.
+type statusView struct {
+	*router.Snapshot        // nil: the daemon has not spoken yet
+	Mood, Icon, Word string // of the verdict
+	First, Rest      string // the sentence: what matters, and what else there is to say
+	Silent           time.Time
+	Lines            []lineCard
+	Couple           *couple
+	Groups           []group
+	Incidents        []incident
+	Forgotten        bool // the events cannot be read
+	Setup            bool
+}
+
+// look turns what was seen into what is shown.
+func look(n *seen, day *router.Measures) statusView {
+	s := n.snapshot
+	v := statusView{Snapshot: s, Silent: n.silent}
+	v.Mood, v.Icon, v.Word = mood(s)
+	v.First, v.Rest = firstSentence(s.Sentence)
+	if !n.silent.IsZero() {
+		v.Mood, v.Icon, v.Word = "calm", "silent", "No word"
+	}
+	for _, w := range s.WANs {
+		v.Lines = append(v.Lines, card(w, s, day))
+	}
+	if s.Pair != nil {
+		v.Couple = pairOf(s, n.twin)
+	}
+	v.Groups = groups(s)
+	return v
+}
+
+// mood is a verdict's colour, icon and word.
+func mood(s *router.Snapshot) (mood, icon, word string) {
+	server := len(s.WANs) == 0
+	switch s.Verdict {
+	case router.VerdictOK:
+		return "good", "up", "All is well"
+	case router.VerdictBackup:
+		return "warn", "backup", "On the backup"
+	case router.VerdictDegraded:
+		if server {
+			return "warn", "degraded", "Something is wrong"
+		}
+		return "warn", "degraded", "Not as it should be"
+	case router.VerdictOffline:
+		return "bad", "down", "No Internet"
+	}
+	return "calm", "unknown", "Not known yet"
+}
+
+// firstSentence parts the daemon's words. No name has a full stop with a space after it.
+func firstSentence(text string) (first, rest string) {
+	first, rest, more := strings.Cut(text, ". ")
+	if more {
+		first += "."
+	}
+	return first, rest
+}
+
+// lineCard is one line.
+type lineCard struct {
+	router.WANSnapshot
+	Mood, Icon, Word string
+	Role             string // what the house has of it
+	RoleMood         string
+	Day              total
+	Strip            template.HTML
+}
+
+func card(w router.WANSnapshot, s *router.Snapshot, day *router.Measures) lineCard {
+	c := lineCard{WANSnapshot: w}
+	c.Mood, c.Icon, c.Word = condition(w.State)
+	c.Role, c.RoleMood = role(w, s)
+	if points := measuredOf(day, w.Name); len(points) > 0 {
+		c.Day = sum(points, step(day))
+		c.Strip = strip(points, covered(points))
+	}
+	return c
+}
+
+// condition is a line's state as colour, icon and word.
+func condition(state string) (mood, icon, word string) {
+	switch state {
+	case "up":
+		return "good", "up", "Up"
+	case "degraded":
+		return "warn", "degraded", "Degraded"
+	case "captive":
+		return "warn", "captive", "Wants a login"
+	case "down":
+		return "bad", "down", "Down"
+	}
+	return "calm", "unknown", "Not known yet"
+}
+
+// role is what the house has of a line.
+func role(w router.WANSnapshot, s *router.Snapshot) (word, mood string) {
+	cheaper := false
+	for _, other := range s.WANs {
+		cheaper = cheaper || other.Cost < w.Cost
+	}
+	switch {
+	case w.Active && s.Verdict == router.VerdictOffline:
+		return "In use, for want of a better one", "bad"
+	case w.Active && cheaper:
+		return "In use, as the backup", "warn"
+	case w.Active:
+		return "In use", "good"
+	case w.Drained:
+		return "Drained", "calm"
+	case w.State == "down" || w.State == "captive":
+		return "Out of use", "calm"
+	}
+	return "Standby", "calm"
+}
+
+// Used is what went through the line in a day, in bytes.
+func (c lineCard) Used() uint64 { return c.Day.Rx + c.Day.Tx }
+
+// group is a virtual router: its elections, one per family.
+type group struct {
+	router.VRRPSnapshot
+	Mood, Word string
+}
+
+// groups are all elections, those of the house among them.
+func groups(s *router.Snapshot) []group {
+	var all []group
+	for _, v := range s.VRRP {
+		g := group{VRRPSnapshot: v}
+		g.Mood, g.Word = standing(v.State)
+		all = append(all, g)
+	}
+	return all
+}
+
+// standing is an election's state as colour and word, written as RFC 9568 does.
+func standing(state string) (mood, word string) {
+	switch state {
+	case "active":
+		return "good", "Active"
+	case "backup":
+		return "calm", "Backup"
+	case "fault":
+		return "bad", "In fault"
+	case "waiting":
+		return "warn", "Waiting"
+	}
+	return "calm", "Not known yet"
+}
+
+// couple is the two routers of the house.
+type couple struct {
+	*router.PairView
+	Us, Them         string // names
+	OurState         string
+	OurMood          string
+	TheirState       string
+	TheirMood        string
+	Mood, Icon, Word string // of the two together
+	Hearing          string // who hears whom
+	Link             string // the other's page
+	Odd              string // something between them that should not be
+}
+
+func pairOf(s *router.Snapshot, twin string) *couple {
+	p := s.Pair
+	c := &couple{PairView: p, Us: s.Router, Them: cmp.Or(p.Router, p.Peer), Link: pageOf(p.Peer)}
+	ours := ""
+	if elections := houseOf(s); len(elections) > 0 {
+		ours = elections[0].State
+	}
+	c.OurMood, c.OurState = standing(ours)
+	c.TheirMood, c.TheirState = standing(twin)
+	c.Mood, c.Icon, c.Word, c.Hearing = together(c, ours, twin)
+	if p.Connected && p.Version != s.Version && p.Version != "" {
+		c.Odd = "The two run different versions: " + s.Version + " here, " + p.Version + " there."
+	}
+	return c
+}
+
+// together says how the two stand to each other. Only an Active router sends adverts, so that it hears nobody itself.
+func together(c *couple, ours, theirs string) (mood, icon, word, hearing string) {
+	p := c.PairView
+	switch {
+	case ours == "active" && theirs == "active":
+		return "bad", "down", "Both are Active", "They do not hear each other: " + c.Us + " and " + c.Them + " serve the house at the same time. Look at the cables and switches between them."
+	case !p.Connected && p.Heard:
+		return "warn", "degraded", "Half connected", c.Us + " hears " + c.Them + ", whose page does not answer."
+	case !p.Connected:
+		return "warn", "degraded", "Alone", c.Them + " does not answer. Nobody would take over from " + c.Us + "."
+	case ours == "active" && p.HearsUs:
+		return "good", "up", "Together", c.Them + " hears " + c.Us + ", and would take over."
+	case ours == "active":
+		return "warn", "degraded", "Half connected", c.Them + " does not hear " + c.Us + "."
+	case theirs == "active" && p.Heard:
+		return "good", "up", "Together", c.Us + " hears " + c.Them + ", and would take over."
+	case theirs == "active":
+		return "warn", "degraded", "Half connected", c.Us + " does not hear " + c.Them + "."
+	}
+	return "calm", "unknown", "Not known yet", "Neither of them serves the house yet."
+}
+
+// houseOf are our elections for the network that both routers are in.
+func houseOf(s *router.Snapshot) []router.VRRPSnapshot {
+	peer, err := netip.ParseAddr(s.Pair.Peer)
+	if err != nil {
+		return nil
+	}
+	return houses(s, peer)
+}
+
+// pageOf is the other router's page.
+func pageOf(peer string) string {
+	a, err := netip.ParseAddr(peer)
+	if err != nil {
+		return ""
+	}
+	return "http://" + urlHost(a) + "/"
+}

@@ -1,0 +1,61 @@
+package site
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/twinpath/twinpath/router"
+)
+
+const (
+	// week is how far back the page shows what happened.
+	week = 7 * 24 * time.Hour
+	// fresh is the least age of what the daemon reads from its disk for us.
+	fresh = time.Second
+	// minute is how old measurements may be: they have one point per minute.
+	minute = 30 * time.Second
+)
+
+// week of events, kept here so that the daemon has to read its disk for the new ones only.
+func (h *hub) events(ctx context.Context) ([]router.Event, int, error) {
+	return h.happened.get(ctx, fresh, func(ctx context.Context, known []router.Event) ([]router.Event, error) {
+		from := time.Now().Add(-week)
+		if n := len(known); n > 0 {
+			from = known[n-1].Time.Truncate(time.Second) // the API counts in seconds: those of the last one come again
+		}
+		newer, err := h.client.Events(ctx, from)
+		if err != nil {
+			return nil, err
+		}
+		oldest := time.Now().Add(-week)
+		older := slices.DeleteFunc(slices.Clone(known), func(e router.Event) bool { return !e.Time.Before(from) || e.Time.Before(oldest) })
+		return append(older, newer...), nil
+	})
+}
+
+// day is what the lines were like over the last 24 hours.
+func (h *hub) day(ctx context.Context) (*router.Measures, int, error) {
+	return h.measured.get(ctx, minute, func(ctx context.Context, _ *router.Measures) (*router.Measures, error) {
+		text, err := h.client.History(ctx, 24)
+		if err != nil {
+			return nil, err
+		}
+		m := new(router.Measures)
+		if err := json.Unmarshal(text, m); err != nil {
+			return nil, fmt.Errorf("read measurements: %w", err)
+		}
+		if m.Step < 1 {
+			return nil, fmt.Errorf("read measurements: a step of %d seconds", m.Step)
+		}
+		return m, nil
+	})
+}
+
+// metrics are the daemon's own text.
+func (h *hub) metrics(ctx context.Context) ([]byte, error) {
+	text, _, err := h.counted.get(ctx, fresh, func(ctx context.Context, _ []byte) ([]byte, error) { return h.client.Raw(ctx, "/metrics") })
+	return text, err
+}

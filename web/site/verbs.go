@@ -1,0 +1,163 @@
+package site
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+
+	"github.com/twinpath/twinpath/web"
+)
+
+// verb is something a program asks the daemon for, in the name of its session.
+type verb func(ctx context.Context, daemon *web.Client, r *http.Request) (any, error)
+
+// badRequest is what cannot be passed on.
+type badRequest string
+
+func (b badRequest) Error() string { return string(b) }
+
+// verbRoutes are the daemon's own verbs (docs/api.md).
+func (s *Site) verbRoutes(mux *http.ServeMux) {
+	for route, does := range map[string]verb{
+		"POST /api/v1/logout": func(ctx context.Context, d *web.Client, _ *http.Request) (any, error) {
+			s.sessions.forget()
+			return nil, d.Logout(ctx)
+		},
+		"GET /api/v1/session": func(ctx context.Context, d *web.Client, _ *http.Request) (any, error) {
+			until, err := d.SessionUntil(ctx)
+			return map[string]any{"until": until}, err
+		},
+		"GET /api/v1/config":          func(ctx context.Context, d *web.Client, _ *http.Request) (any, error) { return d.Config(ctx) },
+		"GET /api/v1/config/{number}": keptConfig,
+		"POST /api/v1/apply":          applyWish,
+		"POST /api/v1/confirm": func(ctx context.Context, d *web.Client, r *http.Request) (any, error) {
+			return nil, d.Confirm(ctx, localAddr(r))
+		},
+		"POST /api/v1/revert": func(ctx context.Context, d *web.Client, _ *http.Request) (any, error) { return nil, d.Revert(ctx) },
+		"POST /api/v1/drain": func(ctx context.Context, d *web.Client, r *http.Request) (any, error) {
+			return nil, d.Drain(ctx, r.FormValue("wan"))
+		},
+		"POST /api/v1/resume": func(ctx context.Context, d *web.Client, r *http.Request) (any, error) {
+			return nil, d.Resume(ctx, r.FormValue("wan"))
+		},
+		"GET /api/v1/ports":       func(ctx context.Context, d *web.Client, _ *http.Request) (any, error) { return d.Ports(ctx) },
+		"POST /api/v1/password":   changePassword,
+		"POST /api/v1/alert/test": testAlert,
+		"POST /api/v1/pair/offer": func(ctx context.Context, d *web.Client, _ *http.Request) (any, error) { return d.OfferPair(ctx) },
+		"POST /api/v1/pair/join":  joinPair,
+	} {
+		mux.HandleFunc(route, s.verb(does))
+	}
+	mux.HandleFunc("POST /api/v1/login", s.login)
+	mux.HandleFunc("GET /api/v1/pair/offer", s.sealedOffer)
+}
+
+// verb asks the daemon in the name of the request's session; without one there is nothing to ask.
+func (s *Site) verb(does verb) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		t := token(r)
+		if t == "" {
+			s.loginFirst(w, r)
+			return
+		}
+		value, err := does(r.Context(), s.Client.As(t), r)
+		s.answer(w, r, value, err)
+	}
+}
+
+func (s *Site) answer(w http.ResponseWriter, r *http.Request, value any, err error) {
+	var bad badRequest
+	switch {
+	case errors.As(err, &bad):
+		s.fail(w, r, http.StatusBadRequest, string(bad), "")
+	case err != nil:
+		s.refuse(w, r, err)
+	case value == nil:
+		w.WriteHeader(http.StatusNoContent)
+	default:
+		reply(w, r, value)
+	}
+}
+
+func reply(w http.ResponseWriter, r *http.Request, value any) {
+	text, err := json.Marshal(value)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	send(w, r, http.StatusOK, "application/json", append(text, '\n'))
+}
+
+func read(r *http.Request, into any) error {
+	d := json.NewDecoder(r.Body)
+	d.DisallowUnknownFields()
+	if err := d.Decode(into); err != nil {
+		return badRequest(fmt.Sprintf("the body is not the JSON that belongs here: %v", err))
+	}
+	return nil
+}
+
+// login opens a session for a program. Where it comes from is seen, not believed.
+func (s *Site) login(w http.ResponseWriter, r *http.Request) {
+	var l web.Login
+	err := read(r, &l)
+	var session web.Session
+	if err == nil {
+		l.Source = remoteAddr(r)
+		session, err = s.Client.Login(r.Context(), l)
+	}
+	s.answer(w, r, session, err)
+}
+
+// sealedOffer is what a second router fetches: only the code opens it.
+func (s *Site) sealedOffer(w http.ResponseWriter, r *http.Request) {
+	sealed, err := s.Client.SealedOffer(r.Context())
+	if err != nil {
+		s.refuse(w, r, err)
+		return
+	}
+	send(w, r, http.StatusOK, "application/octet-stream", sealed)
+}
+
+func keptConfig(ctx context.Context, d *web.Client, r *http.Request) (any, error) {
+	number, err := strconv.Atoi(r.PathValue("number"))
+	if err != nil {
+		return nil, badRequest("the number of a configuration is a number")
+	}
+	return d.KeptConfig(ctx, number)
+}
+
+func applyWish(ctx context.Context, d *web.Client, r *http.Request) (any, error) {
+	var wish web.Wish
+	if err := read(r, &wish); err != nil {
+		return nil, err
+	}
+	return d.Apply(ctx, wish, localAddr(r))
+}
+
+func changePassword(ctx context.Context, d *web.Client, r *http.Request) (any, error) {
+	var wish struct{ Old, New string }
+	if err := read(r, &wish); err != nil {
+		return nil, err
+	}
+	return nil, d.SetPassword(ctx, wish.Old, wish.New)
+}
+
+func testAlert(ctx context.Context, d *web.Client, r *http.Request) (any, error) {
+	var wish struct{ URL string }
+	if err := read(r, &wish); err != nil {
+		return nil, err
+	}
+	return nil, d.TestAlert(ctx, wish.URL)
+}
+
+func joinPair(ctx context.Context, d *web.Client, r *http.Request) (any, error) {
+	var wish struct{ Code string }
+	if err := read(r, &wish); err != nil {
+		return nil, err
+	}
+	return d.JoinPair(ctx, wish.Code)
+}
