@@ -59,6 +59,7 @@ type Machine struct {
 	probes []Probe   // of the latest Due
 	shown  face
 	faces  uint64 // counts changes of shown
+	tally  *Tally // nil: nobody counts
 }
 
 // NewMachine returns a Machine whose first probes are due at now. With suspect (after a carrier or lease loss) every check
@@ -148,6 +149,7 @@ func (m *Machine) Observe(now time.Time, s Sample) {
 	if shot == nil || shot.fate == answered || shot.fate == forgotten {
 		return
 	}
+	m.tally.observe(s)
 	switch {
 	case s.Outcome == Answered:
 		m.answer(t, shot, s.RTT)

@@ -24,6 +24,7 @@ type Monitor struct {
 	Suspect bool          // start as after a loss of carrier or lease, see NewMachine
 	Report  func(Verdict) // called from Run's goroutine; must not block
 	Log     *slog.Logger  // nil: silent
+	Tally   *Tally        // counts the probes; nil: nobody does
 	Epoch   time.Time     // of the grid of regular probes, see Machine.Align; zero: the start of Run
 
 	once sync.Once
@@ -56,6 +57,7 @@ func (m *Monitor) Run(ctx context.Context) error {
 	if w.Log == nil {
 		w.Log = slog.New(slog.DiscardHandler)
 	}
+	w.machine.tally = m.Tally
 	if !m.Epoch.IsZero() {
 		w.machine.Align(m.Epoch)
 	}
