@@ -47,9 +47,6 @@ func (s *Site) granted(w http.ResponseWriter, r *http.Request, g grant) {
 		s.showMoving(w, r, g)
 		return
 	}
-	if g.session.Token != "" {
-		s.welcome(w, r, g.session)
-	}
 	http.Redirect(w, r, "/confirm?of="+g.revision, http.StatusSeeOther)
 }
 
@@ -117,8 +114,7 @@ type wish struct{ token, text, revision string }
 // grant is the daemon's answer to a wish, and what this site has to remember of it.
 type grant struct {
 	web.Granted
-	revision string      // of the new text
-	session  web.Session // opened with the new password, where that has changed and the page stays where it is
+	revision string // of the new text
 	at       time.Time
 }
 
@@ -143,24 +139,8 @@ func (g *grants) ask(ctx context.Context, client *web.Client, asked wish, r *htt
 	if err != nil {
 		return grant{}, err
 	}
-	answer := grant{Granted: granted, revision: revisionOf(asked.text), at: time.Now()}
-	if !granted.Moved {
-		answer.session = newSession(ctx, client, asked.token, granted.Pass, r)
-	}
-	g.asked, g.answer = asked, answer
-	return answer, nil
-}
-
-// newSession logs in again where the new configuration has another password: the owner who has just set it is known.
-func newSession(ctx context.Context, client *web.Client, token, pass string, r *http.Request) web.Session {
-	if _, err := client.As(token).SessionUntil(ctx); web.StatusOf(err) != http.StatusUnauthorized {
-		return web.Session{}
-	}
-	session, err := client.Login(ctx, web.Login{Pass: pass, Source: remoteAddr(r)})
-	if err != nil {
-		return web.Session{} // then the owner logs in by hand
-	}
-	return session
+	g.asked, g.answer = asked, grant{Granted: granted, revision: revisionOf(asked.text), at: time.Now()}
+	return g.answer, nil
 }
 
 // of returns the last grant if it is of the revision and can still be waiting.

@@ -110,22 +110,18 @@ func (s *Site) confirm(w http.ResponseWriter, r *http.Request, token string) {
 	}
 }
 
-// goBack takes the new configuration back at once. When the router came here with it, it leaves with it as well: the
-// answer is sent before, since there will be no way for it afterwards.
+// goBack takes the new configuration back at once. When the router came here with it, it leaves with it as well: the answer
+// says where to, since this address carries no further one.
 func (s *Site) goBack(w http.ResponseWriter, r *http.Request, token, from string) {
 	ctx, cancel := unhurried(w, r)
 	defer cancel()
+	if err := s.Client.As(token).Revert(ctx); err != nil && web.StatusOf(err) != http.StatusConflict { // that: it has gone back already
+		s.deny(w, r, err)
+		return
+	}
 	s.grants.forget()
 	if from != "" && from != origin(r) {
 		s.renderReaching(w, r, "moving", movingView{Back: true, Links: links([]string{from}, "/", nil)})
-		_ = http.NewResponseController(w).Flush() // a recorder in a test has none
-		if err := s.Client.As(token).Revert(ctx); err != nil {
-			s.Log.Warn("go back from a configuration", "err", err)
-		}
-		return
-	}
-	if err := s.Client.As(token).Revert(ctx); err != nil && web.StatusOf(err) != http.StatusConflict {
-		s.deny(w, r, err)
 		return
 	}
 	http.Redirect(w, r, "/settings?done=back", http.StatusSeeOther)
