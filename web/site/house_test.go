@@ -1,0 +1,207 @@
+package site
+
+import (
+	"math"
+	"time"
+
+	"github.com/twinpath/twinpath/router"
+)
+
+// line is a WAN that works.
+func line(name, device string, cost int, active bool) router.WANSnapshot {
+	const tenth = router.Milliseconds(100 * time.Microsecond)
+	return router.WANSnapshot{
+		Name: name, Kind: "dhcp", Interface: device, State: "up", Active: active, Cost: cost, Weight: 1, Address: "203.0.113.20", Gateway: "203.0.113.1",
+		DNS: []string{}, MTU: 1500, RTT: 81 * tenth, Since: noon.Add(-26 * time.Hour), Reason: "3 of 3 checks answer",
+		Checks: []router.CheckSnapshot{
+			{Target: "ping 1.1.1.1", OK: true, Weight: 20, RTT: 79 * tenth},
+			{Target: "ping 8.8.8.8", OK: true, Weight: 20, RTT: 81 * tenth},
+			{Target: "dns 9.9.9.9", OK: true, Weight: 20, RTT: 124 * tenth},
+		},
+	}
+}
+
+// down makes a line that nothing answers on.
+func down(w router.WANSnapshot, reason string) router.WANSnapshot {
+	w.State, w.Lost, w.Loss, w.RTT, w.Reason, w.Since = "down", 100, 1, 0, reason, noon.Add(-12*time.Minute)
+	for i := range w.Checks {
+		w.Checks[i].OK, w.Checks[i].RTT, w.Checks[i].Reason = false, 0, "no answer for 12m"
+	}
+	return w
+}
+
+func house(verdict router.Verdict, sentence string, lines ...router.WANSnapshot) *router.Snapshot {
+	return &router.Snapshot{
+		Router: "main", Version: "1.0", Sentence: sentence, Verdict: verdict, Since: noon.Add(-26 * time.Hour), WANs: lines, Time: noon,
+		Kernel: router.KernelView{Applied: noon},
+	}
+}
+
+func election(name, state, active, address string) router.VRRPSnapshot {
+	return router.VRRPSnapshot{
+		Name: name, ID: 51, Family: "ipv4", Interface: "lan0", Version: 3, State: state, Priority: 100, Base: 100, ActiveRouter: active,
+		Addresses: []string{address}, Since: noon.Add(-26 * time.Hour), Reason: "it has the highest priority",
+	}
+}
+
+// picture is one state of the house.
+type picture struct {
+	daemon func() *fakeDaemon
+	silent bool // the daemon fell silent at noon
+}
+
+// pictures are the states of the house that the page has to show well.
+func pictures() map[string]picture {
+	plain := func(s *router.Snapshot) func() *fakeDaemon { return func() *fakeDaemon { return newDaemon(s) } }
+	return map[string]picture{
+		"ok":       {daemon: plain(house(router.VerdictOK, "Internet works, on fibre.", line("fibre", "wan0", 0, true), standby()))},
+		"backup":   {daemon: onBackup},
+		"degraded": {daemon: plain(degraded())},
+		"offline": {daemon: plain(house(router.VerdictOffline, "No Internet. fibre: no cable in wan0, or nothing behind it has power (look at the cable and at the power of the modem). lte: none of 3 checks answers (the provider's side; nothing to do here).",
+			down(line("fibre", "wan0", 0, true), "no cable in wan0, or nothing behind it has power"), down(standby(), "none of 3 checks answers")))},
+		"unknown": {daemon: plain(house(router.VerdictUnknown, "Looking for the Internet: first checks are under way.", starting(line("fibre", "wan0", 0, false))))},
+		"silent":  {daemon: onBackup, silent: true},
+		"captive": {daemon: plain(captive())},
+		"pair":    {daemon: paired},
+		"servers": {daemon: plain(servers())},
+		"three":   {daemon: three},
+		"setup":   {daemon: setup},
+		"nothing": {daemon: plain(nil)},
+	}
+}
+
+func standby() router.WANSnapshot {
+	w := line("lte", "usb0", 50, false)
+	w.Metered, w.RTT, w.Address = true, router.Milliseconds(42*time.Millisecond), "100.64.12.7"
+	return w
+}
+
+func starting(w router.WANSnapshot) router.WANSnapshot {
+	w.State, w.Reason, w.Address, w.Checks, w.RTT = "unknown", "asking for an address", "", nil, 0
+	return w
+}
+
+func onBackup() *fakeDaemon {
+	lte := standby()
+	lte.Active = true
+	s := house(router.VerdictBackup, "Internet works, on the backup lte since 11:48. fibre: the line from the provider is down (the provider's side; nothing to do here).",
+		down(line("fibre", "wan0", 0, false), "the line from the provider is down"), lte)
+	s.Since = noon.Add(-12 * time.Minute)
+	d := newDaemon(s)
+	d.events = happenings()
+	d.measures = measured("fibre", "lte")
+	return d
+}
+
+func degraded() *router.Snapshot {
+	w := line("fibre", "wan0", 0, true)
+	w.State, w.Lost, w.Loss, w.Reason = "degraded", 20, 0.043, "2 of 3 checks answer; 8.8.8.8 does not"
+	w.Checks[1].OK, w.Checks[1].Reason, w.Checks[1].RTT = false, "no answer for 40s", 0
+	held := standby()
+	until := noon.Add(4 * time.Minute)
+	held.State, held.HeldUntil, held.Reason = "degraded", &until, "works again; held back until 12:04:00 because it keeps failing"
+	s := house(router.VerdictDegraded, "Internet works, on fibre, but not as it should. fibre: 2 of 3 checks answer; 8.8.8.8 does not.", w, held)
+	s.Pending = &router.PendingView{Until: noon.Add(70 * time.Second)}
+	s.Kernel.Error = "set default route via 203.0.113.1 dev wan0: network is unreachable"
+	return s
+}
+
+func captive() *router.Snapshot {
+	w := down(line("hotel", "wan0", 0, true), "a login page answers instead of http://example.net/ (captive portal)")
+	w.State = "captive"
+	return house(router.VerdictOffline, "No Internet. hotel: a login page answers instead of http://example.net/ (captive portal) (log in, or renew the plan).", w)
+}
+
+func paired() *fakeDaemon {
+	s := house(router.VerdictOK, "Internet works, on fibre.", line("fibre", "wan0", 0, true), standby())
+	s.VRRP = []router.VRRPSnapshot{election("lan", "active", "192.168.1.2", "192.168.1.1/24")}
+	seen := noon.Add(-2 * time.Second)
+	s.Pair = &router.PairView{
+		Peer: "192.168.1.3", Connected: true, Router: "backup", Version: "1.0", Verdict: router.VerdictOK, HearsUs: true, Seen: &seen,
+		Sentence: "Internet works here, but the house is served by 192.168.1.2.", FlowsHandedOver: 12,
+	}
+	return newDaemon(s)
+}
+
+func servers() *router.Snapshot {
+	s := house(router.VerdictOK, "main serves 192.0.2.10 (web); main stands by for 192.0.2.20 (mail), 192.0.2.3 is Active.")
+	s.WANs = []router.WANSnapshot{}
+	mail := election("mail", "backup", "192.0.2.3", "192.0.2.20/24")
+	mail.Priority = 80
+	mail.Checks = []router.CheckSnapshot{{Target: "tcp 127.0.0.1:25", Weight: 20, Reason: "connection refused"}}
+	s.VRRP = []router.VRRPSnapshot{election("web", "active", "192.0.2.2", "192.0.2.10/24"), mail}
+	return s
+}
+
+func three() *fakeDaemon {
+	cable := line("cable", "wan1", 0, true)
+	cable.Drained, cable.RTT = true, router.Milliseconds(19*time.Millisecond)
+	s := house(router.VerdictOK, "Internet works, on fibre and cable.", line("fibre", "wan0", 0, true), cable, standby())
+	d := newDaemon(s)
+	d.measures = measured("fibre", "cable", "lte")
+	for n := range 60 {
+		at := noon.Add(-time.Duration(n+1) * 2 * time.Hour)
+		d.events = append([]router.Event{
+			{Time: at, Kind: router.EventWAN, WAN: "fibre", From: "up", To: "down", Blame: router.BlameISP, Sentence: "fibre is down: none of 3 checks answers (the provider's side; nothing to do here)."},
+			{Time: at.Add(time.Second), Kind: router.EventSwitch, WAN: "lte", From: "fibre", To: "lte", Sentence: "The house moves from fibre to lte: fibre: none of 3 checks answers."},
+			{Time: at.Add(time.Duration(n+2) * time.Minute), Kind: router.EventWAN, WAN: "fibre", From: "down", To: "up", Sentence: "fibre is up: 3 of 3 checks answer."},
+		}, d.events...)
+	}
+	return d
+}
+
+func setup() *fakeDaemon {
+	s := house(router.VerdictUnknown, "No way to the Internet is configured.")
+	s.WANs = []router.WANSnapshot{}
+	d := newDaemon(s)
+	d.settings.Setup = true
+	return d
+}
+
+// happenings are one of each kind of incident, oldest first.
+func happenings() []router.Event {
+	at := func(before time.Duration) time.Time { return noon.Add(-before) }
+	return []router.Event{
+		{Time: at(75 * time.Hour), Kind: router.EventRouter, Sentence: "Twinpath 1.0 has started."},
+		{Time: at(50 * time.Hour), Kind: router.EventWAN, WAN: "lte", From: "up", To: "degraded", Blame: router.BlameTarget, Sentence: "lte is degraded: 2 of 3 checks answer; 8.8.8.8 does not."},
+		{Time: at(49 * time.Hour), Kind: router.EventRouter, To: "ended", Sentence: "Twinpath 1.0 has ended."},
+		{Time: at(47 * time.Hour), Kind: router.EventRouter, To: "started", Sentence: "Twinpath 1.0 has started."},
+		{Time: at(20 * time.Hour), Kind: router.EventRouter, Blame: router.BlameOther, Sentence: "Another program removed 2 routes of ours; they are back."},
+		{Time: at(12*time.Minute + 2*time.Second), Kind: router.EventWAN, WAN: "fibre", From: "up", To: "degraded", Sentence: "fibre is degraded: 2 of 3 checks answer."},
+		{Time: at(12 * time.Minute), Kind: router.EventWAN, WAN: "fibre", From: "degraded", To: "down", Blame: router.BlameISP, Sentence: "fibre is down: none of 3 checks answers (the provider's side; nothing to do here)."},
+		{Time: at(12 * time.Minute), Kind: router.EventSwitch, WAN: "lte", From: "fibre", To: "lte", Sentence: "The house moves from fibre to lte: fibre: none of 3 checks answers."},
+		{Time: at(11 * time.Minute), Kind: router.EventWAN, WAN: "fibre", Blame: router.BlameISP, Sentence: "fibre: the line from the provider is down (the provider's side; nothing to do here)."},
+	}
+}
+
+// measured is a day with a gap of two hours, and with an outage of the first line at its end.
+func measured(names ...string) router.Measures {
+	m := router.Measures{Step: 60, Until: noon}
+	for k, name := range names {
+		w := router.MeasuredWAN{Name: name}
+		for i := range 1440 {
+			w.Points = append(w.Points, point(i, k))
+		}
+		m.WANs = append(m.WANs, w)
+	}
+	return m
+}
+
+func point(minute, k int) *router.Point {
+	if minute >= 300 && minute < 420 {
+		return nil
+	}
+	wave := 1 + 0.25*math.Sin(float64(minute)/90) + 0.1*math.Sin(float64(minute*(k+3))/7)
+	median := time.Duration(float64(8+17*k) * wave * float64(time.Millisecond))
+	p := &router.Point{
+		RTT: router.Milliseconds(median), MinRTT: router.Milliseconds(median * 7 / 10), MaxRTT: router.Milliseconds(median * 19 / 10),
+		State: "up", Active: k == 0, Rx: 4_000_000, Tx: 700_000,
+	}
+	switch {
+	case k == 0 && minute >= 1428:
+		return &router.Point{State: "down", Loss: 1}
+	case minute%97 == 0:
+		p.Loss, p.State = 0.12, "degraded"
+	}
+	return p
+}
