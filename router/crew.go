@@ -125,7 +125,7 @@ func (c *crew) startMonitor(ctx context.Context, l *line, key string) *post {
 	name, index := l.config.Name, l.link.Index
 	p := &post{key: key}
 	p.monitor = c.ports.Monitor(Watched{
-		WAN: name, Device: l.link.Name, Mark: l.mark(), Health: l.config.Health, Suspect: l.suspect,
+		WAN: name, Device: l.link.Name, Mark: l.mark(), Health: l.config.Health, Suspect: l.suspect, Tally: l.tally,
 		DNS:    func() []netip.AddrPort { return *p.dns.Load() },
 		Report: func(v health.Verdict) { c.inbox.put(HealthSeen{name, index, v}, nil) },
 	})

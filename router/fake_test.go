@@ -42,6 +42,7 @@ type world struct {
 	steps    []string                    // what the kernel and the VRRP engine were told, in order
 	watched  []check.Watched
 	scripts  []script.Change
+	counters func() Counters
 }
 
 func newWorld() *world {
@@ -65,7 +66,7 @@ func newWorld() *world {
 }
 
 func (w *world) ports() Ports {
-	return Ports{Kernel: w, Client: w.client, Monitor: w.monitor, Scout: w, Now: time.Now, VRRP: engine{w}, Checks: checks{w},
+	return Ports{Kernel: w, Client: w.client, Monitor: w.monitor, Scout: w, Now: time.Now, VRRP: engine{w}, Checks: checks{w}, Counters: w.counters,
 		Record: func(e Event) { w.change(func(w *world) { w.events = append(w.events, e) }) },
 		Script: func(c script.Change) { w.change(func(w *world) { w.scripts = append(w.scripts, c) }) },
 	}

@@ -29,8 +29,9 @@ type line struct {
 	connected bool       // it has had a carrier since the link appeared
 	leased    bool       // it has had a lease since the link appeared
 	verdict   health.Verdict
-	checked   bool // verdict is of this lease
-	suspect   bool // the next monitor starts from failing: the line was lost
+	checked   bool          // verdict is of this lease
+	tally     *health.Tally // of its probes, over all monitors
+	suspect   bool          // the next monitor starts from failing: the line was lost
 	hold      health.Hold
 	drained   bool
 	flows     int // left on a drained line; -1: not counted yet
@@ -43,7 +44,7 @@ type line struct {
 }
 
 func newLine(c WANConfig, number int, now time.Time) *line {
-	return &line{config: c, number: number, flows: -1, asking: "asking for an address", since: now}
+	return &line{config: c, number: number, flows: -1, tally: new(health.Tally), asking: "asking for an address", since: now}
 }
 
 func (l *line) mark() firewall.Mark { return firewall.MarkOf(l.number) }

@@ -43,6 +43,7 @@ type Watched struct {
 	Health  health.Config
 	Suspect bool // the line was lost: its checks have to pass `rise` times first
 	DNS     func() []netip.AddrPort
+	Tally   *health.Tally // counts the line's probes
 	Report  func(health.Verdict)
 }
 
@@ -77,6 +78,8 @@ type Ports struct {
 	Checks  Checks
 	Script  func(script.Change) // must not block
 	Now     func() time.Time
+	// Counters is read every few seconds, from the loop; nil: nobody counts.
+	Counters func() Counters
 }
 
 // Scout looks along a WAN once. Both calls take a second or so.

@@ -47,6 +47,8 @@ type Router struct {
 	next                              time.Time // round without news
 	plan                              Plan
 	refused                           error // by the kernel, of plan
+	measured                          time.Time
+	counters                          Counters // of then
 	wanted                            vrrp.Wanted
 	checks                            []check.Watched
 	waiting                           []chan<- error // to hear how the next plan was taken
@@ -173,7 +175,9 @@ func (r *Router) round(ctx context.Context) {
 		r.counted = now
 		r.crew.countFlows(r.state)
 	}
-	r.publish(r.state.Snapshot(now, r.version, d))
+	snapshot := r.state.Snapshot(now, r.version, d)
+	r.measure(now, snapshot)
+	r.publish(snapshot)
 	for _, w := range r.waiting {
 		w <- err // has room for it
 	}

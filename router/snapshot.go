@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"math"
 	"time"
+
+	"github.com/twinpath/twinpath/health"
 )
 
 // Verdict is what the house should know in one word.
@@ -61,6 +63,9 @@ type WANSnapshot struct {
 	Since     time.Time       `json:"since"` // of the state
 	Reason    string          `json:"reason"`
 	Checks    []CheckSnapshot `json:"checks"`
+
+	// Tally is what counts its probes, in this process only: it goes on counting.
+	Tally *health.Tally `json:"-"`
 }
 
 // CheckSnapshot is one check's part of a WANSnapshot.

@@ -21,15 +21,16 @@ import (
 func (h *household) ports(state string) router.Ports {
 	start := time.Now()
 	return router.Ports{
-		Kernel:  h.kernel,
-		Client:  func(a router.Attached) wan.Client { return client(a, state, h.log) },
-		Monitor: func(w router.Watched) router.Monitor { return newMonitor(w, start, h.log) },
-		Scout:   newScout(),
-		Record:  h.events.Record,
-		VRRP:    h.link,
-		Checks:  h.checks,
-		Script:  h.script.Change,
-		Now:     time.Now,
+		Kernel:   h.kernel,
+		Client:   func(a router.Attached) wan.Client { return client(a, state, h.log) },
+		Monitor:  func(w router.Watched) router.Monitor { return newMonitor(w, start, h.log) },
+		Scout:    newScout(),
+		Record:   h.events.Record,
+		VRRP:     h.link,
+		Checks:   h.checks,
+		Script:   h.script.Change,
+		Now:      time.Now,
+		Counters: h.kernel.Counters,
 	}
 }
 
@@ -64,7 +65,7 @@ func newMonitor(w router.Watched, epoch time.Time, log *slog.Logger) *monitor {
 	prober := health.NewProber(health.Path{Device: w.Device, Control: kernel.Control(w.Device, own(w.Mark)), DNS: w.DNS})
 	return &monitor{
 		Monitor: &health.Monitor{
-			Config: w.Health, Prober: prober, Suspect: w.Suspect, Report: w.Report, Log: log.With("wan", w.WAN),
+			Config: w.Health, Prober: prober, Suspect: w.Suspect, Report: w.Report, Tally: w.Tally, Log: log.With("wan", w.WAN),
 			Epoch: epoch, // the same for all WANs, so that they are probed in one go
 		},
 		prober: prober,
