@@ -12,9 +12,12 @@ func (d *Draft) assign(roles map[string]string, f Facts) {
 	ports := d.ports(f)
 	before := d.Lines
 	d.Lines = nil
+	leaves := d.House.Member && !slices.Contains(slices.Collect(maps.Values(roles)), forMember)
 	for _, l := range before {
-		if l.Kind == "peer" && !(d.House.Member && l.Was == "") { // that of a member comes anew
-			d.Lines = append(d.Lines, l)
+		if l.Kind == "peer" {
+			if !leaves || l.Was != "" { // the way of a member goes with its network
+				d.Lines = append(d.Lines, l)
+			}
 			continue
 		}
 		for _, p := range ports {
@@ -73,7 +76,7 @@ func (d *Draft) member(p Port) {
 		d.House.Address, d.House.Chosen = p.Network, true
 	}
 	if !slices.ContainsFunc(d.Lines, func(l Line) bool { return l.Kind == "peer" }) {
-		d.Lines = append(d.Lines, Line{Name: d.unused("router"), Kind: "peer", Gateway: p.Gateway, Seen: "the router of the network that this box is a member of"})
+		d.Lines = append(d.Lines, Line{Name: d.unused("router"), Kind: "peer", Gateway: p.Gateway, Seen: "The router of that network."})
 	}
 }
 

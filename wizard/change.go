@@ -65,7 +65,11 @@ func (e *editor) apply() string {
 		w.WriteString(e.text[done:p.from] + p.text)
 		done = p.to
 	}
-	return w.String() + e.text[done:]
+	text := w.String() + e.text[done:]
+	if strings.HasSuffix(text, "\n\n") && !strings.HasSuffix(e.text, "\n\n") { // the last section went
+		return strings.TrimRight(text, "\n") + "\n"
+	}
+	return text
 }
 
 func (e *editor) put(from, to int, text string) {
@@ -262,8 +266,8 @@ func (e *editor) tail(header int) int {
 	if header+1 < len(e.at.Headers) {
 		end = e.above(e.at.Headers[header+1].Start)
 	}
-	if n := strings.Index(e.text[h.Last:max(end, h.Last)], "\n\n"); n >= 0 {
-		end = h.Last + n + 1
+	if n := strings.Index(e.text[h.Last-1:max(end, h.Last)], "\n\n"); n >= 0 {
+		end = h.Last + n
 	}
 	for end < len(e.text) && e.text[end] == '\n' {
 		end++
@@ -276,10 +280,7 @@ func (e *editor) add(s section) {
 	at := len(e.text)
 	for i, h := range e.at.Headers {
 		if h.Path == s.name() || strings.HasPrefix(h.Path, s.name()+".") || strings.HasPrefix(h.Path, s.name()+"[") {
-			at = len(e.text)
-			if i+1 < len(e.at.Headers) {
-				at = e.above(e.at.Headers[i+1].Start)
-			}
+			at = e.tail(i)
 		}
 	}
 	text := s.text()

@@ -3,6 +3,7 @@ package wizard
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/BurntSushi/toml"
@@ -159,11 +160,10 @@ func (d *Draft) house(have file) {
 		h.DHCP, h.Range = true, [2]netip.Addr{addr(lan.DHCP.Range.at(0)), addr(lan.DHCP.Range.at(1))}
 	}
 	inside := func(l Line) bool { return l.Kind == "peer" && l.Interface == "" && h.Address.Contains(l.Gateway) }
-	h.Member = h.Single && !h.DHCP && len(d.Lines) > 0 && have.Pair == nil && len(have.VRRP) == 0
+	h.Member = h.Single && !h.DHCP && have.Pair == nil && len(have.VRRP) == 0 && slices.ContainsFunc(d.Lines, inside)
 	for _, l := range d.Lines {
 		h.Member = h.Member && (inside(l) || l.Metered)
 	}
-	h.Member = h.Member && inside(d.Lines[0])
 }
 
 // virtual reads whether the router is one of two. What the wizard did not make it leaves alone.

@@ -82,6 +82,9 @@ func (d *Draft) routerSection() section {
 func (d *Draft) lanSection(before *Draft) section {
 	h := d.House
 	s := section{path: []any{"lan"}, say: append([]string{"The house's side."}, h.Seen...)}
+	if h.Member {
+		s.say[0] = "The network that this box is a member of, with an address that its router gives to nobody else."
+	}
 	one, several := any(nil), any(nil)
 	if len(h.Ports) == 1 && (h.Single || h.Member) {
 		one = h.Ports[0]

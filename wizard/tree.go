@@ -18,13 +18,16 @@ func decoded(text string) map[string]any {
 	return root
 }
 
-// plainTree makes the two ways in which the decoder has a list of tables one.
+// plainTree makes the two ways in which the decoder has a list of tables one, and leaves out tables with nothing in them: a
+// section whose last part went may keep its header.
 func plainTree(v any) any {
 	switch v := v.(type) {
 	case map[string]any:
 		m := map[string]any{}
 		for key, one := range v {
-			m[key] = plainTree(one)
+			if within, table := plainTree(one).(map[string]any); !table || len(within) > 0 {
+				m[key] = plainTree(one)
+			}
 		}
 		return m
 	case []map[string]any:
