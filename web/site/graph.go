@@ -157,7 +157,7 @@ func (p pen) losses(b *strings.Builder) {
 		if o == nil || o.Loss <= 0 {
 			continue
 		}
-		tall := max(o.Loss, 0.1) * (height - lane)
+		tall := max(o.Loss, 0.2) * (height - lane)
 		fmt.Fprintf(&d, "M%s %dV%sH%sV%dz", short(p.x(i)), height, short(height-tall), short(p.x(i+1)), height)
 	}
 	if d.Len() > 0 {

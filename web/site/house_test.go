@@ -2,6 +2,7 @@ package site
 
 import (
 	"math"
+	"net/netip"
 	"time"
 
 	"github.com/twinpath/twinpath/router"
@@ -47,7 +48,8 @@ func election(name, state, active, address string) router.VRRPSnapshot {
 // picture is one state of the house.
 type picture struct {
 	daemon func() *fakeDaemon
-	silent bool // the daemon fell silent at noon
+	silent bool             // the daemon fell silent at noon
+	twin   *router.Snapshot // what the other router says
 }
 
 // pictures are the states of the house that the page has to show well.
@@ -62,7 +64,7 @@ func pictures() map[string]picture {
 		"unknown": {daemon: plain(house(router.VerdictUnknown, "Looking for the Internet: first checks are under way.", starting(line("fibre", "wan0", 0, false))))},
 		"silent":  {daemon: onBackup, silent: true},
 		"captive": {daemon: plain(captive())},
-		"pair":    {daemon: paired},
+		"pair":    {daemon: paired, twin: twin()},
 		"servers": {daemon: plain(servers())},
 		"three":   {daemon: three},
 		"setup":   {daemon: setup},
@@ -112,15 +114,27 @@ func captive() *router.Snapshot {
 	return house(router.VerdictOffline, "No Internet. hotel: a login page answers instead of http://example.net/ (captive portal) (log in, or renew the plan).", w)
 }
 
+// paired is the main router of a pair; what the other one says is in twin.
 func paired() *fakeDaemon {
 	s := house(router.VerdictOK, "Internet works, on fibre.", line("fibre", "wan0", 0, true), standby())
 	s.VRRP = []router.VRRPSnapshot{election("lan", "active", "192.168.1.2", "192.168.1.1/24")}
-	seen := noon.Add(-2 * time.Second)
-	s.Pair = &router.PairView{
-		Peer: "192.168.1.3", Connected: true, Router: "backup", Version: "1.0", Verdict: router.VerdictOK, HearsUs: true, Seen: &seen,
-		Sentence: "Internet works here, but the house is served by 192.168.1.2.", FlowsHandedOver: 12,
-	}
-	return newDaemon(s)
+	s.Pair = &router.PairView{FlowsHandedOver: 12}
+	d := newDaemon(s)
+	d.settings.Peer = other
+	return d
+}
+
+// other is the address of the pair's second router.
+var other = netip.MustParseAddr("192.168.1.3")
+
+// twin is that router's own snapshot.
+func twin() *router.Snapshot {
+	s := house(router.VerdictOK, "Internet works here, but the house is served by 192.168.1.2.", line("lte", "usb0", 50, true))
+	s.Router = "spare"
+	v := election("lan", "backup", "192.168.1.2", "192.168.1.1/24")
+	v.Priority, v.Base = 50, 50
+	s.VRRP = []router.VRRPSnapshot{v}
+	return s
 }
 
 func servers() *router.Snapshot {

@@ -4,8 +4,10 @@ import (
 	"cmp"
 	"html/template"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/twinpath/twinpath/router"
 )
@@ -15,6 +17,7 @@ type statusView struct {
 	*router.Snapshot        // nil: the daemon has not spoken yet
 	Mood, Icon, Word string // of the verdict
 	First, Rest      string // the sentence: what matters, and what else there is to say
+	Long             bool   // the first is no headline
 	Silent           time.Time
 	Lines            []lineCard
 	Couple           *couple
@@ -30,6 +33,7 @@ func look(n *seen, day *router.Measures) statusView {
 	v := statusView{Snapshot: s, Silent: n.silent}
 	v.Mood, v.Icon, v.Word = mood(s)
 	v.First, v.Rest = firstSentence(s.Sentence)
+	v.Long = utf8.RuneCountInString(v.First) > headline
 	if !n.silent.IsZero() {
 		v.Mood, v.Icon, v.Word = "calm", "silent", "No word"
 	}
@@ -42,6 +46,9 @@ func look(n *seen, day *router.Measures) statusView {
 	v.Groups = groups(s)
 	return v
 }
+
+// headline is how long a sentence may be to stand in the largest type.
+const headline = 64
 
 // mood is a verdict's colour, icon and word.
 func mood(s *router.Snapshot) (mood, icon, word string) {
@@ -137,10 +144,17 @@ type group struct {
 	Mood, Word string
 }
 
-// groups are all elections, those of the house among them.
+// groups are the elections for others than the house, which the pair's card tells of.
 func groups(s *router.Snapshot) []group {
+	var own []router.VRRPSnapshot
+	if s.Pair != nil {
+		own = houseOf(s)
+	}
 	var all []group
 	for _, v := range s.VRRP {
+		if slices.ContainsFunc(own, func(o router.VRRPSnapshot) bool { return o.Name == v.Name && o.Family == v.Family }) {
+			continue
+		}
 		g := group{VRRPSnapshot: v}
 		g.Mood, g.Word = standing(v.State)
 		all = append(all, g)
@@ -169,6 +183,7 @@ type couple struct {
 	Us, Them         string // names
 	OurState         string
 	OurMood          string
+	OurRank          *router.VRRPSnapshot // nil: there is no election for the house
 	TheirState       string
 	TheirMood        string
 	Mood, Icon, Word string // of the two together
@@ -182,7 +197,7 @@ func pairOf(s *router.Snapshot, twin string) *couple {
 	c := &couple{PairView: p, Us: s.Router, Them: cmp.Or(p.Router, p.Peer), Link: pageOf(p.Peer)}
 	ours := ""
 	if elections := houseOf(s); len(elections) > 0 {
-		ours = elections[0].State
+		ours, c.OurRank = elections[0].State, &elections[0]
 	}
 	c.OurMood, c.OurState = standing(ours)
 	c.TheirMood, c.TheirState = standing(twin)
