@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -137,6 +138,18 @@ func (l LAN) Device() string {
 
 // Link returns the LAN's interface among those that there are.
 func (l LAN) Link(links []Link) (Link, bool) { return find(links, l.Device()) }
+
+// Uses reports whether an interface is the LAN's, or one of its bridge's ports.
+func (l LAN) Uses(link Link) bool {
+	names := l.Ports
+	if len(names) == 0 {
+		names = []string{l.Interface}
+	}
+	return slices.ContainsFunc(names, func(name string) bool {
+		_, is := find([]Link{link}, name)
+		return is && name != ""
+	})
+}
 
 // find returns the first interface that a name, MAC address or pattern stands for.
 // A MAC address prefers hardware: bridges and VLANs carry their port's.

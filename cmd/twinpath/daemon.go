@@ -37,6 +37,7 @@ func runDaemon(ctx context.Context, args []string, std stdio) error {
 	flags := flag.NewFlagSet("run", flag.ContinueOnError)
 	file := flags.String("config", bootFile, "")
 	fallback := flags.String("fallback", "", "") // of the image: its setup mode
+	names := flags.String("ports", "", "")       // a pattern, instead of every Ethernet port: the lab's are not of hardware
 	state := flags.String("state", stateDir, "")
 	socket := flags.String("socket", socketPath, "")
 	if _, err := parse(flags, args, 0, 0); err != nil {
@@ -47,17 +48,17 @@ func runDaemon(ctx context.Context, args []string, std stdio) error {
 			return err
 		}
 	}
-	door := &web.Socket{Path: *socket}
-	if err := door.Claim(); err != nil { // before anything of a running daemon is touched: its files, its kernel objects
+	claimed := &web.Socket{Path: *socket}
+	if err := claimed.Claim(); err != nil { // before anything of a running daemon is touched: its files, its kernel objects
 		return err
 	}
-	defer door.Close()
+	defer claimed.Close()
 	log := slog.New(slog.NewTextHandler(std.err, nil))
 	keeper := &config.Keeper{
 		Boot: *file, State: *state, Name: hostname(), Log: log,
 		Fallback: *fallback, Archive: &config.Archive{Dir: filepath.Join(*state, archiveName)},
 	}
-	h, err := assemble(keeper, door, newLink(*socket, *state, log), log)
+	h, err := assemble(keeper, &household{socket: claimed, ethernet: *names, link: newLink(*socket, *state, log), log: log})
 	if err != nil {
 		return err
 	}
@@ -76,14 +77,16 @@ type household struct {
 	checks *check.Runner
 	script *script.Runner
 	prober *health.NetProber // of the checks
+	page   *attendant
+
+	ethernet string // a pattern for names, instead of every Ethernet port
 }
 
-func assemble(keeper *config.Keeper, socket *web.Socket, link *sentinel.Link, log *slog.Logger) (*household, error) {
-	h := &household{
-		log: log, socket: socket, kernel: kernel.New(log), events: store.NewEvents(keeper.State, log), link: link,
-		script: script.New(log), keeper: keeper,
-		prober: health.NewProber(anyWay()),
-	}
+// assemble makes the parts that h does not have yet.
+func assemble(keeper *config.Keeper, h *household) (*household, error) {
+	log := h.log
+	h.kernel, h.events, h.script = kernel.New(log), store.NewEvents(keeper.State, log), script.New(log)
+	h.keeper, h.prober = keeper, health.NewProber(anyWay())
 	h.checks = check.New(h.look, func(v check.Verdict) { h.router.Tell(router.CheckSeen(v)) }, log)
 	h.keeper.Use = h.use
 	cfg, err := h.keeper.Load()
@@ -99,8 +102,7 @@ func assemble(keeper *config.Keeper, socket *web.Socket, link *sentinel.Link, lo
 		return nil, err
 	}
 	connect(h.link, h.router)
-	api := &web.API{Source: h.router, History: h.events, Applier: h}
-	h.socket.Handler = api.Handler()
+	h.openPage(cfg)
 	return h, nil
 }
 
@@ -118,7 +120,8 @@ func (h *household) run(ctx context.Context) error {
 		h.link.Run,
 		h.checks.Run,
 		h.script.Run,
-		func(ctx context.Context) error { return h.kernel.Watch(ctx, h.router.Look) },
+		h.page.Run,
+		func(ctx context.Context) error { return h.kernel.Watch(ctx, h.lookAgain) },
 		func(ctx context.Context) error { return h.reloads(ctx, hangups) },
 		h.watchdog,
 	} {
@@ -140,7 +143,16 @@ func (h *household) use(cfg router.Config) error {
 	defer cancel()
 	err := h.router.Reconfigure(ctx, cfg)
 	h.router.Tell(router.PendingSet{})
+	if err == nil {
+		h.page.Use(cfg)
+	}
 	return err
+}
+
+// lookAgain passes on that the kernel's interfaces or addresses may have changed.
+func (h *household) lookAgain() {
+	h.router.Look()
+	h.page.Look()
 }
 
 // Apply implements web.Applier.
@@ -148,10 +160,15 @@ func (h *household) Apply(ctx context.Context, name string, text []byte, confirm
 	if err := h.keeper.Apply(ctx, name, text, confirm); err != nil {
 		return err
 	}
+	h.waits()
+	return nil
+}
+
+// waits tells the router of a configuration that waits for its confirmation.
+func (h *household) waits() {
 	if p := h.keeper.Status(); p.Waiting {
 		h.router.Tell(router.PendingSet{Until: p.Until})
 	}
-	return nil
 }
 
 // Confirm implements web.Applier.

@@ -71,12 +71,15 @@ func commands() []command {
 		{"cleanup", "", "remove every kernel object of ours", cleanup},
 		{"update", "[FILE | -] [--force] [--no-reboot]", "a new system, which stays only if it is healthy (on the image)", updateCommand},
 		{"reset", "[--yes]", "back to factory settings, and restart (on the image)", reset},
+		{"password", "", "a password for the page, as its line in the config", makePassword},
 		{"version", "", "print the version", printVersion},
 		{"trial", "", "", runTrial},
 		{"prepare", "", "", runPrepare}, // the image's units start these
 		{"console", "", "", runConsole},
-		{"sentinel", "", "", runSentinel}, // only the daemon starts it
-		{"setup", "", "", runSetup},       // only the image's unit does
+		{"sentinel", "", "", runSentinel}, // only the daemon starts these
+		{"web", "", "", runWeb},
+		{"verify", "", "", runVerify},
+		{"setup", "", "", runSetup}, // only the image's unit does
 	}
 }
 

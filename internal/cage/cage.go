@@ -18,7 +18,7 @@ type Cage struct {
 	Connect []uint16 // TCP ports of others that may be connected to; none may be listened on
 	Files   uint64   // open at a time
 	Threads uint64   // of all processes of this account; 0: as many as before, for an account that is not ours alone
-	Nice    int      // 0 to 19, for every thread
+	Nice    int      // at least, 0 to 19, for every thread
 }
 
 // Enter shuts the cage for every thread of this process and returns the version of Landlock that helps to, 0 where the kernel has
@@ -51,7 +51,13 @@ func (c Cage) bound() error {
 
 // yield lets everybody else go first. In Linux a thread's niceness is its own (setpriority(2)).
 func (c Cage) yield() error {
-	return everywhere("be nice", unix.SYS_SETPRIORITY, unix.PRIO_PROCESS, 0, uintptr(c.Nice))
+	const kernels = 20 // the kernel's answer is 20 less the niceness
+	now, err := unix.Getpriority(unix.PRIO_PROCESS, 0)
+	if err != nil {
+		return fmt.Errorf("be nice: %w", err)
+	}
+	nice := max(c.Nice, kernels-now) // there is no way back to less
+	return everywhere("be nice", unix.SYS_SETPRIORITY, unix.PRIO_PROCESS, 0, uintptr(nice))
 }
 
 // noPrivileges keeps programs from giving any, and other processes of the account from reading this one's memory.

@@ -1,0 +1,117 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"github.com/twinpath/twinpath/config"
+	"github.com/twinpath/twinpath/router"
+	"github.com/twinpath/twinpath/web"
+	"github.com/twinpath/twinpath/web/door"
+)
+
+// noticeName is the file beside the daemon's socket with the fingerprint of the page's certificate.
+const noticeName = "web-fingerprint"
+
+// openPage connects the API and the page to the daemon's parts.
+func (h *household) openPage(cfg router.Config) {
+	d := &doors{links: h.kernel.Links, lines: h.lines, record: h.events.Record, log: h.log}
+	p := &papers{file: filepath.Join(h.keeper.State, "web.pem"), notice: filepath.Join(filepath.Dir(h.socket.Path), noticeName)}
+	h.page = newAttendant(d, p, h.log)
+	h.page.origin = h.origin
+	h.page.Use(cfg)
+	check := verifier{program: ownProgram}
+	entry := &door.Door{
+		File: filepath.Join(h.keeper.State, "sessions.json"), Hash: h.page.password, Verify: check.verify, Log: h.log,
+	}
+	entry.Load(time.Now())
+	api := &web.API{
+		Source: h.router, History: h.events, Applier: h, Configs: kept{h}, Door: entry,
+		Settings: h.page.Settings, Serves: h.page.Serves, Ports: h.newPorts().list, TestAlert: testAlert,
+		SetPassword: func(ctx context.Context, password string) error { return h.setPassword(ctx, check, password) },
+	}
+	h.socket.Handler = api.Handler()
+	h.page.handler = api.Guarded()
+}
+
+// lines are the devices that lead to the Internet.
+func (h *household) lines() []string {
+	s, _ := h.router.Snapshot()
+	var all []string
+	for _, w := range s.WANs {
+		if w.Interface != "" && w.Kind != router.Peer.String() { // a peer is in the house
+			all = append(all, w.Interface)
+		}
+	}
+	return all
+}
+
+func (h *household) origin() origin {
+	_, _, fallback := h.keeper.Current()
+	return origin{setup: fallback, hostname: hostname()}
+}
+
+// kept implements web.Configs.
+type kept struct{ *household }
+
+var _ web.Configs = kept{}
+
+// Current implements web.Configs.
+func (k kept) Current() (text []byte, revision string, setup bool) { return k.keeper.Current() }
+
+// ApplyOver implements web.Configs.
+func (k kept) ApplyOver(ctx context.Context, revision, name string, text []byte, confirm time.Duration) error {
+	if err := k.keeper.ApplyOver(ctx, revision, name, text, confirm); err != nil {
+		return conflicting(err)
+	}
+	k.waits()
+	return nil
+}
+
+// Revert implements web.Configs.
+func (k kept) Revert() error {
+	if err := k.keeper.Revert(); err != nil {
+		return conflicting(err)
+	}
+	k.router.Tell(router.PendingSet{})
+	return nil
+}
+
+// Kept implements web.Configs.
+func (k kept) Kept() ([]web.Kept, error) {
+	list, err := k.keeper.Kept()
+	var all []web.Kept
+	for _, g := range list {
+		all = append(all, web.Kept{Number: g.Number, Modified: g.Modified})
+	}
+	return all, err
+}
+
+// KeptText implements web.Configs.
+func (k kept) KeptText(number int) ([]byte, error) { return k.keeper.KeptText(number) }
+
+// conflicting marks the errors that mean that something else has to happen first.
+func conflicting(err error) error {
+	for _, other := range []error{config.ErrChanged, config.ErrPending, config.ErrNothingPending} {
+		if errors.Is(err, other) {
+			return web.Conflict{Err: err}
+		}
+	}
+	return err
+}
+
+// setPassword changes one line of the running configuration, for good.
+func (h *household) setPassword(ctx context.Context, by verifier, password string) error {
+	if h.origin().setup {
+		return web.Conflict{Err: errors.New("this router has no configuration of its own yet\nhint: the wizard asks for a password")}
+	}
+	hash, err := by.hash(ctx, password)
+	if err != nil {
+		return fmt.Errorf("set the password: %w", err)
+	}
+	text, revision, _ := h.keeper.Current()
+	return conflicting(h.keeper.ApplyOver(ctx, revision, filepath.Base(bootFile), []byte(withPassword(string(text), hash)), 0))
+}
