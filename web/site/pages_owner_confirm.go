@@ -101,8 +101,8 @@ func (s *Site) confirm(w http.ResponseWriter, r *http.Request, token string) {
 		http.Redirect(w, r, "/settings?done=kept", http.StatusSeeOther)
 	case web.StatusOf(err) == http.StatusConflict:
 		view.Notice = badNotice(err)
-		if urls := s.hub.settings().URLs; !leadsHere(urls, r) {
-			view.Links = links(urls, "/confirm", url.Values{"of": {view.Of}})
+		if settings, err := s.Client.Settings(ctx); err == nil && !leadsHere(settings.URLs, r) {
+			view.Links = links(settings.URLs, "/confirm", url.Values{"of": {view.Of}})
 		}
 		s.showConfirm(w, r, http.StatusConflict, token, view)
 	default:

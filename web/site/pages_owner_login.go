@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/twinpath/twinpath/web"
 )
@@ -89,10 +90,10 @@ func (s *Site) loginRefused(w http.ResponseWriter, r *http.Request, form loginFo
 // claimCode is what a person meant who typed the code of setup mode: in small letters, with a dash or without.
 func claimCode(typed string) string {
 	code := strings.ToUpper(strings.Map(func(r rune) rune {
-		if r == '-' || r == ' ' || r == '\t' {
-			return -1
+		if unicode.IsLetter(r) || unicode.IsDigit(r) {
+			return r
 		}
-		return r
+		return -1 // a dash of whatever length, a space
 	}, typed))
 	if len(code) != 8 {
 		return code
