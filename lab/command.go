@@ -27,8 +27,8 @@ type options struct {
 
 const usage = "usage: twinpath lab [--pair] [--play | --no-story] [--runs N] [--page PORT]"
 
-// noPage is the port of a lab whose page nobody sees from outside.
-const noPage = -1
+// noPort is that of a lab whose page nobody sees from outside.
+const noPort = -1
 
 func readOptions(args []string, out io.Writer) (o options, err error) {
 	flags := flag.NewFlagSet("lab", flag.ContinueOnError)
@@ -37,11 +37,11 @@ func readOptions(args []string, out io.Writer) (o options, err error) {
 	flags.BoolVar(&o.play, "play", false, "play the story and exit: 0 when every promise was kept")
 	flags.BoolVar(&o.quiet, "no-story", false, "leave the home to the user at once")
 	flags.IntVar(&o.runs, "runs", 1, "play the story so often, each time in a new home")
-	flags.IntVar(&o.page, "page", noPage, "lead this port of the machine's loopback to the home's page; 0: any free one")
+	flags.IntVar(&o.page, "page", noPort, "lead this port of the machine's loopback to the home's page; 0: any free one")
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}
-	if flags.NArg() > 0 || o.runs < 1 || o.quiet && o.play || o.page < noPage || o.page > 0xffff {
+	if flags.NArg() > 0 || o.runs < 1 || o.quiet && o.play || o.page < noPort || o.page > 0xffff {
 		fmt.Fprintln(out, usage)
 		return o, errors.New(usage)
 	}

@@ -35,7 +35,7 @@ func PairPageConfig(router string) string {
 // PageAddress is where on the machine's loopback the flags of Command want the home's page, and whether they do.
 func PageAddress(args []string) (address string, wanted bool) {
 	o, err := readOptions(args, io.Discard)
-	if err != nil || o.page == noPage {
+	if err != nil || o.page == noPort {
 		return "", false
 	}
 	return net.JoinHostPort("127.0.0.1", strconv.Itoa(o.page)), true
