@@ -42,7 +42,9 @@ func headers(next http.Handler) http.Handler {
 		h.Set("Content-Security-Policy", policy(""))
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("X-Frame-Options", "DENY")
-		h.Set("Referrer-Policy", "no-referrer")
+		// Not no-referrer: with that the browser calls the origin of our own forms null, which over HTTP is all that tells
+		// them from another site's (Chromium 156, 2026-11-21).
+		h.Set("Referrer-Policy", "same-origin")
 		if r.TLS != nil { // else the browser ignores it, and says so in the console
 			h.Set("Cross-Origin-Opener-Policy", "same-origin")
 		}
@@ -190,7 +192,7 @@ func (s *Site) encrypted(next http.Handler) http.Handler {
 // forEverybody reports whether a request only looks, so that no password or session is needed.
 func forEverybody(r *http.Request) bool {
 	switch r.URL.Path {
-	case "/", "/part", "/here", "/metrics", "/whoami", "/healthz",
+	case "/", "/part", "/graphs", "/here", "/metrics", "/whoami", "/healthz",
 		"/api/v1/status", "/api/v1/stream", "/api/v1/events", "/api/v1/history":
 		return true
 	case "/api/v1/pair/offer": // sealed; the code opens it
