@@ -1,0 +1,204 @@
+package lan
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os/exec"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/twinpath/twinpath/router"
+)
+
+// Times chosen here: a dnsmasq that cannot work costs the processor nothing, and one that works again is not noticed late.
+const (
+	firstPause = time.Second      // before a dnsmasq that has ended is started again; it doubles
+	lastPause  = time.Minute      // and gets no longer
+	steady     = 10 * time.Second // of serving make a dnsmasq that works
+)
+
+// program is a dnsmasq that runs.
+type program interface {
+	serving() <-chan struct{} // closed when it serves
+	ended() <-chan struct{}   // closed when it has ended
+	why() error               // how it ended; valid then
+	ask(servers string) error // of these from now on; it must serve
+	end()                     // it, and wait until it has
+}
+
+// Server keeps one dnsmasq that serves the house as wanted.
+type Server struct {
+	record func(router.Event) // must not block
+	log    *slog.Logger
+	spawn  func(arguments []string, servers string) (program, error)
+	sweep  func() // ends what an earlier daemon has left
+
+	wishes chan Wanted // of one: the latest wins
+
+	// Run's own.
+	now    Wanted
+	child  program
+	told   []string // the arguments of child
+	asked  string   // the servers it knows
+	serves bool     // child has said so
+	pause  time.Duration
+	again  <-chan time.Time // when to start it again
+	proven <-chan time.Time // when it has served for long enough
+	broken string           // what the owner was told; empty: all is well
+}
+
+// New returns a server that keeps its leases in the directory state. It does nothing until Run; record must not block.
+func New(state string, record func(router.Event), log *slog.Logger) *Server {
+	leases := Leases(state)
+	return &Server{
+		record: record, log: log, wishes: make(chan Wanted, 1),
+		spawn: func(arguments []string, servers string) (program, error) { return spawn(leases, arguments, servers) },
+		sweep: func() { EndLeftover(state, log) },
+	}
+}
+
+// Leases is the file in the state directory that dnsmasq keeps leases in.
+func Leases(state string) string {
+	if whole, err := filepath.Abs(state); err == nil {
+		state = whole
+	}
+	return filepath.Join(state, "dnsmasq.leases")
+}
+
+// Want says what the house is to be served with from now on. It never blocks; the latest wins.
+func (s *Server) Want(w Wanted) {
+	for {
+		select {
+		case s.wishes <- w:
+			return
+		case <-s.wishes:
+		}
+	}
+}
+
+// Run serves the house until ctx ends. What an earlier daemon left is ended first.
+func (s *Server) Run(ctx context.Context) error {
+	s.sweep()
+	defer s.stop()
+	for {
+		var serving, ended <-chan struct{}
+		if s.child != nil {
+			ended = s.child.ended()
+			if !s.serves {
+				serving = s.child.serving()
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case w := <-s.wishes:
+			s.turn(w)
+		case <-serving:
+			s.serves, s.proven = true, time.After(steady)
+			s.reask()
+		case <-s.proven:
+			s.works()
+		case <-ended:
+			err := s.child.why()
+			s.forget()
+			s.failed(err)
+		case <-s.again:
+			s.start()
+		}
+	}
+}
+
+// turn makes dnsmasq one that serves with w, by asking it where that is enough.
+func (s *Server) turn(w Wanted) {
+	if reflect.DeepEqual(w, s.now) {
+		return
+	}
+	s.now = w
+	if s.child != nil && w.Device != "" && slices.Equal(s.told, w.arguments()) {
+		s.reask()
+		return
+	}
+	s.stop()
+	s.pause, s.again = 0, nil
+	if w.Device == "" {
+		s.broken = ""
+		return
+	}
+	s.start()
+}
+
+func (s *Server) start() {
+	s.again = nil
+	arguments, servers := s.now.arguments(), s.now.servers()
+	child, err := s.spawn(arguments, servers)
+	if err != nil {
+		s.failed(err)
+		return
+	}
+	s.child, s.told, s.asked = child, arguments, servers
+	s.log.Info("dnsmasq serves the house", "device", s.now.Device, "address", s.now.Own, "gateway", s.now.Gateway)
+}
+
+// reask tells a dnsmasq that serves the servers to ask. One that does not yet is told when it does.
+func (s *Server) reask() {
+	servers := s.now.servers()
+	if !s.serves || servers == s.asked {
+		return
+	}
+	if err := s.child.ask(servers); err != nil {
+		s.log.Warn("dnsmasq asks the servers of before", "err", err)
+		return
+	}
+	s.asked = servers
+}
+
+func (s *Server) stop() {
+	if s.child == nil {
+		return
+	}
+	s.child.end()
+	s.forget()
+}
+
+func (s *Server) forget() {
+	s.child, s.told, s.asked, s.serves, s.proven = nil, nil, "", false, nil
+}
+
+// failed tells the owner, and tries again later.
+func (s *Server) failed(err error) {
+	s.pause = min(max(2*s.pause, firstPause), lastPause)
+	s.again = time.After(s.pause)
+	sentence, blame := trouble(err)
+	if sentence == s.broken {
+		return
+	}
+	s.broken = sentence
+	s.log.Warn("dnsmasq does not serve the house", "err", err)
+	s.record(router.Event{Time: time.Now(), Kind: router.EventRouter, Blame: blame, Sentence: sentence})
+}
+
+func (s *Server) works() {
+	s.pause, s.proven = 0, nil
+	if s.broken == "" {
+		return
+	}
+	s.broken = ""
+	s.record(router.Event{Time: time.Now(), Kind: router.EventRouter, Sentence: "The house gets addresses and names again."})
+}
+
+// trouble words why the house is not served, and whose fault that is.
+func trouble(err error) (string, router.Blame) {
+	const what = "The house gets neither addresses nor names: "
+	text := err.Error()
+	switch {
+	case errors.Is(err, exec.ErrNotFound):
+		return what + "the program dnsmasq is missing (install it: apt install dnsmasq-base).", router.BlameOwner
+	case strings.Contains(text, "Address already in use"):
+		return what + "another program on this machine does that already (stop it, for example: systemctl disable --now dnsmasq).", router.BlameOther
+	}
+	return what + text + ".", router.BlameOther
+}
