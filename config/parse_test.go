@@ -46,6 +46,7 @@ func TestFullLAN(t *testing.T) {
 			First: netip.MustParseAddr("192.168.1.100"), Last: netip.MustParseAddr("192.168.1.199"), Lease: 12 * time.Hour,
 		},
 		DNS: router.DNSServer{
+			On:       true,
 			Domain:   "home.arpa",
 			Upstream: []netip.Addr{netip.MustParseAddr("9.9.9.9"), netip.MustParseAddr("2620:fe::fe")},
 		},

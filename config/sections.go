@@ -56,7 +56,7 @@ func lanKeys() keys[router.LAN] {
 		}},
 		{"address", func(l *router.LAN, v value) { l.Address = v.ownAddress(8, 30) }},
 		{"dhcp", func(l *router.LAN, v value) { l.DHCP.Lease = 12 * time.Hour; dhcpKeys().read(v, &l.DHCP) }},
-		{"dns", func(l *router.LAN, v value) { dnsKeys().read(v, &l.DNS) }},
+		{"dns", func(l *router.LAN, v value) { l.DNS.On = true; dnsKeys().read(v, &l.DNS) }},
 		{"ipv6", func(l *router.LAN, v value) { l.IPv6 = v.choice("auto", "off") != "off" }},
 		{"host", func(l *router.LAN, v value) { tables(v, maxHosts, hostKeys(), &l.Hosts) }},
 	}

@@ -43,6 +43,7 @@ type DHCPServer struct {
 
 // DNSServer is the house's resolver. No Upstream means the active WAN's servers.
 type DNSServer struct {
+	On       bool // asked for; with a DHCP server there is a resolver anyway
 	Domain   string
 	Upstream []netip.Addr
 }
