@@ -421,3 +421,14 @@ func (p page) wants(t *testing.T, status int, says ...string) page {
 	}
 	return p
 }
+
+// withSession is the cookies of a browser that is logged in.
+func withSession(d *desk) http.CookieJar {
+	jar := browser().Jar
+	u, err := url.Parse(d.url)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	jar.SetCookies(u, []*http.Cookie{{Name: sessionCookie, Value: "token-0", Path: "/"}})
+	return jar
+}
