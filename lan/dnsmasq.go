@@ -101,8 +101,8 @@ func (d *dnsmasq) ask(servers string) error {
 	return d.cmd.Process.Signal(syscall.SIGHUP)
 }
 
-// patience is how long dnsmasq may take to end. It takes milliseconds.
-const patience = 3 * time.Second
+// patience is how long dnsmasq may take to end. It takes milliseconds; the daemon itself has two seconds.
+const patience = time.Second
 
 func (d *dnsmasq) end() {
 	_ = d.cmd.Process.Signal(syscall.SIGTERM) // ended already: that is what we want

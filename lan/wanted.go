@@ -31,13 +31,15 @@ type Upstream struct {
 	Device string // to ask it by, since an ISP's server answers its own customers only; empty: by any
 }
 
+// Asked reports whether the owner wants the house served with anything.
+func Asked(l router.LAN) bool { return l.DHCP.First.IsValid() || l.DNS.On }
+
 // For returns what the house is to be served with by this router now. The link is the house's; its zero value means that
 // it is not there.
 func For(cfg router.Config, house router.Link, snap *router.Snapshot) Wanted {
 	l := cfg.LAN
-	served := l.DHCP.First.IsValid() || l.DNS.On
 	address, ours, virtual := gateway(cfg, house, snap)
-	if !served || !ours || house.Name == "" || !l.Address.IsValid() {
+	if !Asked(l) || !ours || house.Name == "" || !l.Address.IsValid() {
 		return Wanted{}
 	}
 	w := Wanted{

@@ -78,6 +78,7 @@ type household struct {
 	script *script.Runner
 	prober *health.NetProber // of the checks
 	page   *attendant
+	lan    *steward
 
 	ethernet string // a pattern for names, instead of every Ethernet port
 }
@@ -103,6 +104,7 @@ func assemble(keeper *config.Keeper, h *household) (*household, error) {
 	}
 	connect(h.link, h.router)
 	h.openPage(cfg)
+	h.lan = h.newSteward(cfg)
 	return h, nil
 }
 
@@ -121,6 +123,8 @@ func (h *household) run(ctx context.Context) error {
 		h.checks.Run,
 		h.script.Run,
 		h.page.Run,
+		h.lan.Run,
+		h.lan.server.Run,
 		func(ctx context.Context) error { return h.kernel.Watch(ctx, h.lookAgain) },
 		func(ctx context.Context) error { return h.reloads(ctx, hangups) },
 		h.watchdog,
@@ -145,6 +149,7 @@ func (h *household) use(cfg router.Config) error {
 	h.router.Tell(router.PendingSet{})
 	if err == nil {
 		h.page.Use(cfg)
+		h.lan.Use(cfg)
 	}
 	return err
 }
@@ -153,6 +158,7 @@ func (h *household) use(cfg router.Config) error {
 func (h *household) lookAgain() {
 	h.router.Look()
 	h.page.Look()
+	h.lan.Look()
 }
 
 // Apply implements web.Applier.
