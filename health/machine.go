@@ -149,7 +149,7 @@ func (m *Machine) Observe(now time.Time, s Sample) {
 	if shot == nil || shot.fate == answered || shot.fate == forgotten {
 		return
 	}
-	m.tally.observe(s)
+	m.tally.Count(s)
 	switch {
 	case s.Outcome == Answered:
 		m.answer(t, shot, s.RTT)

@@ -41,8 +41,8 @@ type Tally struct {
 	rtts   [spanSize]time.Duration
 }
 
-// observe counts a probe's final outcome: one that was answered late was answered.
-func (t *Tally) observe(s Sample) {
+// Count counts a probe's final outcome: one that was answered late was answered.
+func (t *Tally) Count(s Sample) {
 	if t == nil {
 		return
 	}

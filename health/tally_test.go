@@ -15,10 +15,10 @@ func answer(rtt time.Duration) Sample { return Sample{Outcome: Answered, RTT: rt
 func TestTally(t *testing.T) {
 	tally := new(Tally)
 	for _, ms := range []int{1, 8, 9, 10, 500, 2001} {
-		tally.observe(answer(time.Duration(ms) * time.Millisecond))
+		tally.Count(answer(time.Duration(ms) * time.Millisecond))
 	}
-	tally.observe(Sample{Outcome: Missed})
-	tally.observe(Sample{Outcome: Redirected})
+	tally.Count(Sample{Outcome: Missed})
+	tally.Count(Sample{Outcome: Redirected})
 	c := tally.Counts()
 	want := Counts{Answered: 6, Lost: 2, Sum: 2529 * time.Millisecond}
 	want.Buckets[0], want.Buckets[3], want.Buckets[8], want.Buckets[11] = 1, 3, 1, 1
@@ -35,12 +35,12 @@ func TestTally(t *testing.T) {
 		t.Error("a span took counts away")
 	}
 	for n := range 3 * spanSize {
-		tally.observe(answer(time.Duration(n) * time.Millisecond))
+		tally.Count(answer(time.Duration(n) * time.Millisecond))
 	}
 	if s := tally.Span(); s.Answered != 3*spanSize || s.Min != 0 || s.Max != 191*time.Millisecond || s.Median != 160*time.Millisecond {
 		t.Errorf("of many it is %+v", s)
 	}
-	(*Tally)(nil).observe(answer(1)) // nobody counts
+	(*Tally)(nil).Count(answer(1)) // nobody counts
 	if (*Tally)(nil).Counts() != (Counts{}) || (*Tally)(nil).Span() != (Span{}) {
 		t.Error("nobody has counted something")
 	}
@@ -48,7 +48,7 @@ func TestTally(t *testing.T) {
 
 func TestTallyAllocatesNothing(t *testing.T) {
 	tally := new(Tally)
-	if n := testing.AllocsPerRun(100, func() { tally.observe(answer(time.Millisecond)); tally.Span() }); n != 0 {
+	if n := testing.AllocsPerRun(100, func() { tally.Count(answer(time.Millisecond)); tally.Span() }); n != 0 {
 		t.Errorf("%v allocations a probe", n)
 	}
 }
