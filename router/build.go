@@ -62,6 +62,9 @@ func (s *State) planLAN(p *Plan, lan string) {
 	if s.config.LAN.Address.IsValid() {
 		p.Addresses = append(p.Addresses, Address{Device: lan, Prefix: s.config.LAN.Address})
 	}
+	if s.former.address.IsValid() {
+		p.Addresses = append(p.Addresses, Address{Device: lan, Prefix: s.former.address})
+	}
 	conf := "net/ipv4/conf/" + lan + "/"
 	p.Sysctls = append(p.Sysctls, Sysctl{Path: conf + "send_redirects", Value: "0"})
 	p.Sysctls = append(p.Sysctls, unchecked(conf)...)

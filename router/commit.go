@@ -13,6 +13,7 @@ import (
 // flows that lost their way out.
 func (s *State) Commit(now time.Time, d Decision) []Event {
 	s.scheduleSweeps(now, d)
+	s.letGo(now)
 	var events []Event
 	for i, l := range s.lines {
 		events = append(events, l.tell(now, d.Conditions[i])...)

@@ -257,6 +257,7 @@ func (r *Router) sleep() time.Duration {
 	if len(r.state.virtuals) > 0 && !r.introduced(now) {
 		next = earliest(next, r.started.Add(introduction), now)
 	}
+	next = earliest(next, r.state.former.until, now)
 	next = r.state.vrrpWake(now, next)
 	for _, w := range r.state.sweeps {
 		next = earliest(next, w.next, now)

@@ -24,6 +24,7 @@ type State struct {
 	alives   map[string]bool // whose flows the plan in force sends to them, by name
 	numbers  map[string]int  // device → number of its WAN in an earlier run
 	hidden   []string        // foreign routes already complained of
+	former   former          // the house's address before
 
 	virtuals []*virtual
 	named    map[string]*virtual
@@ -143,6 +144,7 @@ func (s *State) foldConfig(now time.Time, f Reconfigured) []Event {
 	if reflect.DeepEqual(s.config, f.Config) {
 		return nil
 	}
+	s.part(f.Config, now)
 	s.configure(f.Config, now)
 	sentence := "The configuration in use has changed."
 	if !s.pending.IsZero() {
