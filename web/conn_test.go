@@ -1,0 +1,202 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"os"
+	"runtime"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/twinpath/twinpath/router"
+)
+
+// ends returns the two ends of a socketpair, as the daemon and the page's process have them.
+func ends(t *testing.T) (daemon, child net.Conn) {
+	t.Helper()
+	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var both [2]net.Conn
+	for i, fd := range fds {
+		f := os.NewFile(uintptr(fd), "pair")
+		both[i], err = net.FileConn(f)
+		if err := errors.Join(err, f.Close()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Cleanup(func() { _, _ = both[0].Close(), both[1].Close() })
+	return both[0], both[1]
+}
+
+// private runs ServeConn for a handler. Ended receives what it returns.
+func private(t *testing.T, handler http.Handler) (client *Client, child net.Conn, stop func(), ended <-chan error) {
+	t.Helper()
+	daemon, child := ends(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	t.Cleanup(cancel)
+	done := make(chan error, 1)
+	go func() { done <- ServeConn(ctx, daemon, handler) }()
+	return NewConnClient(child), child, cancel, done
+}
+
+// within fails the test unless something comes within a time that only a hang needs.
+func within[T any](t *testing.T, from <-chan T, what string) T {
+	t.Helper()
+	select {
+	case v := <-from:
+		return v
+	case <-time.After(10 * time.Second):
+		t.Fatalf("%s does not end", what)
+		panic("unreachable")
+	}
+}
+
+// noMoreThan waits for goroutines to end.
+func noMoreThan(t *testing.T, before int) {
+	t.Helper()
+	for end := time.Now().Add(5 * time.Second); runtime.NumGoroutine() > before; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			stacks := make([]byte, 1<<16)
+			t.Fatalf("%d goroutines, %d before:\n%s", runtime.NumGoroutine(), before, stacks[:runtime.Stack(stacks, true)])
+		}
+	}
+}
+
+func TestThousandRequestsBesideAStream(t *testing.T) {
+	before := runtime.NumGoroutine()
+	source := newFakeSource()
+	client, child, stop, ended := private(t, (&API{Source: source, History: fakeHistory{}, Applier: new(fakeApplier)}).Guarded())
+	seen := make(chan string, 1)
+	watched := make(chan error, 1)
+	go func() {
+		watched <- client.Watch(t.Context(), func(s *router.Snapshot) { seen <- s.Sentence })
+	}()
+	if got := within(t, seen, "the first snapshot"); got != "Internet works, on fibre." {
+		t.Errorf("the stream says %q", got)
+	}
+	var all sync.WaitGroup
+	for range 200 {
+		all.Go(func() {
+			for range 5 {
+				if s, err := client.Status(t.Context()); err != nil || s.Router != "main" {
+					t.Errorf("status beside a stream: %v", err)
+					return
+				}
+			}
+		})
+	}
+	all.Wait()
+	source.set(snapshotOn("lte"))
+	if got := within(t, seen, "the second snapshot"); got != "Internet works, on lte." {
+		t.Errorf("after 1,000 requests the stream says %q", got)
+	}
+
+	stop()
+	if err := within(t, ended, "ServeConn"); err != nil {
+		t.Errorf("serve: %v", err)
+	}
+	if err := within(t, watched, "the watcher"); err == nil || !strings.HasPrefix(err.Error(), "the daemon ended the stream") {
+		t.Errorf("the watcher of a daemon that ends: %v", err)
+	}
+	if _, err := client.Status(t.Context()); err == nil {
+		t.Error("a dead connection answers")
+	}
+	_ = child.Close()
+	noMoreThan(t, before)
+}
+
+func TestMoreStreamsThanRequests(t *testing.T) {
+	source := newFakeSource()
+	client, _, _, _ := private(t, (&API{Source: source, History: fakeHistory{}, Applier: new(fakeApplier)}).Guarded())
+	ctx, cancel := context.WithCancel(t.Context())
+	var started, ended sync.WaitGroup
+	const held = 500
+	started.Add(held)
+	for range held {
+		ended.Go(func() {
+			first := sync.OnceFunc(started.Done)
+			if err := client.Watch(ctx, func(*router.Snapshot) { first() }); err != nil {
+				t.Errorf("one of many streams: %v", err)
+				first()
+			}
+		})
+	}
+	started.Wait()
+	if _, err := client.Status(t.Context()); err != nil {
+		t.Errorf("beside %d streams: %v", held, err)
+	}
+	cancel()
+	ended.Wait()
+}
+
+func TestOtherEndDies(t *testing.T) {
+	before := runtime.NumGoroutine()
+	client, child, _, ended := private(t, (&API{Source: newFakeSource(), History: fakeHistory{}, Applier: new(fakeApplier)}).Guarded())
+	seen := make(chan string, 1)
+	watched := make(chan error, 1)
+	go func() {
+		watched <- client.Watch(t.Context(), func(s *router.Snapshot) { seen <- s.Sentence })
+	}()
+	within(t, seen, "the first snapshot")
+	_ = child.Close() // as the kernel does for a process that was killed
+	if err := within(t, ended, "ServeConn without its client"); err != nil {
+		t.Errorf("serve: %v", err)
+	}
+	within(t, watched, "the watcher")
+	noMoreThan(t, before)
+}
+
+// TestWaitsForHandlers has a handler that takes its time to end.
+func TestWaitsForHandlers(t *testing.T) {
+	inside, free := make(chan bool), make(chan bool)
+	client, _, stop, ended := private(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		inside <- true
+		<-r.Context().Done()
+		<-free
+	}))
+	go func() { _, _ = client.Raw(t.Context(), "/") }()
+	within(t, inside, "the request")
+	stop()
+	select {
+	case err := <-ended:
+		t.Errorf("it returns %v before its handler", err)
+	case <-time.After(20 * time.Millisecond):
+	}
+	close(free)
+	if err := within(t, ended, "ServeConn"); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestBigBodiesBreakNothing(t *testing.T) {
+	h := newOwned(t)
+	client, _, _, _ := private(t, h.api.Guarded())
+	owner := client.As(h.token)
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			_, err := owner.Apply(t.Context(), Wish{Text: strings.Repeat("#", 10<<20)}, here)
+			if StatusOf(err) != http.StatusRequestEntityTooLarge {
+				t.Errorf("10 MiB: %v", err)
+			}
+		})
+		all.Go(func() {
+			if _, err := client.Status(t.Context()); err != nil {
+				t.Errorf("beside 10 MiB: %v", err)
+			}
+		})
+		all.Go(func() {
+			if _, err := client.As("forged").Apply(t.Context(), Wish{Text: strings.Repeat("#", 1<<20)}, here); StatusOf(err) != http.StatusUnauthorized {
+				t.Errorf("1 MiB without a session: %v", err)
+			}
+		})
+	}
+	all.Wait()
+}
