@@ -108,7 +108,8 @@ func TestDashboard(t *testing.T) {
 		t.Errorf("only %d metrics are used", len(used))
 	}
 	for _, name := range used {
-		if !strings.Contains(metrics, "\n# TYPE "+name+" ") {
+		family, bucket := strings.CutSuffix(name, "_bucket") // of a histogram
+		if kind := regexp.MustCompile("(?m)^# TYPE "+family+" (.+)$").FindStringSubmatch(metrics); kind == nil || bucket != (kind[1] == "histogram") {
 			t.Errorf("the dashboard uses %s, which is not in /metrics", name)
 		}
 	}

@@ -71,6 +71,7 @@ type API struct {
 	History  History
 	Applier  Applier
 	Measures Measures
+	Counters func() router.Counters // for /metrics; nil: those of the snapshot
 	Configs  Configs
 	Pairing  Pairing
 	Door     *door.Door // needed by Guarded

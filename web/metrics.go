@@ -1,13 +1,11 @@
 package web
 
 import (
-	"fmt"
 	"io"
 	"maps"
 	"net/http"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/twinpath/twinpath/health"
@@ -15,64 +13,29 @@ import (
 	"github.com/twinpath/twinpath/vrrp"
 )
 
-// metrics is the snapshot for Prometheus, in its text format 0.0.4.
-func (a *API) metrics(w http.ResponseWriter, _ *http.Request) {
+// metrics is the snapshot for Prometheus and others who read its text.
+func (a *API) metrics(w http.ResponseWriter, r *http.Request) {
 	snapshot, _ := a.Source.Snapshot()
-	w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
-	w.Header().Set("Cache-Control", "no-store")
-	var m exposition
+	m := exposition{open: prefersOpenMetrics(r.Header.Values("Accept"))}
 	m.router(snapshot)
-	m.wans(snapshot.WANs)
+	m.wans(snapshot.WANs, a.counters(snapshot))
 	m.virtual(snapshot.VRRP)
-	_, _ = io.WriteString(w, m.String())
+	w.Header().Set("Content-Type", m.kind())
+	w.Header().Set("Vary", "Accept")
+	w.Header().Set("Cache-Control", "no-store")
+	_, _ = io.WriteString(w, m.end())
 }
 
-// exposition is the text being written: families of samples.
-type exposition struct {
-	strings.Builder
-	family string
-	seen   []string // the label sets of the family: one that comes twice would spoil the whole text
-}
-
-// label is one of a sample's labels.
-type label struct{ name, value string }
-
-// begin starts a family. Kind is gauge or counter.
-func (m *exposition) begin(name, kind, help string) {
-	m.family, m.seen = "twinpath_"+name, nil
-	fmt.Fprintf(m, "# HELP %s %s\n# TYPE %[1]s %[3]s\n", m.family, help, kind)
-}
-
-var quoting = strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`)
-
-func (m *exposition) sample(value float64, labels ...label) {
-	all := make([]string, len(labels))
-	for i, l := range labels {
-		all[i] = l.name + `="` + quoting.Replace(l.value) + `"`
+// counters are those of the kernel at this moment, or of the snapshot where nobody can ask it.
+func (a *API) counters(s *router.Snapshot) router.Counters {
+	if a.Counters != nil {
+		return a.Counters()
 	}
-	set := strings.Join(all, ",")
-	if slices.Contains(m.seen, set) {
-		return
+	c := router.Counters{Flows: s.Flows, Traffic: map[string]router.Traffic{}}
+	for _, w := range s.WANs {
+		c.Traffic[w.Interface] = router.Traffic{Rx: w.RxBytes, Tx: w.TxBytes}
 	}
-	m.seen = append(m.seen, set)
-	if set != "" {
-		set = "{" + set + "}"
-	}
-	m.WriteString(m.family + set + " " + strconv.FormatFloat(value, 'f', -1, 64) + "\n")
-}
-
-// states writes a sample for each state that there is: 1 for the one that holds, 0 for the others.
-func (m *exposition) states(all []string, now string, labels ...label) {
-	for _, state := range all {
-		m.sample(truth(state == now), append(slices.Clip(labels), label{"state", state})...)
-	}
-}
-
-func truth(yes bool) float64 {
-	if yes {
-		return 1
-	}
-	return 0
+	return c
 }
 
 func seconds(d router.Milliseconds) float64 { return time.Duration(d).Seconds() }
@@ -97,8 +60,9 @@ func (m *exposition) router(s *router.Snapshot) {
 }
 
 // wanFamilies are one sample for each WAN. A value that is not there is left out.
-func wanFamilies() []family[router.WANSnapshot] {
+func wanFamilies(counters router.Counters) []family[router.WANSnapshot] {
 	type wan = router.WANSnapshot
+	counted := func(w wan) bool { return w.Kind != router.Peer.String() }
 	return []family[wan]{
 		{"wan_active", "gauge", "Whether the WAN carries the traffic.", func(w wan) (float64, bool) { return truth(w.Active), true }},
 		{"wan_cost", "gauge", "The configured cost.", func(w wan) (float64, bool) { return float64(w.Cost), true }},
@@ -106,9 +70,22 @@ func wanFamilies() []family[router.WANSnapshot] {
 		{"wan_metered", "gauge", "Whether the line is paid by volume.", func(w wan) (float64, bool) { return truth(w.Metered), true }},
 		{"wan_drained", "gauge", "Whether the owner has moved the house off this WAN.", func(w wan) (float64, bool) { return truth(w.Drained), true }},
 		{"wan_held", "gauge", "Whether the WAN is held back because it failed repeatedly.", func(w wan) (float64, bool) { return truth(w.HeldUntil != nil), true }},
-		{"wan_rtt_seconds", "gauge", "The round trip to the checks' targets.", func(w wan) (float64, bool) { return seconds(w.RTT), w.RTT > 0 }},
-		{"wan_loss_ratio", "gauge", "The share of probes that were lost, 0 to 1.", func(w wan) (float64, bool) { return w.Loss, true }},
+		{"wan_rtt_median_seconds", "gauge", "The median round trip to the checks' targets, over the last minute or so.", func(w wan) (float64, bool) { return seconds(w.RTT), w.RTT > 0 }},
+		{"wan_loss_ratio", "gauge", "The share of probes that were lost, 0 to 1, over the last minute or so.", func(w wan) (float64, bool) { return w.Loss, true }},
 		{"wan_since_seconds", "gauge", "When the state last changed, in seconds since 1970.", func(w wan) (float64, bool) { return float64(w.Since.Unix()), true }},
+		{"wan_probes_total", "counter", "Probes whose outcome is known.", func(w wan) (float64, bool) {
+			c := w.Tally.Counts()
+			return float64(c.Answered + c.Lost), w.Tally != nil
+		}},
+		{"wan_probes_lost_total", "counter", "Probes that nobody answered as they should.", func(w wan) (float64, bool) {
+			return float64(w.Tally.Counts().Lost), w.Tally != nil
+		}},
+		{"wan_receive_bytes_total", "counter", "Bytes that the interface has received since it appeared.", func(w wan) (float64, bool) {
+			return float64(counters.Of(w).Rx), counted(w)
+		}},
+		{"wan_transmit_bytes_total", "counter", "Bytes that the interface has sent since it appeared.", func(w wan) (float64, bool) {
+			return float64(counters.Of(w).Tx), counted(w)
+		}},
 	}
 }
 
@@ -148,10 +125,12 @@ func (m *exposition) checks(prefix string, all []check) {
 	each(m, all, checkFamilies(prefix), func(c check) []label { return append(slices.Clip(c.labels), label{"target", c.Target}) })
 }
 
-func (m *exposition) wans(all []router.WANSnapshot) {
+func (m *exposition) wans(all []router.WANSnapshot, counters router.Counters) {
 	if len(all) == 0 {
 		return
 	}
+	m.begin("flows", "gauge", "Connections that the kernel tracks.")
+	m.sample(float64(counters.Flows))
 	labels := func(w router.WANSnapshot) []label { return []label{{"wan", w.Name}} }
 	m.begin("wan_state", "gauge", "The WAN's state: 1 for the one that holds.")
 	var checks []check
@@ -161,7 +140,13 @@ func (m *exposition) wans(all []router.WANSnapshot) {
 			checks = append(checks, check{labels(w), c})
 		}
 	}
-	each(m, all, wanFamilies(), labels)
+	each(m, all, wanFamilies(counters), labels)
+	m.begin("wan_rtt_seconds", "histogram", "The round trips of all answered probes.")
+	for _, w := range all {
+		if w.Tally != nil {
+			m.histogram(w.Tally.Counts(), labels(w)...)
+		}
+	}
 	m.checks("wan", checks)
 }
 
