@@ -27,6 +27,7 @@ type fakeConfigs struct {
 	refusal error
 	back    error
 	applied []string
+	use     func(text string) // called for what is applied
 }
 
 func (f *fakeConfigs) Current() (text []byte, revision string, setup bool) {
@@ -42,6 +43,9 @@ func (f *fakeConfigs) ApplyOver(_ context.Context, revision, name string, text [
 	}
 	f.applied = append(f.applied, name+" "+string(text)+" "+confirm.String())
 	f.text = string(text)
+	if f.use != nil {
+		f.use(f.text)
+	}
 	return nil
 }
 
