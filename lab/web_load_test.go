@@ -108,26 +108,31 @@ func TestPageUnderLoad(t *testing.T) {
 		{Chapter{Title: "dead beyond the first hop", Broken: true, Promise: HolePromise, Spare: SparePromise}, hole(Beyond)},
 	} {
 		for _, load := range []int{0, readRate} {
-			t.Run(fmt.Sprintf("%s/%d a second", c.chapter.Title, load), func(t *testing.T) {
-				got, rate := underReaders(t, house, c.chapter, c.happen, load)
-				if !got.Kept() {
-					t.Log("again, because a promise was broken")
-					got, rate = underReaders(t, house, c.chapter, c.happen, load)
-				}
-				t.Logf("FIGURE %s, %.0f status requests a second: UDP gap %s, TCP told %s, idle TCP told %s after the switch, carried after %s",
-					c.chapter.Title, rate, round(got.UDP.Gap), round(max(got.Told, 0)), round(max(got.ToldIdle, 0)), round(got.Took))
-				if !got.Kept() {
-					t.Errorf("a promise is broken: udp: %s; stream: %s, told %s; idle: %s, told %s", got.UDP, got.Stream, got.Told, got.Idle, got.ToldIdle)
-				}
-				if rate < 0.95*float64(load) {
-					t.Errorf("%.0f requests a second were answered, want %d", rate, load)
-				}
-			})
+			var gap, told, carried, rates figures
+			for i := range runs(t) {
+				t.Run(fmt.Sprintf("%s/%d a second/%d", c.chapter.Title, load, i+1), func(t *testing.T) {
+					got, rate := underReaders(t, house, c.chapter, c.happen, load, i)
+					if !got.Kept() {
+						t.Log("again, because a promise was broken")
+						got, rate = underReaders(t, house, c.chapter, c.happen, load, i)
+					}
+					if !got.Kept() {
+						t.Errorf("a promise is broken: udp: %s; stream: %s, told %s; idle: %s, told %s", got.UDP, got.Stream, got.Told, got.Idle, got.ToldIdle)
+					}
+					if rate < 0.95*float64(load) {
+						t.Errorf("%.0f requests a second were answered, want %d", rate, load)
+					}
+					gap, told = append(gap, ms(got.UDP.Gap)), append(told, ms(max(got.Told, 0)))
+					carried, rates = append(carried, ms(got.Took)), append(rates, rate)
+				})
+			}
+			t.Logf("FIGURE %s, %s status requests a second: UDP gap %s ms, TCP told %s ms after the switch, carried after %s ms",
+				c.chapter.Title, rates.text("%.0f"), gap.text("%.0f"), told.text("%.0f"), carried.text("%.0f"))
 		}
 	}
 }
 
-func underReaders(t *testing.T, house Home, c Chapter, happen func(*House) error, load int) (got Chapter, rate float64) {
+func underReaders(t *testing.T, house Home, c Chapter, happen func(*House) error, load, run int) (got Chapter, rate float64) {
 	t.Helper()
 	h, b, d := home(t, house, DefaultConfig+PageConfig)
 	defer h.Close()
@@ -145,7 +150,9 @@ func underReaders(t *testing.T, house Home, c Chapter, happen func(*House) error
 		}()
 		eventually(t, "the readers are at full speed", func() bool { return r.answers.Load() > int64(load)/2 })
 	}
-	s := &stage{w: t.Output(), house: h, box: b, device: d, good: h.Lines[0], spare: h.Lines[1], start: time.Now()}
+	const step = 137 * time.Millisecond // several runs hit the daemon's probes at different moments
+	s := &stage{w: t.Output(), house: h, box: b, device: d, good: h.Lines[0], spare: h.Lines[1], start: time.Now(),
+		phase: time.Duration(run) * step}
 	got, err := s.chapter(t.Context(), c, func() error { return happen(h) })
 	must(t, err)
 	return got, 0

@@ -150,7 +150,10 @@ func (v *visitor) shot(name string) {
 // rests waits until colours and the like have changed to what they are to be; what moves for ever is not waited for.
 func (v *visitor) rests() {
 	v.t.Helper()
-	v.eval(`new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done))).then(() => Promise.allSettled(
+	ctx, cancel := context.WithTimeout(v.t.Context(), time.Second) // where no script runs it never ends
+	defer cancel()
+	// It is an error where the page goes away meanwhile; the next one has not begun to change anything.
+	_ = v.page.Eval(ctx, `new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done))).then(() => Promise.allSettled(
 		document.getAnimations().filter(a => a.effect.getComputedTiming().endTime < Infinity).map(a => a.finished))).then(() => 0)`, nil)
 }
 
