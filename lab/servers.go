@@ -127,7 +127,13 @@ func echoStream(conn net.Conn)    { _, _ = io.Copy(conn, conn) }
 func discardStream(conn net.Conn) { _, _ = io.Copy(io.Discard, conn) }
 func hangUp(net.Conn)             {}
 
-// dnsAnswer resolves every name to EchoAddress and knows one name server of the root.
+// publicName is one that resolves to an address that is not for documentation only: resolvers of homes refuse those.
+const (
+	publicName    = "dns.quad9.net."
+	publicAddress = "9.9.9.9"
+)
+
+// dnsAnswer resolves every other name to EchoAddress and knows one name server of the root.
 func dnsAnswer(q []byte, _ netip.AddrPort) []byte {
 	var m dnsmessage.Message
 	if err := m.Unpack(q); err != nil || len(m.Questions) != 1 || m.Response {
@@ -138,7 +144,11 @@ func dnsAnswer(q []byte, _ netip.AddrPort) []byte {
 	header := dnsmessage.ResourceHeader{Name: m.Questions[0].Name, Class: dnsmessage.ClassINET, TTL: 60}
 	switch m.Questions[0].Type {
 	case dnsmessage.TypeA:
-		body := &dnsmessage.AResource{A: netip.MustParseAddr(EchoAddress).As4()}
+		address := EchoAddress
+		if m.Questions[0].Name.String() == publicName {
+			address = publicAddress
+		}
+		body := &dnsmessage.AResource{A: netip.MustParseAddr(address).As4()}
 		m.Answers = []dnsmessage.Resource{{Header: header, Body: body}}
 	case dnsmessage.TypeNS:
 		body := &dnsmessage.NSResource{NS: dnsmessage.MustNewName("a.root-servers.net.")}
