@@ -118,9 +118,9 @@ func truth(yes bool) float64 {
 	return 0
 }
 
-// prefersOpenMetrics reports whether a reader that asks by these Accept headers (RFC 9110, §12.5.1) names OpenMetrics and likes
+// PrefersOpenMetrics reports whether a reader that asks by these Accept headers (RFC 9110, §12.5.1) names OpenMetrics and likes
 // nothing else that we have better. Who names nothing gets the older text, as ever.
-func prefersOpenMetrics(accept []string) bool {
+func PrefersOpenMetrics(accept []string) bool {
 	open, plain := 0.0, 0.0
 	for _, part := range strings.Split(strings.Join(accept, ","), ",") {
 		kind, with, err := mime.ParseMediaType(part)

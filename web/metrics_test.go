@@ -126,6 +126,13 @@ func TestWhichFormat(t *testing.T) {
 	}
 }
 
+func TestFormatByName(t *testing.T) {
+	w := ask((&API{Source: newFakeSource()}).Handler(), "GET", "/metrics?format=openmetrics", "")
+	if _, err := parse(w.Body.String(), true); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestMetricsWithoutTheKernel are those of the snapshot, and of lines that nobody counts for.
 func TestMetricsWithoutTheKernel(t *testing.T) {
 	source := newFakeSource()

@@ -1,7 +1,6 @@
 package site
 
 import (
-	"bytes"
 	"errors"
 	"io"
 	"net/http"
@@ -69,13 +68,14 @@ func (s *Site) healthz(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Site) metrics(w http.ResponseWriter, r *http.Request) {
-	text, err := s.hub.metrics(r.Context())
+	open := web.PrefersOpenMetrics(r.Header.Values("Accept"))
+	text, err := s.hub.metrics(r.Context(), open)
 	if err != nil {
 		s.refuse(w, r, err)
 		return
 	}
 	kind := "text/plain; version=0.0.4; charset=utf-8"
-	if bytes.HasSuffix(text, []byte("# EOF\n")) { // OpenMetrics 1.0 ends with that
+	if open {
 		kind = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 	}
 	send(w, r, http.StatusOK, kind, text)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"flag"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -92,7 +93,11 @@ func (d *fakeDaemon) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case "GET /whoami":
 		_, _ = w.Write([]byte(settings.Router + "\n"))
 	case "GET /metrics":
-		_, _ = w.Write([]byte("# TYPE twinpath_wan_up gauge\n# EOF\n"))
+		text := "# TYPE twinpath_wan_up gauge\n"
+		if r.FormValue("format") == "openmetrics" {
+			text += "# EOF\n"
+		}
+		_, _ = io.WriteString(w, text)
 	case "GET /api/v1/session":
 		if r.Header.Get("Authorization") != "Bearer "+session {
 			http.Error(w, "log in first", http.StatusUnauthorized)

@@ -45,7 +45,7 @@ type hub struct {
 
 	happened kept[[]router.Event]
 	measured kept[*router.Measures]
-	counted  kept[[]byte]
+	counted  [2]kept[[]byte] // metrics: the text format, OpenMetrics
 
 	mu     sync.Mutex
 	daemon *router.Snapshot // its own words

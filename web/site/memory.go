@@ -54,8 +54,12 @@ func (h *hub) day(ctx context.Context) (*router.Measures, int, error) {
 	})
 }
 
-// metrics are the daemon's own text.
-func (h *hub) metrics(ctx context.Context) ([]byte, error) {
-	text, _, err := h.counted.get(ctx, fresh, func(ctx context.Context, _ []byte) ([]byte, error) { return h.client.Raw(ctx, "/metrics") })
+// metrics are the daemon's own text, in the format that is wanted.
+func (h *hub) metrics(ctx context.Context, open bool) ([]byte, error) {
+	path, kept := "/metrics", &h.counted[0]
+	if open {
+		path, kept = "/metrics?format=openmetrics", &h.counted[1]
+	}
+	text, _, err := kept.get(ctx, fresh, func(ctx context.Context, _ []byte) ([]byte, error) { return h.client.Raw(ctx, path) })
 	return text, err
 }
