@@ -71,6 +71,7 @@ type household struct {
 	kernel *kernel.Kernel
 	router *router.Router
 	events *store.Events
+	past   *store.History
 	keeper *config.Keeper
 	socket *web.Socket
 	link   *sentinel.Link
@@ -103,6 +104,7 @@ func assemble(keeper *config.Keeper, h *household) (*household, error) {
 		return nil, err
 	}
 	connect(h.link, h.router)
+	h.past = store.NewHistory(keeper.State, h.router, h.kernel.Counters, log)
 	h.openPage(cfg)
 	h.lan = h.newSteward(cfg)
 	return h, nil
@@ -118,6 +120,7 @@ func (h *household) run(ctx context.Context) error {
 	for _, task := range []func(context.Context) error{
 		h.router.Run,
 		h.events.Run,
+		h.past.Run,
 		h.socket.Run,
 		h.link.Run,
 		h.checks.Run,
