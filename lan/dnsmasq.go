@@ -136,11 +136,16 @@ func (w *words) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// last is the last line, without the program's name before it.
+// last is the last line that says something, without the program's name before it.
 func (w *words) last() string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	lines := strings.Split(strings.TrimSpace(string(w.text)), "\n")
-	_, said, _ := strings.Cut(lines[len(lines)-1], ": ")
+	said := ""
+	for line := range strings.Lines(string(w.text)) {
+		_, text, _ := strings.Cut(strings.TrimSpace(line), ": ")
+		if text != "" && text != "FAILED to start up" {
+			said = text
+		}
+	}
 	return said
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -118,6 +119,23 @@ func TestItsLastWordsSayWhyItEnded(t *testing.T) {
 	}
 	if sentence, _ := trouble(p.why()); !strings.Contains(sentence, "another program on this machine") {
 		t.Error(sentence)
+	}
+}
+
+func TestLastWords(t *testing.T) {
+	for text, want := range map[string]string{
+		"\ndnsmasq: bad option at line 1\n": "bad option at line 1",
+		"dnsmasq[7]: started, version 2.90\ndnsmasq[7]: failed to change group-id to x: Operation not permitted\ndnsmasq[7]: FAILED to start up\n": "failed to change group-id to x: Operation not permitted",
+		"": "",
+		strings.Repeat("dnsmasq: cleared cache\n", 1000) + "dnsmasq: out of it\n": "out of it",
+	} {
+		w := &words{heard: make(chan struct{})}
+		for chunk := range slices.Chunk([]byte(text), 7) {
+			_, _ = w.Write(chunk)
+		}
+		if got := w.last(); got != want || len(w.text) > 3000 {
+			t.Errorf("%.60q: %q of %d bytes, want %q", text, got, len(w.text), want)
+		}
 	}
 }
 
