@@ -82,7 +82,7 @@ func (d *Door) Enter(ctx context.Context, now time.Time, k Knock) (Session, erro
 		if !good {
 			return Session{}, ErrUsed
 		}
-		return d.open(now, k.Device), nil
+		return d.open(now, k.Device, house(k.Source)), nil
 	}
 	d.mu.Lock()
 	device := d.book.device(k.Device)
@@ -94,7 +94,7 @@ func (d *Door) Enter(ctx context.Context, now time.Time, k Knock) (Session, erro
 	if err := d.prove(ctx, now, from, queue, k.Password); err != nil {
 		return Session{}, err
 	}
-	return d.open(now, k.Device), nil
+	return d.open(now, k.Device, house(k.Source)), nil
 }
 
 // Prove asks a session for the password once more, with the same limits as Enter.
@@ -114,6 +114,9 @@ func (d *Door) prove(ctx context.Context, now time.Time, from string, queue *tur
 	d.mu.Lock()
 	wrong, err := d.tries.charge(now, from)
 	right, sure := d.proven.judge(hash, password)
+	if d.book.welcomed(from) {
+		wrong -= freeTries // before any stranger
+	}
 	d.mu.Unlock()
 	if err != nil {
 		return err

@@ -85,12 +85,12 @@ func TestAThousandAtOnce(t *testing.T) {
 	})
 }
 
-// flood has new sources guess, a thousand a second, until ctx ends. A verification takes a tenth of a second.
-func flood(ctx context.Context, h *home) {
+// flood has so many sources guess in turn, a thousand times a second, until ctx ends. A verification takes a tenth of a second.
+func flood(ctx context.Context, h *home, sources int) {
 	for i := 0; ctx.Err() == nil; i++ {
-		source := netip.AddrFrom4([4]byte{10, 0, byte(i % 10000 >> 8), byte(i % 10000)})
+		source := netip.AddrFrom4([4]byte{10, 0, byte(i % sources >> 8), byte(i % sources)})
 		go func() { _, _ = h.Enter(ctx, time.Now(), Knock{Password: "guess", Source: source}) }()
-		time.Sleep(time.Millisecond)
+		time.Sleep(999 * time.Microsecond)
 	}
 }
 
@@ -113,39 +113,49 @@ func owner(t *testing.T, h *home, device string) (time.Duration, Session) {
 	panic("unreachable")
 }
 
-func TestFloodFromTenThousandSources(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		h := newHome()
-		h.slow = 100 * time.Millisecond
-		_, s := owner(t, h, "")
-		h.proven = proven{} // as after a restart: only the device is known
-		ctx, cancel := context.WithCancel(t.Context())
-		go flood(ctx, h)
-		time.Sleep(30 * time.Second)
-		known, _ := owner(t, h, s.Device)
-		stranger, _ := owner(t, h, "")
-		t.Logf("1,000 guesses a second from 10,000 sources: a known browser waits %s, then an unknown one %s", known, stranger)
-		if known != h.slow || stranger > time.Second {
-			t.Errorf("a known browser waits %s, want %s; an unknown one %s", known, h.slow, stranger)
-		}
-		cancel()
-		time.Sleep(time.Second) // for the last of the flood
-	})
-}
-
-// TestFloodBeforeAnybodyWasIn is the worst that can be: after a restart, from a browser that was never in.
-func TestFloodBeforeAnybodyWasIn(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		h := newHome()
-		h.slow = 100 * time.Millisecond
-		ctx, cancel := context.WithCancel(t.Context())
-		go flood(ctx, h)
-		time.Sleep(30 * time.Second)
-		stranger, _ := owner(t, h, "")
-		t.Logf("nobody was ever in: an unknown browser waits %s", stranger)
-		cancel()
-		time.Sleep(time.Second) // for the last of the flood
-	})
+// TestFlood is of a thousand guesses a second, from as many sources as a house's network has addresses, and from many more.
+func TestFlood(t *testing.T) {
+	const strange = "" // no device that was inside before
+	for name, c := range map[string]struct {
+		sources  int
+		restart  bool // nobody was inside since
+		known    bool // the browser was inside before
+		address  bool // somebody was, from its address
+		atMost   time.Duration
+		beginsAt time.Duration
+	}{
+		"known browser":                       {10000, false, true, true, 0, 0},
+		"known browser, restart":              {10000, true, true, false, 100 * time.Millisecond, 0},
+		"known address, restart":              {10000, true, false, true, 3 * time.Second, 0},
+		"strange browser":                     {10000, false, false, false, 0, 0},
+		"strange browser, restart, a network": {253, true, false, false, 5 * time.Second, 30 * time.Second},
+		"the same, at once":                   {253, true, false, false, time.Minute, 0},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			h := newHome()
+			h.slow = 100 * time.Millisecond
+			_, s := owner(t, h, strange)
+			if c.restart {
+				h.proven = proven{}
+			}
+			if !c.address {
+				h.book.Devices[0].From = "elsewhere"
+			}
+			if !c.known {
+				s.Device = strange
+			}
+			ctx, cancel := context.WithCancel(t.Context())
+			go flood(ctx, h, c.sources)
+			time.Sleep(time.Second + c.beginsAt)
+			took, _ := owner(t, h, s.Device)
+			t.Logf("%s: %s", name, took)
+			if took > c.atMost {
+				t.Errorf("%s waits %s, more than %s", name, took, c.atMost)
+			}
+			cancel()
+			time.Sleep(time.Second) // for the last of the flood
+		})
+	}
 }
 
 // TestTurnsGoToWhoGuessedLeast fills the queue from one place: whoever has guessed less is next.

@@ -37,6 +37,7 @@ type session struct {
 type device struct {
 	Sum  string    `json:"sum"`
 	Seen time.Time `json:"seen"`
+	From string    `json:"from"` // the house() it was last let in from
 }
 
 func (s session) until() time.Time {
@@ -63,7 +64,7 @@ func sum(token string) string {
 func (d *Door) inForce() string { return sum(d.Hash())[:16] }
 
 // open lets somebody in.
-func (d *Door) open(now time.Time, name string) Session {
+func (d *Door) open(now time.Time, name, from string) Session {
 	s := Session{Token: token(), Device: name}
 	now = now.Round(0) // a monotonic clock does not outlive the process
 	d.mu.Lock()
@@ -73,7 +74,7 @@ func (d *Door) open(now time.Time, name string) Session {
 	opened := session{Sum: sum(s.Token), Opened: now, Seen: now, Tags: []string{d.inForce()}}
 	s.Until = opened.until()
 	d.book.add(opened)
-	d.book.welcome(device{Sum: sum(s.Device), Seen: now})
+	d.book.welcome(device{Sum: sum(s.Device), Seen: now, From: from})
 	d.mu.Unlock()
 	d.save()
 	return s
@@ -155,6 +156,11 @@ func (b *book) device(name string) *device {
 		}
 	}
 	return nil
+}
+
+// welcomed says whether somebody from there was inside before.
+func (b *book) welcomed(from string) bool {
+	return slices.ContainsFunc(b.Devices, func(d device) bool { return d.From == from })
 }
 
 func (b *book) add(s session) { b.Sessions = newest(append(b.Sessions, s)) }
