@@ -298,3 +298,25 @@ func TestOnlyTheActiveOfAPairServesTheHouse(t *testing.T) {
 	await(t, first, "main is active again", active)
 	eventually(t, "the backup does not serve any more", func() bool { return len(dnsmasqs(t, second)) == 0 && len(dnsmasqs(t, first)) == 1 })
 }
+
+// TestAVirtualMACAddressServesTheHouse: the gateway's address is on an interface of its own then.
+func TestAVirtualMACAddressServesTheHouse(t *testing.T) {
+	t.Parallel()
+	const virtual = `
+[[vrrp]]
+name        = "lan"
+id          = 51
+addresses   = ["192.168.1.254/24"]
+interval    = "100ms"
+virtual_mac = true
+`
+	_, b, d := home(t, tagged(Default()), served(quick())+virtual)
+	await(t, b, "it is active", func(s Status) bool { return len(s.VRRP) == 1 && s.VRRP[0].State == "active" })
+	laptop := newTenant(t, d, "laptop")
+	must(t, laptop.ask())
+	if laptop.gateway != netip.MustParseAddr("192.168.1.254") || laptop.resolver != laptop.gateway {
+		t.Errorf("told gateway %s, resolver %s", laptop.gateway, laptop.resolver)
+	}
+	laptop.knows("laptop.home.arpa.", laptop.address.String())
+	laptop.knows("main.home.arpa.", "192.168.1.1")
+}

@@ -9,7 +9,8 @@ import (
 )
 
 // account are dnsmasq's arguments for whom it becomes: its own account, or the one of nobody. In a user namespace without
-// either it stays what it is.
+// either it stays what it is. A service without all privileges needs CAP_SETUID and CAP_SETGID for that, CAP_KILL to signal the process
+// that it has become, and what dnsmasq keeps: CAP_NET_ADMIN, CAP_NET_RAW and CAP_NET_BIND_SERVICE.
 func account() []string {
 	for _, name := range [...]string{"dnsmasq", "nobody"} {
 		u, err := user.Lookup(name)
