@@ -14,7 +14,9 @@ func (d *Draft) lineFields() []field {
 	for i := range d.Lines {
 		l := &d.Lines[i]
 		under := l.Name
-		if l.Interface != "" {
+		if port, _, known := strings.Cut(l.Seen, " ("); known {
+			under += " (" + port + ")"
+		} else if l.Interface != "" {
 			under += " (" + l.Interface + ")"
 		}
 		fields := []field{d.nameField(i)}
