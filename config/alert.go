@@ -3,10 +3,10 @@ package config
 import (
 	"net/netip"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
 
+	"github.com/twinpath/twinpath/alert"
 	"github.com/twinpath/twinpath/router"
 )
 
@@ -46,31 +46,26 @@ func (r *reading) alert(a router.Alert) {
 	}
 }
 
-// channels are the services that messages can go to, as the scheme of a URL names them.
-var channels = [...]string{"ntfy", "telegram", "smtp", "pushover", "discord", "slack", "gotify", "matrix", "mqtt", "https"}
-
 // channel reads the URL of an alert channel. It holds tokens and passwords, so no part of it but a known scheme appears in a problem.
 func (v value) channel() string {
-	const hint = `for example "ntfy://ntfy.sh/a-topic-that-nobody-guesses"`
 	text := v.secret(2048)
 	if text == "" {
 		return ""
 	}
-	u, err := url.Parse(text)
-	switch {
-	case err != nil || u.Scheme == "" || u.Host == "":
-		v.problem(hint, "is not a URL")
-	case u.Scheme == "http":
-		// A webhook's URL is its password: in the clear it may cross the house only.
-		if a, err := netip.ParseAddr(u.Hostname()); err != nil || !a.IsPrivate() {
-			v.problem("use https://; http:// only to an address in the house, such as http://192.168.1.10:8123/…", "is not encrypted")
-			return ""
-		}
-		return text
-	case !slices.Contains(channels[:], u.Scheme):
-		v.problem("known are "+strings.Join(channels[:], ", "), "names no known service")
-	default:
-		return text
+	if _, err := alert.Parse(text); err != nil {
+		what, hint, _ := strings.Cut(err.Error(), "\nhint: ")
+		v.problem(hint, "cannot be used: %s", what)
+		return ""
 	}
-	return ""
+	if u, err := url.Parse(text); err != nil || u.Scheme == "http" && !atHome(u.Hostname()) {
+		v.problem("use https://; http:// only to an address in the house, such as http://192.168.1.10:8123/…", "is not encrypted")
+		return ""
+	}
+	return text
+}
+
+// atHome reports whether host is an address that the Internet does not have: what is sent there in the clear stays in the house.
+func atHome(host string) bool {
+	a, err := netip.ParseAddr(host)
+	return err == nil && a.IsPrivate()
 }
