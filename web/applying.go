@@ -92,18 +92,10 @@ func (a *API) applyWish(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if err := a.Configs.ApplyOver(r.Context(), wish.Revision, wishName, []byte(wish.Text), confirm); err != nil {
-		fail(w, err, a.refusing())
+		fail(w, err, http.StatusUnprocessableEntity)
 		return
 	}
 	reply(w, a.granted(r, confirm))
-}
-
-// refusing is the status of a configuration that was not taken: its own problems, or another one that waits.
-func (a *API) refusing() int {
-	if snapshot, _ := a.Source.Snapshot(); snapshot.Pending != nil {
-		return http.StatusConflict
-	}
-	return http.StatusUnprocessableEntity
 }
 
 // granted says where the owner finds the page now. The password may be another one, too: whoever has set it stays inside.

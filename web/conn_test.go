@@ -180,7 +180,7 @@ func TestBigBodiesBreakNothing(t *testing.T) {
 	client, _, _, _ := private(t, h.api.Guarded())
 	owner := client.As(h.token)
 	var all sync.WaitGroup
-	for range 8 {
+	for range 3 {
 		all.Go(func() {
 			_, err := owner.Apply(t.Context(), Wish{Text: strings.Repeat("#", 10<<20)}, here)
 			if StatusOf(err) != http.StatusRequestEntityTooLarge {

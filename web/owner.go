@@ -57,7 +57,7 @@ func (a *API) password(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if err := a.SetPassword(r.Context(), p.New); err != nil {
-		fail(w, err, a.refusing())
+		fail(w, err, http.StatusUnprocessableEntity)
 		return
 	}
 	a.Door.Carry(tokenOf(r))

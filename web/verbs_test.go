@@ -7,8 +7,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/twinpath/twinpath/router"
 )
 
 // refusal is a status and how its words begin.
@@ -83,11 +81,9 @@ func TestApplyAWish(t *testing.T) {
 	wish := Wish{Text: "bad", Revision: "rev-next"}
 	_, err = c.Apply(t.Context(), wish, here)
 	refusal(t, "with a problem", err, http.StatusUnprocessableEntity, "twinpath.toml:1: what")
-	waiting := snapshotOn("fibre")
-	waiting.Pending = &router.PendingView{Until: noon}
-	h.source.set(waiting)
+	h.configs.refusal = Conflict{errors.New("another configuration waits")}
 	_, err = c.Apply(t.Context(), wish, here)
-	refusal(t, "while another waits", err, http.StatusConflict, "twinpath.toml:1: what")
+	refusal(t, "while another waits", err, http.StatusConflict, "another configuration waits")
 	_, err = c.Apply(t.Context(), Wish{Revision: "rev-next", Confirm: "1s"}, here)
 	refusal(t, "a short wait", err, http.StatusBadRequest, "confirm: not a duration between 5s and 1h")
 	err = c.Post(t.Context(), "apply", nil, []byte("raw"))
