@@ -1,7 +1,9 @@
 package site
 
 import (
+	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"strconv"
@@ -30,9 +32,9 @@ func (s *Site) statusJSON(w http.ResponseWriter, r *http.Request) {
 		s.unspoken(w, r)
 	case !now.silent.IsZero():
 		w.Header().Set("Retry-After", "2")
-		send(w, r, http.StatusServiceUnavailable, "application/json", now.json)
+		sendPacked(w, r, http.StatusServiceUnavailable, "application/json", now.json)
 	default:
-		send(w, r, http.StatusOK, "application/json", now.json)
+		sendPacked(w, r, http.StatusOK, "application/json", now.json)
 	}
 }
 
@@ -92,7 +94,7 @@ func (s *Site) eventsJSON(w http.ResponseWriter, r *http.Request) {
 		}
 		since = t
 	}
-	events, _, err := s.hub.events(r.Context())
+	events, told, err := s.hub.events(r.Context())
 	if err != nil {
 		s.refuse(w, r, err)
 		return
@@ -101,7 +103,8 @@ func (s *Site) eventsJSON(w http.ResponseWriter, r *http.Request) {
 	for from > 0 && !events[from-1].Time.Before(since) {
 		from--
 	}
-	reply(w, r, events[from:])
+	d, err := s.easels.events.draw(fmt.Sprint(told, from), func() ([]byte, error) { return json.Marshal(events[from:]) })
+	s.sendJSON(w, r, d, err)
 }
 
 // historyJSON is the daemon's own answer, for 1 to 24 hours.
@@ -115,12 +118,23 @@ func (s *Site) historyJSON(w http.ResponseWriter, r *http.Request) {
 		}
 		hours = n
 	}
-	day, _, err := s.hub.day(r.Context())
+	day, measured, err := s.hub.day(r.Context())
 	if err != nil {
 		s.refuse(w, r, err)
 		return
 	}
-	reply(w, r, newest(day, time.Duration(hours)*time.Hour))
+	d, err := s.easels.history[hours-1].draw(strconv.Itoa(measured), func() ([]byte, error) {
+		return json.Marshal(newest(day, time.Duration(hours)*time.Hour))
+	})
+	s.sendJSON(w, r, d, err)
+}
+
+func (s *Site) sendJSON(w http.ResponseWriter, r *http.Request, d *drawn, err error) {
+	if err != nil {
+		s.undrawn(w, r, err)
+		return
+	}
+	sendPacked(w, r, http.StatusOK, "application/json", d.text)
 }
 
 // refuse passes the daemon's refusal on, with its own status.

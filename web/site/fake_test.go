@@ -118,8 +118,10 @@ func (d *fakeDaemon) stream(w http.ResponseWriter, r *http.Request) {
 		d.mu.Lock()
 		s, changed := d.snapshot, d.changed
 		d.mu.Unlock()
-		text, _ := json.Marshal(s)
-		_, _ = w.Write([]byte("data: " + string(text) + "\n\n"))
+		if s != nil {
+			text, _ := json.Marshal(s)
+			_, _ = w.Write([]byte("data: " + string(text) + "\n\n"))
+		}
 		_ = http.NewResponseController(w).Flush()
 		select {
 		case <-changed:

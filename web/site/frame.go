@@ -32,11 +32,15 @@ func (s *Site) renderAs(w http.ResponseWriter, r *http.Request, status int, name
 	_, owner := s.owner(r)
 	text, err := s.pages.draw(name, "frame", s.view(r, owner, data))
 	if err != nil {
-		s.Log.Error("draw page", "page", name, "err", err)
-		http.Error(w, "this page cannot be drawn\nhint: the log says why", http.StatusInternalServerError)
+		s.undrawable(w, name, err)
 		return
 	}
 	send(w, r, status, "text/html; charset=utf-8", text)
+}
+
+func (s *Site) undrawable(w http.ResponseWriter, name string, err error) {
+	s.Log.Error("draw page", "page", name, "err", err)
+	http.Error(w, "this page cannot be drawn\nhint: the log says why", http.StatusInternalServerError)
 }
 
 func (s *Site) view(r *http.Request, owner bool, data any) view {
@@ -80,11 +84,27 @@ const least = 1400
 
 // send answers with a text, compressed where the reader can read that.
 func send(w http.ResponseWriter, r *http.Request, status int, kind string, text []byte) {
-	h := w.Header()
+	sendPacked(w, r, status, kind, &packed{plain: text})
+}
+
+// packed is a text that is sent to many: it is compressed once, when the first of them asks.
+type packed struct {
+	plain []byte
+	once  sync.Once
+	small []byte
+}
+
+func (p *packed) gzip() []byte {
+	p.once.Do(func() { p.small = compress(p.plain) })
+	return p.small
+}
+
+func sendPacked(w http.ResponseWriter, r *http.Request, status int, kind string, p *packed) {
+	h, text := w.Header(), p.plain
 	h.Set("Content-Type", kind)
 	h.Add("Vary", "Accept-Encoding")
 	if len(text) > least && takesGzip(r) {
-		text = compress(text)
+		text = p.gzip()
 		h.Set("Content-Encoding", "gzip")
 	}
 	h.Set("Content-Length", strconv.Itoa(len(text)))
@@ -106,11 +126,16 @@ func takesGzip(r *http.Request) bool {
 
 func compress(text []byte) []byte {
 	var b bytes.Buffer
-	z := gzip.NewWriter(&b)
+	z := compressors.Get().(*gzip.Writer)
+	defer compressors.Put(z)
+	z.Reset(&b)
 	_, _ = z.Write(text) // into memory: cannot fail
 	_ = z.Close()
 	return b.Bytes()
 }
+
+// compressors are kept: each has 800 kB of tables.
+var compressors = sync.Pool{New: func() any { return gzip.NewWriter(nil) }}
 
 // pages are the templates by name.
 type pages map[string]*template.Template

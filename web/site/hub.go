@@ -26,7 +26,7 @@ const (
 // seen is the newest that the daemon has said, ready to be sent. It is immutable.
 type seen struct {
 	snapshot *router.Snapshot // with the other router's own words, where there is one
-	json     []byte           // what /api/v1/status answers
+	json     *packed          // what /api/v1/status answers
 	number   uint64           // counts what has been seen
 	twin     string           // the other router's state where it matters to the house: active, backup …
 	silent   time.Time        // since when the daemon has not answered; zero: it does
@@ -183,7 +183,7 @@ func (h *hub) publish() {
 		return
 	}
 	h.number++
-	h.latest.Store(&seen{snapshot: &snapshot, json: append(text, '\n'), number: h.number, twin: twin, silent: h.silent})
+	h.latest.Store(&seen{snapshot: &snapshot, json: &packed{plain: append(text, '\n')}, number: h.number, twin: twin, silent: h.silent})
 	ready := make(chan struct{})
 	close(*h.changed.Swap(&ready))
 }

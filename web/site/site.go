@@ -32,7 +32,11 @@ type Site struct {
 	grants   grants
 	crowd    crowd
 	streams  streams
-	easels   struct{ now, graphs easel }
+	easels   struct {
+		guest, owner        easel // the whole page
+		now, graphs, events easel
+		history             [24]easel // by hours
+	}
 }
 
 // prepare makes what the fields above need. It starts nothing.

@@ -36,7 +36,18 @@ func (s *Site) status(w http.ResponseWriter, r *http.Request) {
 		s.undrawn(w, r, err)
 		return
 	}
-	s.render(w, r, "status", statusPage{Now: template.HTML(now.text), Graphs: template.HTML(graphs.text)})
+	_, owner := s.owner(r)
+	v := s.view(r, owner, statusPage{Now: template.HTML(now.text.plain), Graphs: template.HTML(graphs.text.plain)})
+	easel := &s.easels.guest
+	if owner {
+		easel = &s.easels.owner
+	}
+	page, err := easel.draw(fmt.Sprint(now.tag, graphs.tag, v.Router, v.Version, v.Setup, v.Secure), func() ([]byte, error) { return s.pages.draw("status", "frame", v) })
+	if err != nil {
+		s.undrawable(w, "status", err)
+		return
+	}
+	sendPacked(w, r, http.StatusOK, "text/html; charset=utf-8", page.text)
 }
 
 func (s *Site) undrawn(w http.ResponseWriter, r *http.Request, err error) {
@@ -57,14 +68,14 @@ func (s *Site) part(of func(context.Context) (*drawn, error)) http.HandlerFunc {
 			w.WriteHeader(http.StatusNotModified)
 			return
 		}
-		send(w, r, http.StatusOK, "text/html; charset=utf-8", d.text)
+		sendPacked(w, r, http.StatusOK, "text/html; charset=utf-8", d.text)
 	}
 }
 
 // drawn is a part of the page, drawn for everybody who looks at the same facts.
 type drawn struct {
 	facts string // what it was drawn from
-	text  []byte
+	text  *packed
 	tag   string
 }
 
@@ -86,7 +97,7 @@ func (e *easel) draw(facts string, make func() ([]byte, error)) (*drawn, error) 
 		return nil, err
 	}
 	sum := sha256.Sum256(text)
-	e.newest = &drawn{facts, text, `"` + hex.EncodeToString(sum[:8]) + `"`}
+	e.newest = &drawn{facts, &packed{plain: text}, `"` + hex.EncodeToString(sum[:8]) + `"`}
 	return e.newest, nil
 }
 

@@ -99,7 +99,7 @@ func rest(r *http.Request, d time.Duration) {
 // event is the snapshot, or that there is none to be trusted.
 func (n *seen) event() string {
 	if n.silent.IsZero() {
-		return "data: " + string(n.json) + "\n"
+		return "data: " + string(n.json.plain) + "\n"
 	}
 	return n.beat()
 }
