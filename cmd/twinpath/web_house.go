@@ -30,7 +30,7 @@ func (h *household) openPage(cfg router.Config) {
 	entry.Load(time.Now())
 	api := &web.API{
 		Source: h.router, History: h.events, Applier: h, Configs: kept{h}, Door: entry,
-		Measures: h.past, Counters: h.kernel.Counters,
+		Measures: h.past, Counters: h.kernel.Counters, Pairing: h.pairing(),
 		Settings: h.page.Settings, Serves: h.page.Serves, Ports: h.newPorts().list, TestAlert: testAlert,
 		SetPassword: func(ctx context.Context, password string) error { return h.setPassword(ctx, check, password) },
 	}
