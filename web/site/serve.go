@@ -39,9 +39,21 @@ func (s *Site) Serve(ctx context.Context, plain, secure []net.Listener) error {
 	}
 	group.Go(func() error {
 		<-ctx.Done()
-		return server.Close()
+		return leave(server)
 	})
 	return group.Wait()
+}
+
+// leave lets answers that are being written reach their browsers: a new configuration ends this process a moment after it was
+// asked for. Chosen here; the daemon gives more.
+func leave(server *http.Server) error {
+	const lastWords = 500 * time.Millisecond
+	ctx, cancel := context.WithTimeout(context.Background(), lastWords)
+	defer cancel()
+	if server.Shutdown(ctx) == nil {
+		return nil
+	}
+	return server.Close()
 }
 
 func serve(server *http.Server, l net.Listener) error {
