@@ -200,3 +200,16 @@ func TestBigBodiesBreakNothing(t *testing.T) {
 	}
 	all.Wait()
 }
+
+func BenchmarkPrivateConnection(b *testing.B) {
+	daemon, child := net.Pipe()
+	go func() {
+		_ = ServeConn(b.Context(), daemon, (&API{Source: newFakeSource(), History: fakeHistory{}, Applier: new(fakeApplier)}).Guarded())
+	}()
+	client := NewConnClient(child)
+	for b.Loop() {
+		if _, err := client.Status(b.Context()); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -123,9 +123,11 @@ func (d *Door) prove(ctx context.Context, now time.Time, from string, queue *tur
 	}
 	if !sure {
 		if right, err = d.verify(ctx, queue, wrong, hash, password); err != nil {
-			d.mu.Lock()
-			defer d.mu.Unlock()
-			d.tries.refund(from)
+			if ctx.Err() == nil { // who goes away before the answer has still taken somebody's turn
+				d.mu.Lock()
+				defer d.mu.Unlock()
+				d.tries.refund(from)
+			}
 			return err
 		}
 	}

@@ -158,6 +158,25 @@ func TestFlood(t *testing.T) {
 	}
 }
 
+// TestWhoGoesAwayHasTried gives up each login before its answer, which would else be a way to keep the verifier busy.
+func TestWhoGoesAwayHasTried(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHome()
+		h.Verify = func(ctx context.Context, _, _ string) (bool, error) { <-ctx.Done(); return false, ctx.Err() }
+		for range freeTries {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+			if _, err := h.Enter(ctx, time.Now(), Knock{Password: "guess", Source: desk}); !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("%v", err)
+			}
+			cancel()
+		}
+		var wait Wait
+		if _, err := h.Enter(t.Context(), time.Now(), Knock{Password: "guess", Source: desk}); !errors.As(err, &wait) {
+			t.Errorf("after %d: %v", freeTries, err)
+		}
+	})
+}
+
 // TestTurnsGoToWhoGuessedLeast fills the queue from one place: whoever has guessed less is next.
 func TestTurnsGoToWhoGuessedLeast(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
