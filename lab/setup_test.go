@@ -3,6 +3,7 @@ package lab
 import (
 	"context"
 	"encoding/binary"
+	"encoding/json"
 	"fmt"
 	"net"
 	"os"
@@ -16,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/twinpath/twinpath/config"
+	"github.com/twinpath/twinpath/wizard"
 )
 
 // unboxed is a router that nobody has configured yet: the setup mode and the daemon run on it as in the image.
@@ -29,6 +31,11 @@ type unboxed struct {
 // file is the configuration that setup mode writes.
 func (u *unboxed) file() string { return filepath.Join(u.box.dir, "run", "setup.toml") }
 
+// claimCode is what the owner reads on the console.
+const claimCode = "K7QM-4XRD"
+
+func (u *unboxed) claim() string { return filepath.Join(u.box.dir, "run", "claim-code") }
+
 // unbox starts the setup mode, then the daemon as the image's units do. Ports are those whose names fit the pattern.
 func unbox(t *testing.T, h *House, ports string) *unboxed {
 	t.Helper()
@@ -39,13 +46,15 @@ func unbox(t *testing.T, h *House, ports string) *unboxed {
 			t.Logf("the setup mode's log:\n%s\nthe daemon's:\n%s", u.setup.output(), b.Log())
 		}
 	})
+	must(t, os.MkdirAll(filepath.Dir(u.file()), 0o755))
+	must(t, os.WriteFile(u.claim(), []byte(claimCode+"\n"), 0o600)) // as "twinpath prepare" does
 	var err error
 	u.setup, err = start(b.space, filepath.Join(b.dir, "setup.log"), built(t), "setup", "--config", b.Config(),
-		"--file", u.file(), "--socket", b.Socket(), "--ports", ports, "--dnsmasq-user", "root")
+		"--file", u.file(), "--claim", u.claim(), "--socket", b.Socket(), "--ports", ports)
 	must(t, err)
 	u.awaits("the configuration of setup mode", func() bool { _, err := os.Stat(u.file()); return err == nil })
 	b.daemon, err = start(b.space, filepath.Join(b.dir, "log"), built(t), "run", "--config", b.Config(),
-		"--fallback", u.file(), "--state", b.State(), "--socket", b.Socket())
+		"--fallback", u.file(), "--state", b.State(), "--socket", b.Socket(), "--ports", ports)
 	must(t, err)
 	return u
 }
@@ -156,14 +165,23 @@ func TestSetupMode(t *testing.T) {
 		if from, err := d.Seen(t.Context()); err != nil || h.LineOf(from) != "fibre" {
 			t.Errorf("the Internet sees %s, %v, want it to come by the fibre line", from, err)
 		}
-		for name, want := range map[string]string{"twinpath.": "192.168.77.1", "twinpath.home.arpa.": "192.168.77.1", "example.org.": EchoAddress} {
+		for name, want := range map[string]string{"twinpath.": "192.168.77.1", "twinpath.home.arpa.": "192.168.77.1", publicName: publicAddress} {
 			if got := resolved(t, d, "192.168.77.1", name); got != want {
 				t.Errorf("%s is %q, want %s", name, got, want)
 			}
 		}
 	})
 	t.Run("the page", func(t *testing.T) { u.page(d) })
-	t.Run("nothing listens on a line", func(t *testing.T) { u.listens(`192\.168\.77\.1:|%br-lan:`) })
+	t.Run("the wizard's ports", func(t *testing.T) {
+		var got []string
+		for _, p := range u.ports() {
+			got = append(got, p.Name+" "+p.Leads.String()+" "+p.Use)
+		}
+		if text := strings.Join(got, ", "); text != "lan0 house lan, wan0 dhcp wan wan0, wan1 dhcp wan wan1, wan2 pppoe " {
+			t.Errorf("the ports are: %s", text)
+		}
+	})
+	t.Run("nothing listens on a line", func(t *testing.T) { u.listens(`192\.168\.77\.1:|%br-lan[:\]]`) })
 	t.Run("a line that loses its cable stays a line", func(t *testing.T) {
 		must(t, h.Cut("main", "fibre"))
 		await(t, b, "the other line takes over", carriedBy("wan1"))
@@ -195,24 +213,39 @@ func resolved(t *testing.T, d *Device, server, name string) string {
 // page reads it as a browser in the house does.
 func (u *unboxed) page(d *Device) {
 	const curl = "curl -s -m 5 -w [%{http_code}] "
-	for line, want := range map[string][]string{
-		curl + "http://192.168.77.1/":                               {"[200]", "setup mode", "BRAS-7", "TWINPATH", "✓ online"},
-		curl + "-H Host:twinpath http://192.168.77.1/":              {"[200]"},
-		curl + "-H Host:twinpath.home.arpa:80 http://192.168.77.1/": {"[200]"},
-		curl + "-H Host:rebound.example http://192.168.77.1/":       {"[403]"},
-		curl + "-X POST http://192.168.77.1/":                       {"[405]"},
-		curl + "http://192.168.77.1/etc/passwd":                     {"[404]"},
-		curl + "http://192.168.77.1/twinpath.toml":                  {"[200]", `ports = ["lan0"]`},
-		curl + "--path-as-is http://192.168.77.1/../twinpath.toml":  {"[404]"},
+	for _, c := range []struct {
+		line string
+		want []string
+	}{
+		{curl + "http://192.168.77.1/", []string{"[200]", "Internet works, on wan0."}},
+		{curl + "-H Host:twinpath http://192.168.77.1/", []string{"[200]"}},
+		{curl + "-H Host:twinpath.home.arpa:80 http://192.168.77.1/", []string{"[200]"}},
+		{curl + "-H Host:rebound.example http://192.168.77.1/", []string{"[421]"}},
+		{curl + "http://192.168.77.1/etc/passwd", []string{"[404]"}},
+		{curl + "http://192.168.77.1/login", []string{"[200]", "code"}},
+		{curl + "-o /dev/null http://192.168.77.1/settings", []string{"[401]"}},
+		{curl + "-H Origin:http://192.168.77.1 -d password=WRONG-WRONG http://192.168.77.1/login", []string{"[401]"}},
+		{curl + "-o /dev/null -H Origin:http://192.168.77.1 -d password=k7qm4xrd http://192.168.77.1/login", []string{"[303]"}},
 	} {
-		out, err := d.Run(line)
+		out, err := d.Run(c.line)
 		must(u.t, err)
-		for _, phrase := range want {
+		for _, phrase := range c.want {
 			if !strings.Contains(out, phrase) {
-				u.t.Errorf("%s: no %q in %s", line, phrase, out)
+				u.t.Errorf("%s: no %q in %s", c.line, phrase, out)
 			}
 		}
 	}
+}
+
+// ports asks the daemon, through its socket, what the ports lead to.
+func (u *unboxed) ports() []wizard.Port {
+	u.t.Helper()
+	response, err := u.box.api.Get("http://twinpath/api/v1/ports")
+	must(u.t, err)
+	defer response.Body.Close()
+	var all []wizard.Port
+	must(u.t, json.NewDecoder(response.Body).Decode(&all))
+	return all
 }
 
 // listens fails when a socket of the box is open to more than the address or device of a pattern.
@@ -245,9 +278,10 @@ func (u *unboxed) configured(text string) {
 	if len(left) > 0 {
 		t.Errorf("files left: %v", left)
 	}
-	if out, err := u.box.Run("ss -Hlntu"); err != nil || out != "" {
-		t.Errorf("sockets left: %s (%v)", out, err)
-	}
+	u.awaits("the page and dnsmasq are gone", func() bool {
+		out, err := u.box.Run("ss -Hlntu")
+		return err == nil && out == ""
+	})
 	u.awaits("the daemon takes the configuration over", func() bool {
 		out, err := u.box.Run("ip -br link")
 		return err == nil && !strings.Contains(out, "br-lan")
@@ -275,9 +309,9 @@ func TestSetupModeOfAMember(t *testing.T) {
 	family := h.Lines[0].space
 	u.awaits("the page is there for the family", func() bool {
 		out, err := family.Run("curl -s -m 2 http://" + own[1] + "/")
-		return err == nil && strings.Contains(out, "in a network that has a router already")
+		return err == nil && strings.Contains(out, "Internet works, on router.")
 	})
-	u.listens(regexp.QuoteMeta(own[1]) + ":80|" + `wan0:80`)
+	u.listens(`%wan0:80`)
 	u.configured(without(t, quick(), "lte"))
 }
 
@@ -294,7 +328,7 @@ func TestSetupModeOfTwoCables(t *testing.T) {
 	if !one.MatchString(u.text()) || strings.Count(u.text(), second) != 1 {
 		t.Fatalf("not one of two ports:\n%s", u.text())
 	}
-	u.awaits("our DHCP server runs", func() bool { return strings.Contains(u.setup.output(), "dnsmasq serves") })
+	u.awaits("our DHCP server runs", func() bool { return strings.Contains(b.Log(), "dnsmasq") })
 	must(t, connect(b.space, "lan2", h.lan, "third", "lan"))
 	u.awaits("the third cable was looked along", func() bool { return strings.Count(u.text(), second) == 2 })
 	if !one.MatchString(u.text()) || strings.Contains(u.text(), "[[wan]]") {

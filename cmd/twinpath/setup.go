@@ -7,15 +7,15 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/netip"
-	"os/user"
+	"os"
 	"path"
-	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/coreos/go-systemd/v22/daemon"
 	"golang.org/x/sys/unix"
 
+	"github.com/twinpath/twinpath/image/firstboot"
 	"github.com/twinpath/twinpath/image/setup"
 	"github.com/twinpath/twinpath/internal/kernel"
 	"github.com/twinpath/twinpath/router"
@@ -33,7 +33,7 @@ func runSetup(ctx context.Context, args []string, std stdio) error {
 	file := flags.String("file", setupFile, "")
 	socket := flags.String("socket", socketPath, "")
 	names := flags.String("ports", "", "") // a pattern, instead of every Ethernet port: the lab's are not of hardware
-	account := flags.String("dnsmasq-user", dnsmasqUser(), "")
+	claim := flags.String("claim", firstboot.Claim(imageRun), "")
 	if _, err := parse(flags, args, 0, 0); err != nil {
 		return err
 	}
@@ -41,12 +41,14 @@ func runSetup(ctx context.Context, args []string, std stdio) error {
 		return usageError(fmt.Sprintf("--ports: %q is not a pattern", *names))
 	}
 	log := slog.New(slog.NewTextHandler(std.err, nil))
+	password, err := claimHash(*claim)
+	if err != nil {
+		log.Error("nobody can claim this box by its page", "err", err)
+	}
 	s := &setup.Setup{
-		Boot: *boot, File: *file, Hostname: hostname(), Log: log,
+		Boot: *boot, File: *file, Hostname: hostname(), Log: log, Claim: *claim, Password: password,
 		Ports:   &sockets{Kernel: kernel.New(log), names: *names},
 		Sockets: kernel.DHCPSockets{},
-		Listen:  listenForPage,
-		Dnsmasq: setup.Dnsmasq{Program: "dnsmasq", User: *account, Leases: filepath.Join(filepath.Dir(*file), "setup.leases")},
 		Status:  web.NewClient(*socket).Status,
 		Reload:  func(context.Context) error { return hangUp(*socket) },
 		Ready:   func() { notify(daemon.SdNotifyReady) },
@@ -79,10 +81,17 @@ func (s *sockets) Look(ctx context.Context, port string) (wan.Upstream, error) {
 	return kernel.Look(ctx, port, hostname())
 }
 
-// listenForPage opens the page's socket for what comes in by one device only, whatever the firewall does.
-func listenForPage(device string, address netip.Addr) (net.Listener, error) {
-	config := net.ListenConfig{Control: kernel.Control(device, 0)}
-	return config.Listen(context.Background(), "tcp", netip.AddrPortFrom(address, 80).String())
+// claimHash is the password of setup mode: the code as it is shown. The page's login knows what people make of that.
+func claimHash(file string) (string, error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return "", fmt.Errorf("read the claim code: %w", err)
+	}
+	code := strings.TrimSpace(string(text))
+	if code == "" {
+		return "", fmt.Errorf("read the claim code: %s is empty", file)
+	}
+	return hashPassword(code)
 }
 
 // hangUp sends SIGHUP to the daemon that listens on a socket (unix(7), SO_PEERCRED).
@@ -108,13 +117,4 @@ func hangUp(socket string) error {
 		return fmt.Errorf("reload the daemon: %w", err)
 	}
 	return nil
-}
-
-// dnsmasqUser is the account that Debian makes for dnsmasq, or root where there is none.
-func dnsmasqUser() string {
-	const name = "dnsmasq"
-	if _, err := user.Lookup(name); err != nil {
-		return "root"
-	}
-	return name
 }

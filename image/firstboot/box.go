@@ -66,6 +66,7 @@ func (b *Box) Prepare() {
 		{"reset to factory settings", v.reset},
 		{"take over the card's configuration", v.takeOver},
 		{"see to a usable configuration", v.mend},
+		{"see to a claim code", v.claim},
 		{"take over the card's SSH keys", v.keys},
 		{"report problems", v.report},
 		{"name the machine", v.name},

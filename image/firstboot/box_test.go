@@ -120,7 +120,7 @@ func (d *desk) tree() string {
 		}
 		text, err := os.ReadFile(path)
 		name, _ := filepath.Rel(root, path)
-		if strings.HasPrefix(name, "run/") {
+		if strings.HasPrefix(name, "run/") || strings.HasPrefix(filepath.Base(name), "claim-code") { // claim_test.go looks at those
 			return err
 		}
 		if name == "data/system/card.json" {

@@ -49,7 +49,7 @@ func (v *visit) look() error {
 }
 
 func (v *visit) found(name, ending string) {
-	for _, known := range []string{configFile, keysFile, resetFile, problemsFile} {
+	for _, known := range []string{configFile, keysFile, resetFile, problemsFile, claimFile} {
 		if !strings.EqualFold(name, known+ending) {
 			continue
 		}

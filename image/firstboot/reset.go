@@ -66,7 +66,7 @@ func stampOf(path string) string {
 
 func (v *visit) wipe() error {
 	err := errors.Join(v.empty(filepath.Join(v.Data, "config")), v.empty(filepath.Join(v.Data, "state")), v.empty(filepath.Dir(v.keyring())))
-	for _, name := range []string{v.memory(), filepath.Join(v.Data, "system", "machine-id")} {
+	for _, name := range []string{v.memory(), v.keptClaim(), filepath.Join(v.Data, "system", "machine-id")} {
 		err = errors.Join(err, v.files().remove(name))
 	}
 	return err

@@ -55,21 +55,23 @@ var addresses = [...]netip.Prefix{
 // cable waits. Two ports into one network would be a loop once they are bridged.
 //
 // A box with one port in a network of private addresses becomes a member of it, like a printer: its page is there for
-// everybody in the house. With a public address it would be there for the whole Internet, so it becomes a line.
+// everybody in the house. What is plugged in by USB and mobile counts as no port there: such a line can only be a backup of
+// the house's. With a public address the page would be there for the whole Internet, so that port becomes a line.
 // The lease is the member's, nil while there is none.
 func Decide(ports []Port, lease *wan.Lease) Layout {
 	l := Layout{}
 	for _, p := range ports {
 		l.Places = append(l.Places, place(p))
 	}
-	if len(ports) == 1 && l.Places[0].Role == Line && homely(ports[0].Upstream.Offer) {
-		l.join(lease)
-		return l
+	if only := l.only(); only != nil && only.Role == Line {
+		if homely(only.Port.Upstream.Offer) {
+			l.join(only, lease)
+			l.rank(costStep)
+			return l
+		}
+		only.Why += "; there is no second port to show the page on"
 	}
-	if len(ports) == 1 && l.Places[0].Role == Line {
-		l.Places[0].Why += "; there is no second port to show this page on"
-	}
-	l.rank()
+	l.rank(0)
 	if len(l.LAN()) > 0 {
 		l.Address = l.free()
 	}
@@ -117,22 +119,39 @@ func homely(o *wan.Lease) bool {
 	return n.Addr().IsPrivate() && n.Bits() >= 8 && n.Bits() <= 30 && n.Contains(o.Gateway)
 }
 
-func (l *Layout) join(lease *wan.Lease) {
-	l.Places[0].Role = Member
+// only is the one port of the box, mobile ones aside; nil when there are more.
+func (l *Layout) only() *Place {
+	if len(l.Places) == 1 {
+		return &l.Places[0]
+	}
+	var one *Place
+	for i := range l.Places {
+		if mobile(l.Places[i].Port.Driver) {
+			continue
+		}
+		if one != nil {
+			return nil
+		}
+		one = &l.Places[i]
+	}
+	return one
+}
+
+func (l *Layout) join(only *Place, lease *wan.Lease) {
+	only.Role = Member
 	if lease == nil || !homely(lease) {
 		return
 	}
 	l.Address, l.Gateway, l.Domain = lease.Address, lease.Gateway, lease.Domain
-	l.Places[0].Why = fmt.Sprintf("the only port, in a network that has a router: this box is %s there", lease.Address.Addr())
+	only.Why = fmt.Sprintf("the only port, in a network that has a router: this box is %s there", lease.Address.Addr())
 }
 
 // costStep makes the next line a backup of the one before.
 const costStep = 50
 
-// rank orders the lines: cables first, then what is paid by the megabyte. A second cable into the same network is no
-// second line.
-func (l *Layout) rank() {
-	cost := 0
+// rank orders the lines from a cost on: cables first, then what is paid by the megabyte. A second cable into the same network is
+// no second line.
+func (l *Layout) rank(cost int) {
 	for _, metered := range []bool{false, true} {
 		for i := range l.Places {
 			p := &l.Places[i]

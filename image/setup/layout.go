@@ -1,9 +1,6 @@
 package setup
 
-import (
-	"net/netip"
-	"slices"
-)
+import "slices"
 
 // with returns the ports in a role.
 func (l Layout) with(role Role) []Place {
@@ -40,16 +37,4 @@ func (l Layout) Member() (Place, bool) {
 		return all[0], true
 	}
 	return Place{}, false
-}
-
-// Resolvers returns the name servers of the lines, or public ones when they name none.
-func (l Layout) Resolvers() []netip.Addr {
-	var all []netip.Addr
-	for _, p := range l.lines() {
-		all = append(all, p.Port.Upstream.Offer.DNS...)
-	}
-	if len(all) == 0 {
-		all = []netip.Addr{netip.MustParseAddr("1.1.1.1"), netip.MustParseAddr("9.9.9.9")}
-	}
-	return all
 }

@@ -1,22 +1,19 @@
-// Package setup serves a box that nobody has configured yet: it finds out which port leads where, writes a
-// configuration for the daemon to run meanwhile, and shows on a page what it found and how to go on.
+// Package setup finds out for a box that nobody has configured yet which port leads where, and writes a configuration for the
+// daemon to run meanwhile: with addresses for the house and the page, on which the owner's wizard is.
 //
-// survey knows the ports (pure), Decide says what each is for (pure), Layout.TOML writes it down, Setup drives them and
-// house serves the people on the LAN.
+// survey knows the ports (pure), Decide says what each is for (pure), Layout.TOML and Layout.Ports write it down, Setup drives them.
 package setup
 
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"io/fs"
 	"log/slog"
-	"net"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/twinpath/twinpath/router"
@@ -41,9 +38,9 @@ type Setup struct {
 	File     string // the configuration that setup mode writes
 	Hostname string // told to DHCP servers
 	Ports    Ports
-	Sockets  wan.Sockets                                                   // of the DHCP client of a box that is a member of a network
-	Listen   func(device string, address netip.Addr) (net.Listener, error) // for the page
-	Dnsmasq  Dnsmasq
+	Sockets  wan.Sockets                                     // of the DHCP client of a box that is a member of a network
+	Claim    string                                          // a file that goes when there is a configuration: the claim code's
+	Password string                                          // bcrypt hash of the claim code; empty: nobody can claim the box by the page
 	Status   func(context.Context) (*router.Snapshot, error) // the daemon's
 	Reload   func(context.Context) error                     // makes the daemon read its configuration again
 	Ready    func()                                          // called once, when File is written
@@ -55,12 +52,10 @@ type Setup struct {
 	leases   chan *wan.Lease
 	reloaded chan error
 
-	lease     *wan.Lease // of a member
-	layout    atomic.Pointer[Layout]
-	text      []byte // of File
-	stale     bool   // the daemon has not read File yet
+	lease     *wan.Lease        // of a member
+	written   map[string][]byte // by file
+	stale     bool              // the daemon has not read File yet
 	reloading bool
-	house     tenant[address]
 	member    tenant[sight]
 }
 
@@ -83,7 +78,6 @@ func (s *Setup) Run(ctx context.Context) error {
 	s.results, s.leases, s.reloaded = make(chan result), make(chan *wan.Lease), make(chan error)
 	defer s.group.Wait()
 	defer cancel()
-	defer s.house.end()
 	defer s.member.end()
 	changed := make(chan struct{}, 1)
 	s.group.Go(func() { s.watch(ctx, changed) })
@@ -120,11 +114,13 @@ func (s *Setup) configured() bool {
 	return err == nil
 }
 
+// found is the file beside File with what was found, for the wizard: ports.json.
+func (s *Setup) found() string { return filepath.Join(filepath.Dir(s.File), "ports.json") }
+
 // forget removes what was only for setup mode.
 func (s *Setup) forget() error {
-	s.house.end() // before its file
 	var all []error
-	for _, name := range []string{s.File, s.Dnsmasq.Leases} {
+	for _, name := range []string{s.File, s.found(), s.Claim} {
 		if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			all = append(all, err)
 		}
@@ -189,39 +185,34 @@ func (s *Setup) see(ctx context.Context) {
 // settle makes everything follow from what is known.
 func (s *Setup) settle(ctx context.Context) {
 	layout := Decide(s.survey.ports(), s.lease)
-	s.layout.Store(&layout)
 	member, is := layout.Member()
 	if !is {
 		s.lease = nil
 	}
 	// Another cable may lead into another network, where the lease means nothing.
 	s.member.become(ctx, sight{member.Port.Name, member.Port.Cable}, s.join)
-	if err := s.write(layout); err != nil {
-		s.Log.Error("configuration not written", "err", err)
+	if err := s.tell(layout); err != nil {
+		s.Log.Error("what was found is not written", "err", err)
 		return
 	}
-	s.house.become(ctx, addressOf(layout), s.serve)
 	s.reload(ctx)
 }
 
-// write puts the layout into File when it says something new, as a whole or not at all.
-func (s *Setup) write(layout Layout) error {
-	text := layout.TOML()
-	if bytes.Equal(text, s.text) {
-		return nil
-	}
-	next := s.File + ".new"
-	if err := os.MkdirAll(filepath.Dir(s.File), 0o755); err != nil {
+// tell writes what follows from a layout: for the wizard, then for the daemon.
+func (s *Setup) tell(layout Layout) error {
+	ports, err := json.Marshal(layout.Ports())
+	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(next, text, 0o644); err != nil {
+	if _, err := s.write(s.found(), ports); err != nil {
 		return err
 	}
-	if err := os.Rename(next, s.File); err != nil {
+	first := s.written[s.File] == nil
+	changed, err := s.write(s.File, layout.TOML(s.Password))
+	if err != nil || !changed {
 		return err
 	}
-	first := s.text == nil
-	s.text, s.stale = text, true
+	s.stale = true
 	for _, p := range layout.Places {
 		s.Log.Info("port", "port", p.Port.Name, "role", p.Role, "reason", p.Why)
 	}
@@ -231,6 +222,28 @@ func (s *Setup) write(layout Layout) error {
 	return nil
 }
 
+// write puts a text into a file when it says something new, as a whole or not at all.
+func (s *Setup) write(file string, text []byte) (changed bool, err error) {
+	if bytes.Equal(text, s.written[file]) {
+		return false, nil
+	}
+	next := file + ".new"
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		return false, err
+	}
+	if err := os.WriteFile(next, text, 0o600); err != nil {
+		return false, err
+	}
+	if err := os.Rename(next, file); err != nil {
+		return false, err
+	}
+	if s.written == nil {
+		s.written = map[string][]byte{}
+	}
+	s.written[file] = text
+	return true, nil
+}
+
 // reload tells a daemon that answers. One that does not yet is told at a later beat, or reads File when it starts.
 func (s *Setup) reload(ctx context.Context) {
 	if !s.stale || s.reloading {
@@ -238,8 +251,12 @@ func (s *Setup) reload(ctx context.Context) {
 	}
 	s.stale, s.reloading = false, true
 	s.group.Go(func() {
-		_, err := s.status(ctx)
-		if err == nil {
+		now, err := s.status(ctx)
+		switch {
+		case err != nil:
+		case now.Pending != nil: // the owner's first configuration: it counts, or ours does again
+			err = errors.New("another configuration waits for its confirmation")
+		default:
 			err = s.Reload(ctx)
 		}
 		select {

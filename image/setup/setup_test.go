@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -29,6 +28,7 @@ type box struct {
 	behind  map[string]wan.Upstream // who answers on a port
 	changed func()
 	daemon  bool // it answers
+	pending *router.PendingView
 	ready   time.Duration
 	reloads int
 }
@@ -42,7 +42,10 @@ func (b *box) Links() ([]router.Link, error) {
 func (b *box) Raise(router.Link) error { return nil }
 
 func (b *box) Look(ctx context.Context, port string) (wan.Upstream, error) {
-	pause(ctx, 7*time.Second)
+	select {
+	case <-ctx.Done():
+	case <-time.After(7 * time.Second):
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.behind[port], ctx.Err()
@@ -82,11 +85,10 @@ func play(t *testing.T, ports int, story func(b *box)) {
 		}
 		s := &Setup{
 			Boot: b.boot(), File: filepath.Join(dir, "run", "setup.toml"), Ports: b, Sockets: b, Log: slog.New(slog.DiscardHandler),
-			Listen:  func(string, netip.Addr) (net.Listener, error) { return nil, errors.New("no network") },
-			Dnsmasq: Dnsmasq{Leases: filepath.Join(dir, "run", "leases")},
-			Status:  b.status,
-			Reload:  func(context.Context) error { b.mu.Lock(); defer b.mu.Unlock(); b.reloads++; return nil },
-			Ready:   func() { b.ready = time.Since(b.start) },
+			Claim:  filepath.Join(dir, "run", "claim-code"),
+			Status: b.status,
+			Reload: func(context.Context) error { b.mu.Lock(); defer b.mu.Unlock(); b.reloads++; return nil },
+			Ready:  func() { b.ready = time.Since(b.start) },
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
@@ -106,7 +108,7 @@ func (b *box) status(context.Context) (*router.Snapshot, error) {
 	if !b.daemon {
 		return nil, errors.New("nobody answers")
 	}
-	return &router.Snapshot{}, nil
+	return &router.Snapshot{Pending: b.pending}, nil
 }
 
 // says expects phrases in the configuration after a while; one that begins with "!" must not be there.
@@ -198,6 +200,28 @@ func TestDaemonIsToldWhenItAnswers(t *testing.T) {
 		b.says(time.Minute)
 		if b.reloads != 1 {
 			t.Errorf("reloaded %d times for one configuration", b.reloads)
+		}
+	})
+}
+
+// The owner's first configuration is not taken away while it waits for its confirmation. When it is gone, ours is told again.
+func TestAConfigurationThatWaitsIsLeftAlone(t *testing.T) {
+	play(t, 1, func(b *box) {
+		b.says(20*time.Second, "# eth0")
+		b.mu.Lock()
+		b.pending = &router.PendingView{}
+		b.mu.Unlock()
+		b.plug(0, true, silent)
+		b.says(time.Minute, `ports = ["eth0"]`)
+		if b.reloads != 1 {
+			t.Errorf("reloaded %d times, once of them over the owner's head", b.reloads)
+		}
+		b.mu.Lock()
+		b.pending = nil
+		b.mu.Unlock()
+		b.says(2 * beat)
+		if b.reloads != 2 {
+			t.Errorf("reloaded %d times, want ours told again", b.reloads)
 		}
 	})
 }

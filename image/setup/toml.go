@@ -2,41 +2,29 @@ package setup
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 )
 
-// TOML is the configuration that the daemon runs in setup mode.
-func (l Layout) TOML() []byte {
+// The box's name in the house, and what the house is called meanwhile.
+const (
+	hostName = "twinpath"
+	domain   = "home.arpa" // RFC 8375
+)
+
+// TOML is the configuration that the daemon runs in setup mode. Who knows the password, which is given as its bcrypt hash, may
+// become the owner; without one the page only shows.
+func (l Layout) TOML(password string) []byte {
 	w := new(writer)
 	w.say("Made by \"twinpath setup\" for as long as there is no configuration of the owner's. Written anew at every",
 		"change of a cable: what is changed here is lost.")
-	w.lan(l, l.with(House))
+	if l.Address.IsValid() {
+		w.lan(l)
+		w.web(l, password)
+	}
 	w.lines(l)
 	w.aside(slices.Concat(l.with(Aside), l.with(Spare), l.with(Looking)))
-	return []byte(w.String())
-}
-
-// Example is a configuration for exactly this box's ports, for its owner to go on with.
-func (l Layout) Example() []byte {
-	w := new(writer)
-	w.say("A Twinpath configuration for the ports of this box, as they were when it was downloaded.",
-		"Change what you like and put it as twinpath.toml on the partition TWINPATH. Every key is explained in",
-		"docs/configuration.md of the project.",
-		"",
-		"This version hands out no addresses on the LAN once it is configured (a later one will): let another DHCP",
-		"server of the house do it, or give the devices fixed addresses.")
-	w.lan(l, slices.Concat(l.with(House), l.with(Spare)))
-	w.lines(l)
-	var left []Place
-	for _, p := range l.with(Aside) {
-		if p.Port.Upstream.PPPoE {
-			w.dialled(p)
-			continue
-		}
-		left = append(left, p)
-	}
-	w.aside(left)
 	return []byte(w.String())
 }
 
@@ -54,28 +42,51 @@ func (w *writer) because(p Place) { w.say(fmt.Sprintf("%s (%s): %s", p.Port.Name
 
 func (w *writer) key(name, value string) { fmt.Fprintf(w, "%s = %s\n", name, value) }
 
-func (w *writer) lan(l Layout, ports []Place) {
-	if m, is := l.Member(); is {
-		ports = []Place{m}
-	}
-	address := l.Address
-	if !address.IsValid() {
-		if _, is := l.Member(); is || len(ports) == 0 {
-			return // no address of the network yet, or nobody to have one for
-		}
-		address = l.free() // the example's: a port may still be free
-	}
+// lan hands out addresses only where no other router does.
+func (w *writer) lan(l Layout) {
 	w.WriteString("\n[lan]\n")
-	for _, p := range ports {
+	if m, is := l.Member(); is {
+		w.because(m)
+		w.say("An address that the network's router gives to nobody else.")
+		w.key("interface", quoted(m.Port.Name))
+		w.key("address", quoted(l.Address.String()))
+		return
+	}
+	for _, p := range l.with(House) {
 		w.because(p)
 	}
-	if _, is := l.Member(); is {
-		w.say("An address that the network's router gives to nobody else.")
-		w.key("interface", quoted(ports[0].Port.Name))
-	} else {
-		w.key("ports", list(names(ports)))
+	w.key("ports", list(l.LAN()))
+	w.key("address", quoted(l.Address.String()))
+	// Short: the owner's network comes soon.
+	w.key("dhcp", fmt.Sprintf("{ range = [%q, %q], lease = \"10m\" }", host(l.Address, 100), host(l.Address, 199)))
+	w.key("dns", fmt.Sprintf("{ domain = %q }", domain))
+}
+
+func (w *writer) web(l Layout, password string) {
+	w.WriteString("\n[web]\n")
+	names := []string{hostName}
+	if label := strings.ToLower(l.Domain); label != "" && isName(label) {
+		names = append(names, hostName+"."+label)
 	}
-	w.key("address", quoted(address.String()))
+	w.key("names", list(names))
+	if password != "" {
+		w.say("The claim code's, which the console shows.")
+		w.key("password", quoted(password))
+	}
+}
+
+// isName keeps out what a stranger's DHCP server may say and no host name has (RFC 1123 §2.1).
+func isName(text string) bool {
+	if len(text) > 200 {
+		return false
+	}
+	for label := range strings.SplitSeq(text, ".") {
+		if label == "" || len(label) > 63 || label[0] == '-' || label[len(label)-1] == '-' ||
+			strings.Trim(label, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" {
+			return false
+		}
+	}
+	return true
 }
 
 func (w *writer) lines(l Layout) {
@@ -99,15 +110,6 @@ func (w *writer) lines(l Layout) {
 	}
 }
 
-// dialled shows how a PPPoE line is written down.
-func (w *writer) dialled(p Place) {
-	w.WriteString("\n")
-	w.because(p)
-	w.say("This version cannot dial it; a later one can:", "[[wan]]",
-		fmt.Sprintf("name = %q", p.Port.Name), fmt.Sprintf("interface = %q", p.Port.Name), `kind = "pppoe"`,
-		`pppoe = { user = "as the provider wrote", password = "as the provider wrote" }`)
-}
-
 // aside names the ports that are not used.
 func (w *writer) aside(unused []Place) {
 	if len(unused) == 0 {
@@ -123,8 +125,16 @@ func (w *writer) aside(unused []Place) {
 func quoted(s string) string { return fmt.Sprintf("%q", s) }
 
 func list(all []string) string {
+	texts := make([]string, len(all))
 	for i, s := range all {
-		all[i] = quoted(s)
+		texts[i] = quoted(s)
 	}
-	return "[" + strings.Join(all, ", ") + "]"
+	return "[" + strings.Join(texts, ", ") + "]"
+}
+
+// host is the n-th address of a /24.
+func host(network netip.Prefix, n byte) netip.Addr {
+	a := network.Masked().Addr().As4()
+	a[3] = n
+	return netip.AddrFrom4(a)
 }

@@ -17,7 +17,7 @@ import (
 func Listen(device string, at netip.AddrPort) (*os.File, error) {
 	config := net.ListenConfig{Control: func(network, address string, c syscall.RawConn) error {
 		var err error
-		outer := c.Control(func(fd uintptr) { err = errors.Join(bind(int(fd), device, 0), untied(int(fd), at.Addr())) })
+		outer := c.Control(func(fd uintptr) { err = errors.Join(bind(int(fd), device, 0), early(int(fd), at.Addr())) })
 		return errors.Join(outer, err)
 	}}
 	config.SetMultipathTCP(false) // nobody in a house has two ways to its router
@@ -33,15 +33,12 @@ func Listen(device string, at netip.AddrPort) (*os.File, error) {
 	return listener.(*net.TCPListener).File()
 }
 
-// untied lets a socket use an address that is not there. Transparent (ip(7)), its connections may still send from an address
-// that has just been taken away: the answer to "use another address" then reaches the browser that asked. Without the privilege
-// it does not, and nothing else changes.
-func untied(fd int, address netip.Addr) error {
-	level, free, transparent := unix.SOL_IP, unix.IP_FREEBIND, unix.IP_TRANSPARENT
+// early lets a socket use an address that is not there yet.
+func early(fd int, address netip.Addr) error {
+	level, free := unix.SOL_IP, unix.IP_FREEBIND
 	if address.Is6() && !address.IsUnspecified() {
-		level, free, transparent = unix.SOL_IPV6, unix.IPV6_FREEBIND, unix.IPV6_TRANSPARENT
+		level, free = unix.SOL_IPV6, unix.IPV6_FREEBIND
 	}
-	_ = unix.SetsockoptInt(fd, level, transparent, 1)
 	if err := unix.SetsockoptInt(fd, level, free, 1); err != nil {
 		return fmt.Errorf("listen on an address that is not there yet: %w", err)
 	}
