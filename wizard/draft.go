@@ -133,7 +133,7 @@ func (d *Draft) Pages(f Facts) []Page {
 	if len(d.Lines) == 0 {
 		pages = without(pages, Internet)
 	}
-	if len(d.House.Ports) == 0 || d.House.Member {
+	if len(d.House.Ports) == 0 {
 		pages = without(pages, Twins)
 	}
 	return pages

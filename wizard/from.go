@@ -121,8 +121,12 @@ func From(text []byte, f Facts) (*Draft, error) {
 	return d, nil
 }
 
+// prefix is an IPv4 address with its network's length; invalid for anything else, which package config has words for.
 func prefix(text string) netip.Prefix {
-	p, _ := netip.ParsePrefix(text)
+	p, err := netip.ParsePrefix(text)
+	if err != nil || !p.Addr().Is4() {
+		return netip.Prefix{}
+	}
 	return p
 }
 

@@ -2,6 +2,7 @@ package wizard
 
 import (
 	"net/netip"
+	"slices"
 )
 
 // Chosen here. Of two routers with one line each, the second's 50 is more than what is left of the first's 100 when three
@@ -20,6 +21,9 @@ func (d *Draft) pairFields(f Facts) []field {
 		{Value: single, Label: "no, it is the only one"},
 		{Value: first, Label: "yes, and this is the first of the two", Note: "the house keeps its gateway address; both routers share it"},
 		{Value: second, Label: "yes, and the other one is set up already", Note: "it shows a code"},
+	}
+	if d.House.Member && p.Role != first { // the gateway there is another's
+		options = slices.Delete(options, 1, 2)
 	}
 	if p.Role == ownway {
 		options = append(options, Option{Value: ownway, Label: "as the file says", Note: "it has virtual routers of its own making"})

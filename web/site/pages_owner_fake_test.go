@@ -45,6 +45,8 @@ type authority struct {
 	refuses map[string]error // by verb: what it says instead; nil error: the connection breaks
 	did     []string         // the verbs that changed something
 	pair    web.PairCode
+	ports   []wizard.Port
+	pairing wizard.Pairing
 }
 
 // refusal is a status with its text.
@@ -114,6 +116,8 @@ func (a *authority) handler() http.Handler {
 		return nil, a.note("alert " + to.URL)
 	})
 	owner("POST /api/v1/pair/offer", func(*http.Request) (any, error) { return a.pair, a.note("offer") })
+	owner("GET /api/v1/ports", func(*http.Request) (any, error) { return a.ports, nil })
+	owner("POST /api/v1/pair/join", func(*http.Request) (any, error) { return a.pairing, a.note("join") })
 	return mux
 }
 
