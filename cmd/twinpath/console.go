@@ -40,5 +40,9 @@ func houseOf(boot, fallback string) console.House {
 	if err != nil {
 		return console.House{Setup: setup}
 	}
-	return console.House{Setup: setup, Address: cfg.LAN.Address, Ports: cfg.LAN.Ports}
+	h := console.House{Setup: setup, Address: cfg.LAN.Address, Ports: cfg.LAN.Ports}
+	if !setup { // setup mode says itself where to go
+		h.Pages = urlsOf(cfg)
+	}
+	return h
 }

@@ -29,6 +29,10 @@ const startTime = time.Minute
 // Look gathers the state at now.
 func (s *Source) Look(ctx context.Context, now time.Time) State {
 	state := State{Version: s.Version, House: s.House(), SSH: s.exists("data/system/ssh/authorized_keys")}
+	state.Mark = s.word("run/twinpath/web-fingerprint")
+	if state.House.Setup {
+		state.Claim = s.word("run/twinpath-image/claim-code")
+	}
 	state.Boot, _ = slot.Running(s.Root) // a system that no boot loader of ours started has no slot to show
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
@@ -85,6 +89,15 @@ func (s *Source) uptime() time.Duration {
 	first, _, _ := strings.Cut(string(text), " ")
 	seconds, _ := strconv.ParseFloat(first, 64)
 	return time.Duration(seconds * float64(time.Second))
+}
+
+// word is what a file of one line says; nothing without it.
+func (s *Source) word(name string) string {
+	text, err := os.ReadFile(s.path(name))
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(text))
 }
 
 func (s *Source) path(name string) string { return filepath.Join(s.Root, name) }

@@ -20,6 +20,8 @@ type State struct {
 	Boot     slot.Boot
 	House    House
 	SSH      bool             // root may log in by key
+	Claim    string           // the code by which somebody becomes the owner; empty: there is one
+	Mark     string           // the fingerprint of the page's certificate; empty: no TLS
 	Snapshot *router.Snapshot // nil: the daemon does not answer
 	Silent   time.Time        // since when it does not; zero: it is still starting
 	Notices  []string         // what the owner should know, one or more lines each
@@ -30,6 +32,7 @@ type House struct {
 	Setup   bool         // it is setup mode's
 	Address netip.Prefix // of this router; invalid: none
 	Ports   []string     // of the bridge; none: this router is one of several devices at Interface
+	Pages   []string     // URLs of the status page
 }
 
 const width = 79 // a screen of 80 columns breaks the line at the 80th
@@ -94,6 +97,15 @@ func (s State) addresses(p *page) {
 	if s.SSH && s.House.Address.IsValid() {
 		p.row("SSH", "", "root@"+s.House.Address.Addr().String(), "with the card's keys")
 	}
+	for _, url := range s.House.Pages {
+		p.row("page", "", url, "")
+	}
+	if s.Mark != "" {
+		p.line("  its certificate's SHA-256:")
+		half := len(s.Mark) / 2
+		p.line("      " + s.Mark[:half+1])
+		p.line("      " + s.Mark[half+1:])
+	}
 	if s.Snapshot == nil {
 		return
 	}
@@ -120,6 +132,12 @@ func (s State) goOn(p *page) {
 		p.wrap("  ", fmt.Sprintf("From a computer in the same network open http://%s/", s.House.Address.Addr()))
 	default:
 		p.wrap("  ", fmt.Sprintf("Plug a computer into %s and open http://%s/", either(s.House.Ports), s.House.Address.Addr()))
+	}
+	if s.Claim != "" && s.House.Address.IsValid() {
+		p.line("  The page asks for this code:")
+		p.line("")
+		p.line("      " + s.Claim)
+		p.line("")
 	}
 	p.wrap("  ", "Or switch it off, put a file twinpath.toml on the card or disk (the small drive TWINPATH), and switch it on again.")
 }

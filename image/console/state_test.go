@@ -43,12 +43,14 @@ func TestText(t *testing.T) {
 	fresh := &router.Snapshot{Router: "twinpath", Sentence: "Internet works, on eth1.", WANs: []router.WANSnapshot{
 		{Name: "eth1", State: "up", Active: true, Address: "198.51.100.23"}}}
 	for name, s := range map[string]State{
-		"starting":     {Version: "1.0", Boot: boot, House: house},
-		"silent":       {Version: "1.0", Boot: boot, House: house, Silent: noon},
-		"working":      {Version: "1.0", Boot: boot, House: house, Snapshot: working(), SSH: true},
-		"broken":       {Version: "1.0", Boot: slot.Boot{Slot: slot.B, Mode: slot.Fallback}, House: house, Snapshot: broken},
-		"setup":        {Version: "1.0", Boot: boot, House: setup, Snapshot: fresh},
-		"setup-member": {Version: "1.0", Boot: boot, House: House{Setup: true, Address: setup.Address}, Snapshot: fresh},
+		"starting": {Version: "1.0", Boot: boot, House: house},
+		"silent":   {Version: "1.0", Boot: boot, House: house, Silent: noon},
+		"working":  {Version: "1.0", Boot: boot, House: house, Snapshot: working(), SSH: true},
+		"broken":   {Version: "1.0", Boot: slot.Boot{Slot: slot.B, Mode: slot.Fallback}, House: house, Snapshot: broken},
+		"page": {Version: "1.0", Boot: boot, House: House{Address: house.Address, Pages: []string{"http://192.168.1.1/", "https://192.168.1.1/"}},
+			Snapshot: working(), Mark: strings.TrimSuffix(strings.Repeat("0A:", 32), ":")},
+		"setup":        {Version: "1.0", Boot: boot, House: setup, Snapshot: fresh, Claim: "K7QM-4XRD"},
+		"setup-member": {Version: "1.0", Boot: boot, House: House{Setup: true, Address: setup.Address}, Snapshot: fresh, Claim: "K7QM-4XRD"},
 		"setup-blind":  {Version: "1.0", Boot: boot, House: House{Setup: true}},
 		"notices": {Version: "1.0", Boot: slot.Boot{Slot: slot.B, Mode: slot.Trial}, House: house, Snapshot: working(), Notices: []string{
 			"The configuration was empty: an older one is in use, number 3 of those kept, saved 2026-11-20 20:15 UTC.\n",
