@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -21,10 +22,16 @@ const (
 
 // week of events, kept here so that the daemon has to read its disk for the new ones only.
 func (h *hub) events(ctx context.Context) ([]router.Event, int, error) {
-	return h.happened.get(ctx, fresh, func(ctx context.Context, known []router.Event) ([]router.Event, error) {
+	return h.happened.get(ctx, h.age(fresh), func(ctx context.Context, known []router.Event) ([]router.Event, error) {
 		from := time.Now().Add(-week)
 		if n := len(known); n > 0 {
-			from = known[n-1].Time.Truncate(time.Second) // the API counts in seconds: those of the last one come again
+			// The API counts in seconds, and a clock that is set back makes the next event an older one: the last ones
+			// are asked for again.
+			from = known[n-1].Time
+			if again := time.Now().Add(-time.Minute); again.Before(from) {
+				from = again
+			}
+			from = from.Truncate(time.Second)
 		}
 		newer, err := h.client.Events(ctx, from)
 		if err != nil {
@@ -38,7 +45,7 @@ func (h *hub) events(ctx context.Context) ([]router.Event, int, error) {
 
 // day is what the lines were like over the last 24 hours.
 func (h *hub) day(ctx context.Context) (*router.Measures, int, error) {
-	return h.measured.get(ctx, minute, func(ctx context.Context, _ *router.Measures) (*router.Measures, error) {
+	return h.measured.get(ctx, h.age(minute), func(ctx context.Context, _ *router.Measures) (*router.Measures, error) {
 		text, err := h.client.History(ctx, 24)
 		if err != nil {
 			return nil, err
@@ -60,6 +67,14 @@ func (h *hub) metrics(ctx context.Context, open bool) ([]byte, error) {
 	if open {
 		path, kept = "/metrics?format=openmetrics", &h.counted[1]
 	}
-	text, _, err := kept.get(ctx, fresh, func(ctx context.Context, _ []byte) ([]byte, error) { return h.client.Raw(ctx, path) })
+	text, _, err := kept.get(ctx, h.age(fresh), func(ctx context.Context, _ []byte) ([]byte, error) { return h.client.Raw(ctx, path) })
 	return text, err
+}
+
+// age is how old an answer may be: while the daemon is silent whatever is known is good, and nobody has to wait for more.
+func (h *hub) age(usual time.Duration) time.Duration {
+	if n := h.seen(); n != nil && !n.silent.IsZero() {
+		return math.MaxInt64
+	}
+	return usual
 }

@@ -121,11 +121,8 @@ func (s *Site) now(ctx context.Context) (*drawn, error) {
 
 // graphs draws what changes from minute to minute.
 func (s *Site) graphs(ctx context.Context) (*drawn, error) {
-	day, measured, err := s.hub.day(ctx)
-	if err != nil {
-		day = nil
-	}
-	return s.easels.graphs.draw(fmt.Sprint(measured, err != nil), func() ([]byte, error) {
+	day, measured, _ := s.hub.day(ctx) // what was known last, if anything
+	return s.easels.graphs.draw(fmt.Sprint(measured), func() ([]byte, error) {
 		return s.pages.draw("status", "graphs", linesOver(day))
 	})
 }
