@@ -137,21 +137,25 @@ func shown(u *url.URL) string {
 
 // secrets are the parts of a URL that must not come back in an answer. Short ones would blot out words.
 func secrets(u *url.URL) []string {
-	parts := strings.Split(u.Path, "/")
-	if password, there := u.User.Password(); there {
-		parts = append(append(parts, password), strings.Split(password, "-")...) // as shoutrrr writes Slack's
-	}
-	if u.User != nil {
+	password, _ := u.User.Password()
+	parts := append(strings.Split(u.Path, "/"), password)
+	switch u.Scheme {
+	case "telegram":
 		parts = append(parts, u.User.Username())
-	}
-	for _, values := range u.Query() {
-		parts = append(parts, values...)
-	}
-	if !strings.HasSuffix(shown(u), u.Host+"/…") {
-		parts = append(parts, u.Host)
+	case "discord", "pushover":
+		parts = append(parts, u.User.Username(), u.Host)
+	case "slack":
+		parts = append(parts, strings.Split(password, "-")...) // as shoutrrr writes it
+		if password == "" {
+			parts = append(parts, u.Host)
+		}
+	case "http", "https":
+		for _, values := range u.Query() {
+			parts = append(parts, values...)
+		}
 	}
 	const short = 6
-	parts = slices.DeleteFunc(parts, func(s string) bool { return len(s) < short })
+	parts = slices.DeleteFunc(parts, func(s string) bool { return len(s) < short || s == "shoutrrr" })
 	slices.SortFunc(parts, func(a, b string) int { return len(b) - len(a) })
 	return parts
 }

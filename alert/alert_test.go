@@ -175,6 +175,24 @@ func TestNoErrorHoldsASecret(t *testing.T) {
 	}
 }
 
+// TestWordsThatAreNoSecrets: what an owner needs to mend it stays readable.
+func TestWordsThatAreNoSecrets(t *testing.T) {
+	for address, word := range map[string]string{
+		"telegram://12345678:abcdefghi@telegram?chats=-1001234567":                   "lookup api.telegram.org: no such chat -1001234567",
+		"slack://hook:T0000000-B0000000-xYzxYzxYz@webhook":                           "the webhook is gone",
+		"smtp://person%40example.com:abcdefghi@mail.example/?to=someone@example.com": "550 someone@example.com: person@example.com may not write to them",
+		"ntfy://person:abcdefghi@push.example/alerts-7f3a":                           "person may not write at push.example",
+	} {
+		c, err := Parse(address)
+		if err != nil {
+			t.Fatalf("%s: %v", address, err)
+		}
+		if got := c.scrub(word); got != word {
+			t.Errorf("%s: %q became %q", address, word, got)
+		}
+	}
+}
+
 func TestTheServicesOwnWords(t *testing.T) {
 	for status, c := range map[int]struct{ text, want string }{
 		403: {"{\"error\":\n\t\"forbidden\x07\"}", `send to ntfy://ntfy.sh/…: it answers 403 Forbidden: {"error": "forbidden"}`},
