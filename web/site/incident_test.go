@@ -89,11 +89,10 @@ func TestCoarsePointsHideNothing(t *testing.T) {
 		nil, nil, nil, nil,
 		{RTT: ms(10), MinRTT: ms(8), MaxRTT: ms(12), State: "up", Rx: 1}, nil, {RTT: ms(20), MinRTT: ms(5), MaxRTT: ms(40), State: "degraded", Loss: 0.5, Rx: 2}, {State: "down", Loss: 1},
 	}
-	got, each := coarse(points, 2)
-	if each != 5 {
+	if _, each := coarse(points, 2); each != 5 {
 		t.Fatalf("%d points are joined, want 5", each)
 	}
-	got, each = coarse(points, 3)
+	got, each := coarse(points, 3)
 	if each != 3 || len(got) != 3 {
 		t.Fatalf("%d points of %d each, want 3 of 3", len(got), each)
 	}
