@@ -4,7 +4,7 @@
 	const now = document.getElementById("now"), graphs = document.getElementById("graphs");
 	const staleAfter = 15000, breath = 400, slow = 5000;
 	const tags = new Map();
-	let source, heard = Date.now(), fetched = 0, timer = 0, busy = false, again = false, silent = false;
+	let source, heard = Date.now(), fetched = 0, timer = 0, busy = false, again = false, silent = false, speaker;
 
 	// Moments in the reader's own zone; those of today without their date.
 	const shortly = {hour: "2-digit", minute: "2-digit"};
@@ -82,7 +82,14 @@
 		if (source && source.readyState !== EventSource.CLOSED) return;
 		source = new EventSource("/api/v1/stream");
 		source.onopen = refresh;
-		source.onmessage = () => { silent = false; hear(); refresh(); };
+		source.onmessage = e => {
+			const {router, version} = JSON.parse(e.data), by = `${router} ${version}`;
+			if (speaker && speaker !== by) { location.reload(); return; } // another router has this address now, or another version
+			speaker = by;
+			silent = false;
+			hear();
+			refresh();
+		};
 		source.addEventListener("beat", e => {
 			const was = silent;
 			silent = JSON.parse(e.data).daemon !== "ok";
