@@ -24,6 +24,8 @@ name = "main"
 interface = "lan0"
 address = "192.168.1.2/24"
 
+[web]
+
 [[wan]]
 name = "fibre"
 interface = "wan0"

@@ -68,6 +68,13 @@ func (h *home) start(t *testing.T) {
 		return err == nil && out != ""
 	})
 	h.await(t, 10*time.Second, "the house is online", func() bool { _, err := h.laptop.Seen(t.Context()); return err == nil })
+	h.await(t, 10*time.Second, "the page is there for the house", func() bool {
+		out, err := h.laptop.Run("curl -s -m 2 http://192.168.1.1/")
+		return err == nil && strings.Contains(out, "Internet works, on fibre.")
+	})
+	if who := h.say(t, "ps -o user= -C twinpath-web"); who != "twinpath-web" && who != "twinpat+" {
+		t.Errorf("the page is served by %q", who)
+	}
 	// Real-time priority in the sandbox: the kernel's word for SCHED_RR is 2.
 	if policy := h.say(t, `cut -d" " -f41 /proc/`+h.sentinel(t)+`/stat`); policy != "2" {
 		t.Errorf("the sentinel has scheduling policy %s, want 2 (SCHED_RR)", policy)
@@ -136,7 +143,7 @@ func (h *home) gone(t *testing.T, what string) {
 	if got := h.state(t, "twinpath"); got != "inactive" {
 		t.Errorf("%s: the service is %s", what, got)
 	}
-	if left, _ := h.try("grep -lx -e twinpath -e twinpath-vrrp /proc/[0-9]*/comm"); left != "" {
+	if left, _ := h.try("grep -lx -e twinpath -e twinpath-vrrp -e twinpath-web /proc/[0-9]*/comm"); left != "" {
 		t.Errorf("%s: there are processes left: %s", what, left)
 	}
 	kernel := h.kernel(t)
@@ -198,7 +205,7 @@ func (h *home) remove(t *testing.T) {
 		t.Error("the configuration has changed")
 	}
 	h.run(t, "test -e /var/lib/twinpath/events.jsonl")
-	if left, _ := h.try("grep -lx -e twinpath -e twinpath-vrrp /proc/[0-9]*/comm"); left != "" {
+	if left, _ := h.try("grep -lx -e twinpath -e twinpath-vrrp -e twinpath-web /proc/[0-9]*/comm"); left != "" {
 		t.Errorf("there are processes left: %s", left)
 	}
 	if kernel := h.kernel(t); strings.Contains(kernel, "192.168.1.") || strings.Contains(kernel, "proto 201") {
