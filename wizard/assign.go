@@ -87,7 +87,7 @@ func (d *Draft) newLine(p Port, f Facts) Line {
 	l := Line{Interface: selector(p, f.Ports), Kind: "dhcp", Metered: p.Mobile, Seen: because(p), Network: p.Network}
 	names := []string{"fibre", "cable"}
 	if p.Mobile {
-		names = []string{"mobile"}
+		names, l.Failback = []string{"mobile"}, "move"
 	}
 	if p.Leads == ToPPPoE {
 		l.Kind = "pppoe"

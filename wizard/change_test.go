@@ -138,7 +138,7 @@ func TestOnlyWhatWasAnsweredChanges(t *testing.T) {
 				"+static = { address = \"203.0.113.2/24\", gateway = \"203.0.113.1\" }\n"},
 		{"a user name", wizard.Internet, []string{"line.0.kind", "pppoe", "line.0.user", "me", "line.0.password", `a"b`},
 			"+kind = \"pppoe\"\n+pppoe = { user = \"me\", password = \"a\\\"b\" }\n"},
-		{"paid by the megabyte", wizard.Internet, []string{"line.0.metered", "yes"}, "+metered = true\n"},
+		{"paid by the megabyte", wizard.Internet, []string{"line.0.metered", "yes"}, "+metered = true\n+failback = \"move\"\n"},
 		{"the cable is elsewhere", wizard.Ports, []string{"port.eth0", "unused", "port.eth3", "line:fibre"},
 			"-interface = \"eth0\"\n+interface = \"02:00:00:00:00:03\"\n"},
 		{"one more port", wizard.Ports, []string{"port.eth3", "house"},

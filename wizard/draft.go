@@ -37,6 +37,7 @@ type Line struct {
 	Password  string       `json:"password,omitempty"`
 	Cost      int          `json:"cost"`
 	Metered   bool         `json:"metered,omitempty"`
+	Failback  string       `json:"failback,omitempty"` // "move": running connections leave it as soon as a better line works
 }
 
 // House is the LAN.

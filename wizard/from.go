@@ -46,6 +46,7 @@ type fileWAN struct {
 	Name, Interface, Kind string
 	Cost                  int
 	Metered               bool
+	Failback              string
 	Static                *struct {
 		Address, Gateway string
 		DNS              words
@@ -136,7 +137,7 @@ func addr(text string) netip.Addr {
 }
 
 func (w fileWAN) line() Line {
-	l := Line{Was: w.Name, Name: w.Name, Kind: w.Kind, Interface: w.Interface, Cost: w.Cost, Metered: w.Metered}
+	l := Line{Was: w.Name, Name: w.Name, Kind: w.Kind, Interface: w.Interface, Cost: w.Cost, Metered: w.Metered, Failback: w.Failback}
 	switch {
 	case w.Static != nil && (l.Kind == "" || l.Kind == "static"):
 		l.Kind, l.Address, l.Gateway = "static", prefix(w.Static.Address), addr(w.Static.Gateway)

@@ -27,8 +27,15 @@ func (d *Draft) lineFields() []field {
 		if l.Kind != "peer" {
 			fields = append(fields, field{
 				Question: Question{ID: "metered", Ask: "Is it paid by the megabyte?", Kind: Flag, Value: flag(l.Metered),
-					Help: "Such a line is probed less often, and left as soon as a better one works."},
-				take: func(text string) error { l.Metered = text == yes; return nil },
+					Help: "What runs over it is moved away as soon as a better line works."},
+				take: func(text string) error {
+					if l.Metered == (text == yes) {
+						return nil
+					}
+					l.Metered = text == yes
+					l.Failback = map[bool]string{true: "move"}[l.Metered]
+					return nil
+				},
 			})
 		}
 		for _, f := range fields {

@@ -150,6 +150,7 @@ func (l Line) entries(was string) []entry {
 	all := []entry{
 		{key: "name", value: l.Name}, {key: "interface", value: textOrNil(l.Interface)}, {key: "kind", value: l.Kind, absent: was},
 		{key: "cost", value: int64(l.Cost), absent: int64(0)}, {key: "metered", value: l.Metered, absent: false},
+		{key: "failback", value: textOrNil(l.Failback)},
 	}
 	if was == "" {
 		all[3].absent = nil

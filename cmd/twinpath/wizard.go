@@ -87,7 +87,9 @@ func (v *visit) prepare(ctx context.Context) error {
 			return nil
 		}
 	}
-	v.facts.Ports = portsHere(ctx)
+	if v.facts.Ports = portsHere(ctx); len(v.facts.Ports) == 0 && v.old == "" {
+		return errors.New("find the Ethernet ports: there is none\nhint: the wizard asks about the machine that it runs on; a USB adapter has to be plugged in")
+	}
 	return nil
 }
 

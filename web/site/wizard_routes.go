@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"net/netip"
 	"slices"
 	"strings"
 
@@ -116,6 +115,8 @@ func (s *Site) wizardAnswer(w http.ResponseWriter, r *http.Request, token string
 		j.show(http.StatusOK, wizard.Page(strings.TrimPrefix(do, "to:")), nil, nil)
 	case do == "look":
 		j.show(http.StatusOK, j.page, wrong, nil)
+	case len(j.draft.House.Ports)+len(j.facts.Ports) == 0 && !j.draft.Given:
+		j.show(http.StatusUnprocessableEntity, wizard.Ports, nil, &notice{Bad: true, What: "No port has been found yet.", Hint: "Plug a cable in, wait some seconds, and look again."})
 	case len(wrong) > 0:
 		j.show(http.StatusUnprocessableEntity, j.page, wrong, nil)
 	case j.more(values):
@@ -234,22 +235,22 @@ type portNow struct {
 
 // portsNow is the page's look at the ports.
 func (s *Site) portsNow(w http.ResponseWriter, r *http.Request, token string) {
-	ports, err := s.Client.As(token).Ports(r.Context())
-	if err != nil {
-		s.deny(w, r, err)
+	j, ok := s.journey(w, r, token)
+	if !ok {
 		return
 	}
-	f := wizard.Facts{Ports: ports, Setup: s.hub.settings().Setup, House: netip.Prefix{}}
-	proposals := map[string]string{}
-	if f.Setup {
-		for _, q := range wizard.New(f).Questions(wizard.Ports, f) {
-			proposals[q.ID] = q.Value
-		}
+	found := map[string]wizard.Question{}
+	for _, q := range wizard.New(j.facts).Questions(wizard.Ports, j.facts) {
+		found[q.ID] = q
 	}
 	all := []portNow{}
-	for _, p := range ports {
-		id := "port." + p.Name
-		all = append(all, portNow{ID: id, Name: p.Name, Carrier: p.Carrier, Text: p.Why, Use: proposals[id]})
+	for _, p := range j.facts.Ports {
+		now := portNow{ID: "port." + p.Name, Name: p.Name, Carrier: p.Carrier}
+		now.Text = found[now.ID].Help
+		if j.now.Setup {
+			now.Use = found[now.ID].Value
+		}
+		all = append(all, now)
 	}
 	text, err := json.Marshal(all)
 	if err != nil {

@@ -112,7 +112,7 @@ func TestWizardFromBlankToApplied(t *testing.T) {
 		}
 		p = d.press(p, "next").wants(t, 200)
 	}
-	p = d.press(p, "next", "password.one", "short", "password.two", "short").wants(t, 422, "shorter than 8 characters", "several words are easy to remember")
+	p = d.press(p, "next", "password.one", "short", "password.two", "short").wants(t, 422, "shorter than 8 characters", "Several words are easy to remember")
 	p = d.press(p, "next", "password.one", "correct horse", "password.two", "correct horse").wants(t, 200, "Look and apply", "It goes back by itself after 90 seconds")
 	text := p.value("text")
 	if _, problems := config.Parse("", []byte(text)); len(problems) > 0 {
@@ -167,7 +167,7 @@ func TestWizardKeepsWhatWasTyped(t *testing.T) {
 		t.Errorf("a script came through:\n%s", p.text)
 	}
 	p = d.press(p, "next", "line.0.name", "fibre", "line.0.kind", "pppoe").wants(t, 200, "User name") // more questions
-	p = d.press(p, "next").wants(t, 422, "this is not answered yet")
+	p = d.press(p, "next").wants(t, 422, "This is not answered yet.")
 	p = d.press(p, "next", "line.0.user", "me", "line.0.password", "secret").wants(t, 200, "The house")
 	p = d.press(p, "back").wants(t, 200)
 	if p.step() != "Internet" || p.value("line.0.user") != "me" {

@@ -91,6 +91,7 @@ func (j *journey) show(status int, page wizard.Page, wrong []wizard.Question, n 
 	for _, q := range j.draft.Questions(page, j.facts) {
 		if i := slices.IndexFunc(wrong, func(w wizard.Question) bool { return w.ID == q.ID }); i >= 0 {
 			q = wrong[i]
+			q.Problem, q.Hint = sentence(q.Problem), sentence(q.Hint)
 		}
 		f := wizardField{Question: q, Invalid: q.Problem != ""}
 		if name, is := strings.CutPrefix(q.ID, "port."); is {

@@ -21,7 +21,7 @@
 		const tag = field.querySelector("[data-cable]"), found = field.querySelector("[data-found]");
 		tag.textContent = port.carrier ? "cable plugged in" : "no cable";
 		tag.classList.toggle("good", port.carrier);
-		if (found && port.text && !found.textContent.endsWith(port.text)) found.textContent = port.text;
+		if (found && port.text && found.textContent !== port.text) found.textContent = port.text;
 		if (!port.use || touched.has(port.id)) return;
 		const proposed = Array.from(field.querySelectorAll("input")).find((i) => i.value === port.use);
 		if (proposed && !proposed.checked) proposed.checked = true;
