@@ -84,7 +84,8 @@ func (a *attendant) live(ctx context.Context, all []*entrance) error {
 	}
 	_ = theirs.Close() // or the connection would not end with the process
 	talked := make(chan error, 1)
-	go func() { talked <- web.ServeConn(ctx, ours, a.handler) }()
+	// The connection lasts as long as the process: what that is doing when it is told to go, it finishes.
+	go func() { talked <- web.ServeConn(context.WithoutCancel(ctx), ours, a.handler) }()
 	err = cmd.Wait()
 	_ = ours.Close()
 	return errors.Join(err, <-talked)

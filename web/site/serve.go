@@ -24,11 +24,14 @@ func (s *Site) Serve(ctx context.Context, plain, secure []net.Listener) error {
 		MaxHeaderBytes:               16 << 10,
 		DisableGeneralOptionsHandler: true,
 		ErrorLog:                     slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug), // what browsers do wrong is not news
-		BaseContext:                  func(net.Listener) context.Context { return ctx },
 		ConnContext:                  s.crowd.connContext,
 		ConnState:                    s.crowd.state,
 	}
 	group, ctx := errgroup.WithContext(ctx)
+	working, done := context.WithCancel(context.WithoutCancel(ctx)) // requests outlive ctx for a moment: see leave
+	defer done()
+	server.BaseContext = func(net.Listener) context.Context { return working }
+	s.streams.end = ctx.Done()
 	group.Go(func() error { return s.hub.run(ctx) })
 	group.Go(func() error { return s.hub.visit(ctx) })
 	for _, l := range plain {
@@ -44,10 +47,10 @@ func (s *Site) Serve(ctx context.Context, plain, secure []net.Listener) error {
 	return group.Wait()
 }
 
-// leave lets answers that are being written reach their browsers: a new configuration ends this process a moment after it was
-// asked for. Chosen here; the daemon gives more.
+// leave finishes the requests that are being worked on: a new configuration replaces this process a moment after it was asked
+// for, while its owner goes on clicking. Chosen here: a login takes that long; the daemon gives more.
 func leave(server *http.Server) error {
-	const lastWords = 500 * time.Millisecond
+	const lastWords = time.Second
 	ctx, cancel := context.WithTimeout(context.Background(), lastWords)
 	defer cancel()
 	if server.Shutdown(ctx) == nil {

@@ -24,6 +24,7 @@ type streams struct {
 	mu  sync.Mutex
 	all int
 	by  map[netip.Addr]int
+	end <-chan struct{} // closed when all of them are to end; nil: never
 }
 
 // enter takes one more of a source, if there is room.
@@ -82,6 +83,8 @@ func (s *Site) stream(w http.ResponseWriter, r *http.Request) {
 			if out.write(": beat\n"+s.hub.seen().beat()) != nil {
 				return
 			}
+		case <-s.streams.end:
+			return
 		case <-r.Context().Done():
 			return
 		}
