@@ -72,8 +72,9 @@ func (h *home) start(t *testing.T) {
 		out, err := h.laptop.Run("curl -s -m 2 http://192.168.1.1/")
 		return err == nil && strings.Contains(out, "Internet works, on fibre.")
 	})
-	if who := h.say(t, "ps -o user= -C twinpath-web"); who != "twinpath-web" && who != "twinpat+" {
-		t.Errorf("the page is served by %q", who)
+	const owner = `set -e; pid=$(grep -lx twinpath-web /proc/[0-9]*/comm | cut -d/ -f3); set -- $(grep ^Uid: /proc/$pid/status); [ $2 = $(id -u twinpath-web) ]`
+	if out, err := h.try(owner); err != nil {
+		t.Errorf("the page's process is not of twinpath-web: %s", out)
 	}
 	// Real-time priority in the sandbox: the kernel's word for SCHED_RR is 2.
 	if policy := h.say(t, `cut -d" " -f41 /proc/`+h.sentinel(t)+`/stat`); policy != "2" {
