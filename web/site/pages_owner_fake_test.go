@@ -201,7 +201,8 @@ func (a *authority) keptConfig(r *http.Request) (any, error) {
 func (a *authority) apply(r *http.Request) (any, error) {
 	if a.hold != nil {
 		a.mu.Unlock()
-		<-a.hold
+		<-a.hold // here it is
+		<-a.hold // and on it goes
 		a.mu.Lock()
 	}
 	var wish web.Wish

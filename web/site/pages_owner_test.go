@@ -1,6 +1,8 @@
 package site
 
 import (
+	"context"
+	"net"
 	"net/http"
 	"net/url"
 	"slices"
@@ -420,4 +422,36 @@ func (p page) leads(t *testing.T, to string) page {
 		t.Errorf("%s does not lead to %s", p.at, to)
 	}
 	return p
+}
+
+// A new configuration replaces the process that serves the page while its owner goes on clicking.
+func TestWhatIsBeingDoneIsFinished(t *testing.T) {
+	held := make(chan struct{})
+	d := newDesk(t, func(a *authority) { a.hold = held }).logIn()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, leave := context.WithCancel(t.Context())
+	served := make(chan error, 1)
+	go func() { served <- d.site.Serve(ctx, []net.Listener{l}, nil) }()
+	d.url = "http://" + l.Addr().String()
+	d.http.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	pages := make(chan page, 1)
+	go func() {
+		p, err := d.try(http.MethodPost, "/settings/config", url.Values{"do": {"apply"}, "text": {otherText}, "revision": {revisionOf(goodText)}})
+		if err != nil {
+			t.Errorf("the click got no answer: %v", err)
+		}
+		pages <- p
+	}()
+	held <- struct{}{} // the daemon is at it
+	leave()
+	held <- struct{}{}
+	if p := <-pages; p.status != http.StatusSeeOther {
+		t.Errorf("the click got %d", p.status)
+	}
+	if err := <-served; err != nil {
+		t.Error(err)
+	}
 }
