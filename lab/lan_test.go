@@ -196,12 +196,9 @@ func TestNamesFollowTheLine(t *testing.T) {
 	must(t, h.Cut("main", "fibre"))
 	await(t, b, "lte carries", func(s Status) bool { return s.Active() == "lte" })
 	eventually(t, "names resolve by the other line", func() bool {
-		got, err := laptop.resolve(publicName)
-		return err == nil && got == publicAddress
+		got, err := laptop.resolve(publicName) // at first it may be remembered from before
+		return err == nil && got == publicAddress && lte() > 0
 	})
-	if lte() == 0 {
-		t.Error("the other line's resolver was not asked")
-	}
 	laptop.knows("laptop.home.arpa.", laptop.address.String())
 	if after := dnsmasqs(t, b); len(before) != 1 || !slices.Equal(before, after) {
 		t.Errorf("the resolver %v became %v: a change of servers is no reason to start it anew", before, after)
