@@ -2,9 +2,9 @@
 (() => {
 	"use strict";
 	const now = document.getElementById("now"), graphs = document.getElementById("graphs");
-	const staleAfter = 15000, breath = 400, slow = 5000;
+	const staleAfter = 15000, beatless = 12000, breath = 400, slow = 5000;
 	const tags = new Map();
-	let source, heard = Date.now(), fetched = 0, timer = 0, busy = false, again = false, silent = false, speaker;
+	let source, heard = Date.now(), fetched = 0, opened = 0, timer = 0, busy = false, again = false, silent = false, speaker;
 
 	// Moments in the reader's own zone; those of today without their date.
 	const shortly = {hour: "2-digit", minute: "2-digit"};
@@ -79,7 +79,11 @@
 	// A browser gives a page six connections: one in the background needs none of them.
 	const follow = () => {
 		if (document.hidden) { source?.close(); source = null; return; }
-		if (source && source.readyState !== EventSource.CLOSED) return;
+		// A router that lost its power closes nothing: a stream without a beat is given up, and another one opened.
+		const closed = source?.readyState === EventSource.CLOSED, deaf = Date.now() - Math.max(heard, opened) > beatless;
+		if (source && !deaf && !(closed && Date.now() - opened > slow)) return;
+		source?.close();
+		opened = Date.now();
 		source = new EventSource("/api/v1/stream");
 		source.onopen = refresh;
 		source.onmessage = e => {
@@ -102,7 +106,7 @@
 	count();
 	follow();
 	document.addEventListener("visibilitychange", () => { follow(); if (!document.hidden) refresh(); });
-	setInterval(() => { show(); count(); }, 1000);
-	setInterval(() => { follow(); if (!document.hidden && source?.readyState !== EventSource.OPEN) refresh(); }, slow);
+	setInterval(() => { show(); count(); follow(); }, 1000);
+	setInterval(() => { if (!document.hidden && source?.readyState !== EventSource.OPEN) refresh(); }, slow);
 	setInterval(() => { if (!document.hidden) draw("/graphs", graphs).catch(() => {}); }, 60000);
 })();
