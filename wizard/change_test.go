@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/twinpath/twinpath/alert"
 	"github.com/twinpath/twinpath/config"
 	"github.com/twinpath/twinpath/wizard"
 )
@@ -224,6 +225,27 @@ func TestWhatTheRestOfTheFileNeeds(t *testing.T) {
 		}
 		if len(wrong) > 0 && wrong[0].Value != c.value {
 			t.Errorf("what was typed is lost: %q", wrong[0].Value)
+		}
+	}
+}
+
+// Whatever is typed for a channel is one that package alert knows, or it is refused.
+func TestChannels(t *testing.T) {
+	for _, scheme := range alert.Schemes() {
+		d := from(t, owned)
+		url := scheme + "://a:b@192.168.1.9/x"
+		if wrong := d.Answer(wizard.Alerts, ownedFacts, map[string]string{"alert.kind": "other", "alert.url": url}); len(wrong) > 0 {
+			t.Errorf("%s: %+v", url, wrong)
+		}
+	}
+	for _, c := range [][3]string{
+		{"other", "alert.url", "gopher://x/"}, {"other", "alert.url", "http://example.org/"}, {"other", "alert.url", "x"},
+		{"webhook", "alert.url", "ntfy://ntfy.sh/x"}, {"ntfy", "alert.topic", "a/b"}, {"ntfy", "alert.server", "a b"},
+		{"telegram", "alert.token", "a@b"}, {"email", "alert.to", "nobody"},
+	} {
+		d := from(t, owned)
+		if wrong := d.Answer(wizard.Alerts, ownedFacts, map[string]string{"alert.kind": c[0], c[1]: c[2]}); len(wrong) != 1 || wrong[0].ID != c[1] {
+			t.Errorf("%v: %+v", c, wrong)
 		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/twinpath/twinpath/alert"
 	"github.com/twinpath/twinpath/config"
 	"github.com/twinpath/twinpath/wizard"
 )
@@ -224,6 +225,11 @@ func whole(t *testing.T, d *wizard.Draft, f wizard.Facts) {
 	t.Helper()
 	text := d.TOML(nil)
 	good(t, text)
+	if to := d.Alert.Address(); to != "" {
+		if _, err := alert.Parse(to); err != nil {
+			t.Fatalf("%s: %v", to, err)
+		}
+	}
 	again, err := wizard.From(text, f)
 	if err != nil {
 		t.Fatal(err)

@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/mail"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -28,20 +29,26 @@ func (d *Draft) alertFields() []field {
 			return plain(into, 512)(text)
 		}})
 	}
-	secret := func(id, ask, help string, into *string) {
-		all = append(all, field{Question: Question{ID: "alert." + id, Ask: ask, Help: help, Kind: Secret, Optional: *into != ""}, take: plain(into, 512)})
+	secret := func(id, ask, help string, into *string, check func(string) error) {
+		q := Question{ID: "alert." + id, Ask: ask, Help: help, Kind: Secret, Optional: *into != ""}
+		all = append(all, field{Question: q, take: func(text string) error {
+			if err := check(text); err != nil {
+				return err
+			}
+			return plain(into, 512)(text)
+		}})
 	}
 	switch a.Kind {
 	case "ntfy":
 		text("topic", "Topic", "Subscribe to it in the app. Whoever knows it can read along: it is as good as a password.", &a.Topic, isTopic)
 		text("server", "Server", "", &a.Server, isServer)
 	case "telegram":
-		secret("token", "The bot's token", "Send /newbot to @BotFather: it answers with one.", &a.Token)
+		secret("token", "The bot's token", "Send /newbot to @BotFather: it answers with one.", &a.Token, isToken)
 		text("chat", "Chat", "The number of the chat, or @name of a channel.", &a.Chat, isChat)
 	case "email":
 		text("server", "Mail server, with its port", "For example mail.example.org:587.", &a.Server, isServer)
 		text("user", "User name there", "", &a.User, anything)
-		secret("password", "Password there", "", &a.Password)
+		secret("password", "Password there", "", &a.Password, anything)
 		text("from", "From", "", &a.From, isMail)
 		text("to", "To", "", &a.To, isMail)
 	case "webhook", "other":
@@ -95,6 +102,16 @@ func isMail(text string) error {
 	return nil
 }
 
+func isToken(text string) error {
+	if strings.ContainsFunc(text, func(r rune) bool { return !letter(r) && !strings.ContainsRune(":_-", r) }) {
+		return refuse("it looks like 123456789:AAH…", "this is not a bot's token")
+	}
+	return nil
+}
+
+// services are those that package alert knows, as a URL's scheme names them.
+var services = [...]string{"discord", "gotify", "http", "https", "matrix", "mqtt", "mqtts", "ntfy", "pushover", "slack", "smtp", "smtps", "telegram"}
+
 func (a *Alert) isURL(text string) error {
 	u, err := url.Parse(text)
 	switch {
@@ -102,6 +119,10 @@ func (a *Alert) isURL(text string) error {
 		return refuse(`for example "https://192.168.77.10:8123/api/webhook/router"`, "this is not a URL")
 	case a.Kind == "webhook" && u.Scheme != "https" && u.Scheme != "http":
 		return refuse("choose \"something else\" for "+u.Scheme+"://", "a web address begins with https://")
+	case !slices.Contains(services[:], u.Scheme):
+		return refuse("known are "+strings.Join(services[:], ", "), "%s:// is no known service", u.Scheme)
+	case u.Scheme == "http" && !addr(u.Hostname()).IsPrivate(): // the address is as good as a password
+		return refuse("use https://; http:// only to an address in the house", "it would cross the Internet without encryption")
 	}
 	return nil
 }

@@ -136,7 +136,7 @@ func (j *journey) preview() {
 	v := wizardPreview{Draft: j.carried(), Back: pages[len(pages)-1], editor: editor{
 		Text: text, Revision: j.now.Revision, Looked: true, Problems: j.s.Check(text), Setup: j.now.Setup,
 	}}
-	if j.revision() != j.now.Revision {
+	if !j.now.Setup && j.revision() != j.now.Revision { // setup mode's own changes with every cable
 		v.Notice = &notice{Bad: true, What: "Another owner has changed the configuration meanwhile.",
 			Hint: "What you see here is your answers in theirs. Look whether everything is as you want it."}
 	}
@@ -155,22 +155,25 @@ func (s *Site) showPreview(w http.ResponseWriter, r *http.Request, status int, v
 
 // wizardApply does what a button below the preview says.
 func (s *Site) wizardApply(w http.ResponseWriter, r *http.Request, token string) {
+	now, err := s.Client.As(token).Config(r.Context())
+	if err != nil {
+		s.deny(w, r, err)
+		return
+	}
 	text, revision := unixLines(r.PostFormValue("text")), r.PostFormValue("revision")
+	if now.Setup { // it is nobody's, and changes with every cable: whatever it is by now is to be replaced
+		revision = now.Revision
+	}
 	v := wizardPreview{Draft: r.PostFormValue("draft"), Back: wizard.Password,
-		editor: editor{Text: text, Revision: revision, Looked: true, Problems: s.Check(text), Setup: s.hub.settings().Setup}}
+		editor: editor{Text: text, Revision: revision, Looked: true, Problems: s.Check(text), Setup: now.Setup}}
 	switch {
 	case len(v.Problems) > 0:
 		s.showPreview(w, r, http.StatusUnprocessableEntity, v)
 	case r.PostFormValue("do") == "apply":
 		s.apply(w, r, token, text, revision)
 	default:
-		configuration, err := s.Client.As(token).Config(r.Context())
-		if err != nil {
-			s.deny(w, r, err)
-			return
-		}
-		if !configuration.Setup {
-			v.Previewed, v.Diff = true, diff(configuration.Text, text)
+		if !now.Setup {
+			v.Previewed, v.Diff = true, diff(now.Text, text)
 		}
 		s.showPreview(w, r, http.StatusOK, v)
 	}
