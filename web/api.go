@@ -8,6 +8,7 @@ import (
 	"context"
 	"net/http"
 	"net/netip"
+	"sync/atomic"
 	"time"
 
 	"github.com/twinpath/twinpath/router"
@@ -83,6 +84,9 @@ type API struct {
 	// SetPassword makes a password the one in force.
 	SetPassword func(ctx context.Context, password string) error
 	TestAlert   func(ctx context.Context, url string) error
+
+	newest  atomic.Pointer[written]
+	reading atomic.Int32 // how many Wishes
 }
 
 // access says who may use a route.

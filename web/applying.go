@@ -51,7 +51,7 @@ func (a *API) apply(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "send a Wish as application/json (docs/api.md)", http.StatusUnsupportedMediaType)
 		return
 	}
-	confirm, err := wait(r.FormValue("confirm"))
+	confirm, err := wait(r.URL.Query().Get("confirm"))
 	if err != nil {
 		http.Error(w, "confirm: "+err.Error(), http.StatusBadRequest)
 		return
@@ -61,7 +61,7 @@ func (a *API) apply(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, tooLarge, http.StatusRequestEntityTooLarge)
 		return
 	}
-	if err := a.Applier.Apply(r.Context(), r.FormValue("name"), text, confirm); err != nil {
+	if err := a.Applier.Apply(r.Context(), r.URL.Query().Get("name"), text, confirm); err != nil {
 		http.Error(w, err.Error(), http.StatusUnprocessableEntity)
 		return
 	}
@@ -78,8 +78,8 @@ func (a *API) applyWish(w http.ResponseWriter, r *http.Request) {
 		http.NotFound(w, r)
 		return
 	}
-	var wish Wish
-	if !decode(w, r, 2*biggest, &wish) { // JSON writes a line's end with two characters
+	wish, ok := a.wish(w, r)
+	if !ok {
 		return
 	}
 	if len(wish.Text) > biggest {
@@ -96,6 +96,21 @@ func (a *API) applyWish(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	reply(w, a.granted(r, confirm))
+}
+
+// wish reads a Wish. A hundred large ones at once would be the daemon's memory, so only a few are read at a time, and none waits:
+// what nobody reads would keep the private connection from carrying what somebody does.
+func (a *API) wish(w http.ResponseWriter, r *http.Request) (Wish, bool) {
+	const atOnce, patience = 4, 10 * time.Second
+	defer a.reading.Add(-1)
+	if a.reading.Add(1) > atOnce {
+		w.Header().Set("Retry-After", "2")
+		http.Error(w, "others are applying configurations: try again in 2s", http.StatusServiceUnavailable)
+		return Wish{}, false
+	}
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(patience)) // a recorder in a test has none
+	var wish Wish
+	return wish, decode(w, r, body, &wish)
 }
 
 // granted says where the owner finds the page now. The password may be another one, too: whoever has set it stays inside.

@@ -9,9 +9,13 @@ import (
 	"sync"
 )
 
-// streams is how many requests the private connection carries at once: those that the page's process holds for its
-// browsers (web/site takes 512 connections), and its own stream.
-const streams = 600
+// What one request, and all of them together, may cost the daemon: somebody who has taken the page's process over sends what he
+// likes. A browser's request that finds every stream busy waits for one in that process.
+const (
+	streams = 128         // at once; three dozen logins may wait for their turn
+	header  = 16 << 10    // bytes
+	body    = 2 * biggest // bytes; JSON writes a line's end with two characters
+)
 
 // NewConnClient returns a client over one connection (HTTP/2 without TLS, RFC 9113 §3.3), which it owns. Once that has
 // ended, every call fails.
@@ -64,11 +68,13 @@ func ServeConn(ctx context.Context, conn net.Conn, handler http.Handler) error {
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			handlers.Add(1)
 			defer handlers.Done()
+			r.Body = http.MaxBytesReader(w, r.Body, body)
 			handler.ServeHTTP(w, r)
 		}),
-		Protocols:   h2c(),
-		HTTP2:       &http.HTTP2Config{MaxConcurrentStreams: streams},
-		BaseContext: func(net.Listener) context.Context { return ctx },
+		Protocols:      h2c(),
+		MaxHeaderBytes: header,
+		HTTP2:          &http.HTTP2Config{MaxConcurrentStreams: streams},
+		BaseContext:    func(net.Listener) context.Context { return ctx },
 	}
 	defer handlers.Wait()
 	one := &lone{conn: conn, ended: make(chan struct{})}

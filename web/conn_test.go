@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -112,12 +113,12 @@ func TestThousandRequestsBesideAStream(t *testing.T) {
 	noMoreThan(t, before)
 }
 
-func TestMoreStreamsThanRequests(t *testing.T) {
+func TestAsManyStreamsAsThereAre(t *testing.T) {
 	source := newFakeSource()
 	client, _, _, _ := private(t, (&API{Source: source, History: fakeHistory{}, Applier: new(fakeApplier)}).Guarded())
 	ctx, cancel := context.WithCancel(t.Context())
 	var started, ended sync.WaitGroup
-	const held = 500
+	const held = streams - 1
 	started.Add(held)
 	for range held {
 		ended.Go(func() {
@@ -198,6 +199,70 @@ func TestBigBodiesBreakNothing(t *testing.T) {
 			}
 		})
 	}
+	all.Wait()
+}
+
+// TestTakenOverProcess sends what only somebody sends who has taken the page's process over.
+func TestTakenOverProcess(t *testing.T) {
+	h := newOwned(t)
+	client, _, _, _ := private(t, h.api.Guarded())
+	if _, err := client.Status(t.Context()); err != nil { // the daemon's limits come with its first answer
+		t.Fatal(err)
+	}
+	if err := client.As(strings.Repeat("x", 4*header)).Logout(t.Context()); err == nil || StatusOf(err) != 0 {
+		t.Errorf("a header of %d KiB: %v", 4*header>>10, err)
+	}
+	for _, path := range []string{"/api/v1/events", "/api/v1/history", "/metrics", "/api/v1/status"} {
+		endless, _ := io.Pipe()
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://twinpath"+path, endless)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Content-Type", "multipart/form-data; boundary=x")
+		answered := make(chan error, 1)
+		go func() {
+			answer, err := client.http.Do(r)
+			if err == nil {
+				err = answer.Body.Close()
+			}
+			answered <- err
+		}()
+		if err := within(t, answered, "reading "+path+" with a body that never ends"); err != nil {
+			t.Errorf("%s: %v", path, err)
+		}
+		_ = endless.Close()
+	}
+}
+
+func TestFewWishesAreReadAtOnce(t *testing.T) {
+	h := newOwned(t)
+	client, _, _, _ := private(t, h.api.Guarded())
+	owner := client.As(h.token)
+	ctx, cancel := context.WithCancel(t.Context())
+	var all sync.WaitGroup
+	for range 4 {
+		endless, _ := io.Pipe()
+		all.Go(func() {
+			r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://twinpath/api/v1/apply", endless)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			r.Header = http.Header{"Content-Type": {jsonType}, tokenHeader: {bearer + h.token}}
+			if answer, err := client.http.Do(r); err == nil {
+				t.Errorf("a Wish that never ends: %s", answer.Status)
+				_ = answer.Body.Close()
+			}
+		})
+	}
+	for h.api.reading.Load() < 4 {
+		time.Sleep(time.Millisecond)
+	}
+	_, err := owner.Apply(t.Context(), Wish{}, here)
+	if StatusOf(err) != http.StatusServiceUnavailable || RetryAfter(err) != 2*time.Second {
+		t.Errorf("a fifth Wish: %v", err)
+	}
+	cancel()
 	all.Wait()
 }
 

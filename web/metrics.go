@@ -16,7 +16,7 @@ import (
 // metrics is the snapshot for Prometheus and others who read its text.
 func (a *API) metrics(w http.ResponseWriter, r *http.Request) {
 	snapshot, _ := a.Source.Snapshot()
-	m := exposition{open: r.FormValue("format") == "openmetrics" || PrefersOpenMetrics(r.Header.Values("Accept"))}
+	m := exposition{open: r.URL.Query().Get("format") == "openmetrics" || PrefersOpenMetrics(r.Header.Values("Accept"))}
 	m.router(snapshot)
 	m.wans(snapshot.WANs, a.counters(snapshot))
 	m.virtual(snapshot.VRRP)

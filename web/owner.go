@@ -66,7 +66,7 @@ func (a *API) password(w http.ResponseWriter, r *http.Request) {
 
 func (a *API) drain(off bool) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		if err := a.Source.Drain(r.FormValue("wan"), off); err != nil {
+		if err := a.Source.Drain(r.URL.Query().Get("wan"), off); err != nil {
 			http.Error(w, err.Error(), http.StatusNotFound)
 			return
 		}

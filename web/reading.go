@@ -2,20 +2,24 @@ package web
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
+
+	"github.com/twinpath/twinpath/router"
 )
 
 func (a *API) status(w http.ResponseWriter, _ *http.Request) {
 	snapshot, _ := a.Source.Snapshot()
-	reply(w, snapshot)
+	replyText(w, a.encoded(snapshot))
 }
 
 func (a *API) events(w http.ResponseWriter, r *http.Request) {
 	var since time.Time
-	if text := r.FormValue("since"); text != "" {
+	if text := r.URL.Query().Get("since"); text != "" {
 		t, err := time.Parse(time.RFC3339, text)
 		if err != nil {
 			http.Error(w, "since: not an RFC 3339 time, such as 2026-11-20T20:00:00Z", http.StatusBadRequest)
@@ -33,7 +37,7 @@ func (a *API) events(w http.ResponseWriter, r *http.Request) {
 
 func (a *API) history(w http.ResponseWriter, r *http.Request) {
 	hours := 24
-	if text := r.FormValue("hours"); text != "" {
+	if text := r.URL.Query().Get("hours"); text != "" {
 		n, err := strconv.Atoi(text)
 		if err != nil || n < 1 || n > 24 {
 			http.Error(w, "hours: not a number from 1 to 24", http.StatusBadRequest)
@@ -67,11 +71,7 @@ func (a *API) stream(w http.ResponseWriter, r *http.Request) {
 	out := http.NewResponseController(w)
 	for {
 		snapshot, changed := a.Source.Snapshot()
-		text, err := json.Marshal(snapshot)
-		if err != nil {
-			return
-		}
-		if _, err := io.WriteString(w, "data: "+string(text)+"\n\n"); err != nil || out.Flush() != nil {
+		if _, err := fmt.Fprintf(w, "data: %s\n\n", a.encoded(snapshot)); err != nil || out.Flush() != nil {
 			return
 		}
 		select {
@@ -80,6 +80,31 @@ func (a *API) stream(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
+}
+
+// written is a snapshot as JSON.
+type written struct {
+	of   *router.Snapshot
+	text []byte
+}
+
+// encoded writes a snapshot once for all who read it.
+func (a *API) encoded(snapshot *router.Snapshot) []byte {
+	if last := a.newest.Load(); last != nil && last.of == snapshot {
+		return last.text
+	}
+	text, err := json.Marshal(snapshot)
+	if err != nil {
+		panic(err) // it has nothing in it that JSON does not know
+	}
+	a.newest.Store(&written{snapshot, text})
+	return text
+}
+
+func replyText(w http.ResponseWriter, text []byte) {
+	w.Header().Set("Content-Type", jsonType)
+	w.Header().Set("Cache-Control", "no-store")
+	_, _ = w.Write(append(slices.Clip(text), '\n')) // the reader went away: nobody to tell
 }
 
 func reply(w http.ResponseWriter, value any) {
