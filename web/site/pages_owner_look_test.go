@@ -1,9 +1,11 @@
 package site
 
 import (
+	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -112,59 +114,67 @@ func exhibit(t *testing.T, dir, name, text string) {
 // tricks are what a line, a router or a file could be called to make a page do something.
 const tricks = `</title></textarea></pre><script>evil()</script>"'><img src=x onerror=evil()><svg onload=evil()><a href="javascript:evil()">`
 
-func TestNothingOnTheOwnersPagesIsTakenForCode(t *testing.T) {
-	poison := func(a *authority) {
-		a.settings.Router, a.settings.Fingerprint, a.settings.TLS = tricks, tricks, false
-		a.settings.URLs = []string{tricks, "javascript:evil()", "http://" + tricks}
-		a.snapshot.Router, a.snapshot.Version, a.snapshot.Sentence = tricks, tricks, tricks
-		for i := range a.snapshot.WANs {
-			a.snapshot.WANs[i].Name, a.snapshot.WANs[i].State = tricks, tricks
-		}
-		a.pair.Code = tricks
-		for i := range a.kept {
-			a.kept[i].Text = "# " + tricks + "\n" + a.kept[i].Text
-		}
+// poison puts tricks wherever the daemon has a text.
+func poison(a *authority) {
+	a.settings.Router, a.settings.Fingerprint = tricks, tricks
+	a.settings.URLs = []string{tricks, "javascript:evil()", "http://" + tricks}
+	a.snapshot.Router, a.snapshot.Version, a.snapshot.Sentence = tricks, tricks, tricks
+	for i := range a.snapshot.WANs {
+		a.snapshot.WANs[i].Name, a.snapshot.WANs[i].State = tricks, tricks
 	}
-	all := scenes()
-	for _, verb := range []string{"apply", "confirm", "revert", "password", "alert/test", "pair/offer", "drain", "config", "login"} {
+	a.pair.Code = tricks
+	for i := range a.kept {
+		a.kept[i].Text = "# " + tricks + "\n" + a.kept[i].Text
+	}
+}
+
+// refusals are the pages that say, in the daemon's words, why something was not done.
+func refusals() []scene {
+	pages := map[string]string{
+		"apply": "/settings/config", "config": "/settings/config", "confirm": "/confirm", "revert": "/confirm", "login": "/login",
+		"password": "/settings/password", "alert/test": "/settings/alert", "pair/offer": "/settings/pair", "drain": "/settings/drain",
+	}
+	buttons := map[string]string{"revert": "back", "apply": "apply", "config": "preview"}
+	var all []scene
+	for verb, path := range pages {
 		for _, status := range []int{403, 409, 422, 500} {
 			refuse := func(a *authority) { a.refuses[verb] = refusal{status, tricks + "\nhint: " + tricks} }
 			all = append(all, scene{verb, refuse, func(d *desk) page {
-				p := d.post(map[string]string{"apply": "/settings/config", "config": "/settings/config", "confirm": "/confirm", "revert": "/confirm", "login": "/login",
-					"password": "/settings/password", "alert/test": "/settings/alert", "pair/offer": "/settings/pair", "drain": "/settings/drain"}[verb],
-					"do", map[string]string{"revert": "back", "apply": "apply", "config": "preview"}[verb], "text", "# "+tricks, "revision", revisionOf(goodText), "of", tricks, "from", tricks,
+				return d.post(path, "do", buttons[verb], "text", "# "+tricks, "revision", revisionOf(goodText), "of", tricks, "from", tricks,
 					"wan", tricks, "url", "ntfy://"+tricks, "old", "x", "new", "long enough", "again", "long enough", "next", "/"+tricks)
-				return p
 			}})
 		}
 	}
-	text := "# " + tricks + "\n" + goodText
-	all = append(all,
-		scene{"config", nil, func(d *desk) page {
-			return d.post("/settings/config", "do", "check", "text", "wrong "+tricks, "revision", tricks)
-		}},
-		scene{"preview", nil, func(d *desk) page {
-			return d.post("/settings/config", "do", "preview", "text", text, "revision", revisionOf(goodText))
-		}},
-		scene{"conflict", func(a *authority) { a.text = "x" + text }, func(d *desk) page {
-			return d.post("/settings/config", "do", "apply", "text", text, "revision", revisionOf(goodText))
-		}},
-		scene{"drain", nil, func(d *desk) page {
-			return d.get("/settings/drain?wan=" + strings.NewReplacer(" ", "+", "\"", "%22", "<", "%3C", ">", "%3E", ";", "%3B").Replace(tricks))
-		}},
-		scene{"moving", func(a *authority) {
+	return all
+}
+
+// typed are the pages that show again what somebody has typed, or what another owner has.
+func typed() []scene {
+	text, old := "# "+tricks+"\n"+goodText, revisionOf(goodText)
+	edit := func(do, text, revision string) func(*desk) page {
+		return func(d *desk) page {
+			return d.post("/settings/config", "do", do, "text", text, "revision", revision)
+		}
+	}
+	return []scene{
+		{"config", nil, edit("check", "wrong "+tricks, tricks)},
+		{"preview", nil, edit("preview", text, old)},
+		{"conflict", func(a *authority) { a.text = "x" + text }, edit("apply", text, old)},
+		{"moving", func(a *authority) {
 			a.moves = []string{tricks, "http://" + tricks, "javascript:evil()", "data:text/html,x"}
-		}, func(d *desk) page {
-			return d.post("/settings/config", "do", "apply", "text", text, "revision", revisionOf(goodText))
-		}},
-		scene{"alert", func(a *authority) {
+		}, edit("apply", text, old)},
+		{"drain", nil, func(d *desk) page { return d.get("/settings/drain?wan=" + url.QueryEscape(tricks)) }},
+		{"alert", func(a *authority) {
 			a.text = "[[alert.to]]\nurl = '''ntfy://h" + tricks + "'''\nevents = ['''" + tricks + "''']\n"
 		}, func(d *desk) page { return d.get("/settings/alert") }},
-	)
-	for _, s := range all {
+	}
+}
+
+func TestNothingOnTheOwnersPagesIsTakenForCode(t *testing.T) {
+	for _, s := range slices.Concat(scenes(), refusals(), typed()) {
 		p := s.play(t, poison)
-		if p.status == 0 || p.doc == nil {
-			t.Fatalf("%s: nothing was shown", s.name)
+		if p.status == 0 || len(p.find(func(n *html.Node) bool { return n.Data == "main" })) != 1 {
+			t.Errorf("%s: no page was shown, or more than one", s.name)
 		}
 		for _, n := range p.find(func(*html.Node) bool { return true }) {
 			harmless(t, s.name, n)
