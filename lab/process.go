@@ -36,6 +36,7 @@ func start(n *sandbox.Namespace, log, name string, args ...string) (*process, er
 	defer out.Close()
 	cmd := exec.Command(name, args...)
 	cmd.Stdout, cmd.Stderr = out, out
+	cmd.Env = append(os.Environ(), "TMPDIR=/run") // what a killed program leaves goes with the sandbox
 	if err := n.Start(cmd); err != nil {
 		return nil, fmt.Errorf("start %s in %s: %w", name, n.Name, err)
 	}
