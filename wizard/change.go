@@ -14,7 +14,11 @@ import (
 )
 
 // renames are words that have another name now.
-type renames struct{ lines, addresses map[string]string }
+type renames struct {
+	lines    map[string]string
+	from, to string // the router's own address, where it is another one now
+	shared   bool   // the old one belongs to both routers of a pair now
+}
 
 // change gives the file's sections their wanted values. It is done twice: in the text, and in what the text means. Where the
 // two differ, because the file is written in a way that is not foreseen here, the meaning counts and the comments go.
@@ -295,26 +299,57 @@ func (e *editor) add(s section) {
 	e.put(at, at, text)
 }
 
-// The lists that name lines, and those that name addresses of the router with a port.
-var (
-	namesLines     = regexp.MustCompile(`^(policy\[\d+\]\.wan|firewall\.forward\[\d+\]\.wan|vrrp\[\d+\]\.track)(\[\d+\])?$`)
-	namesAddresses = regexp.MustCompile(`^web\.(listen|tls)(\[\d+\])?$`)
-)
+// namesLines are the lists that name lines.
+var namesLines = regexp.MustCompile(`^(policy\[\d+\]\.wan|firewall\.forward\[\d+\]\.wan|vrrp\[\d+\]\.track)(\[\d+\])?$`)
 
 // renamed returns what a value is called now.
 func (r renames) renamed(path, text string) string {
-	switch {
-	case namesLines.MatchString(path):
-		if to, ok := r.lines[text]; ok {
-			return to
-		}
-	case namesAddresses.MatchString(path):
-		address, port, _ := strings.Cut(text, ":")
-		if to, ok := r.addresses[address]; ok {
-			return to + ":" + port
-		}
+	if to, ok := r.lines[text]; ok && namesLines.MatchString(path) {
+		return to
 	}
 	return text
+}
+
+// listens returns where the page is to be served, each address with its port: at the router's own, and still at one that both
+// routers share now.
+func (r renames) listens(have []any) []any {
+	var all []any
+	add := func(text any) {
+		if !slices.Contains(all, text) {
+			all = append(all, text)
+		}
+	}
+	for _, one := range have {
+		text, _ := one.(string)
+		port, ours := strings.CutPrefix(text, r.from+":")
+		if !ours || r.from == "" {
+			add(one)
+			continue
+		}
+		if add(r.to + ":" + port); r.shared {
+			add(one)
+		}
+	}
+	return all
+}
+
+// moved returns the new value of web.listen or web.tls, and whether it is another one.
+func (r renames) moved(have any) (any, bool) {
+	all, several := have.([]any)
+	if text, one := have.(string); one {
+		all = []any{text}
+	}
+	if slices.ContainsFunc(all, func(one any) bool { _, text := one.(string); return !text }) {
+		return have, false // package config has words for it
+	}
+	now := r.listens(all)
+	switch {
+	case slices.Equal(all, now):
+		return have, false
+	case !several && len(now) == 1:
+		return now[0], true
+	}
+	return now, true
 }
 
 func (e *editor) rename(names renames) {
@@ -325,4 +360,11 @@ func (e *editor) rename(names renames) {
 		}
 		return text
 	})
+	for _, key := range [...]string{"listen", "tls"} {
+		have, _ := dig(e.root, "web", key)
+		if now, changed := names.moved(have); changed {
+			span := e.at.Spans["web."+key]
+			e.put(span.Value, span.End, value(now))
+		}
+	}
 }

@@ -208,6 +208,24 @@ func TestOtherWaysToWrite(t *testing.T) {
 	}
 }
 
+// A file that package config refuses does not stop the wizard either.
+func TestBadFiles(t *testing.T) {
+	for _, text := range []string{
+		"[lan]\naddress = \"192.168.1.1/24\"\ninterface = \"eth2\"\n[web]\nlisten = [[1], [1]]\n",
+		"[lan]\naddress = \"fd00::1/64\"\nports = [1]\n[[vrrp]]\naddresses = \"fd00::2/64\"\n", "lan = 5\n", "[[wan]]\nname = 5\n",
+	} {
+		d, err := wizard.From([]byte(text), ownedFacts)
+		if err != nil {
+			continue // its types are wrong: nothing to begin with
+		}
+		d.Answer(wizard.Home, ownedFacts, map[string]string{"house.address": "192.168.1.2/24", "house.dhcp": "yes"})
+		d.Answer(wizard.Twins, ownedFacts, map[string]string{"pair.role": "first"})
+		if out := d.TOML([]byte(text)); len(out) == 0 {
+			t.Errorf("%q is gone", text)
+		}
+	}
+}
+
 func TestWhatTheRestOfTheFileNeeds(t *testing.T) {
 	for _, c := range []struct {
 		page            wizard.Page

@@ -212,7 +212,7 @@ func (d *Draft) alertSection(before *Draft) section {
 
 // renames are the words that other sections use: a line's old name and its new one, and the router's own address.
 func (d *Draft) renames(before *Draft) renames {
-	r := renames{lines: map[string]string{}, addresses: map[string]string{}}
+	r := renames{lines: map[string]string{}}
 	for _, l := range d.Lines {
 		if l.Was != "" && l.Was != l.Name {
 			r.lines[l.Was] = l.Name
@@ -220,7 +220,8 @@ func (d *Draft) renames(before *Draft) renames {
 	}
 	was, is := before.ownAddress(), d.ownAddress()
 	if was != nil && is != nil && was != is {
-		r.addresses[host(was)] = host(is)
+		r.from, r.to = host(was), host(is)
+		r.shared = d.Pair.Role != single && r.from == d.House.Address.Addr().String()
 	}
 	return r
 }

@@ -92,6 +92,12 @@ func put(root map[string]any, all []section, names renames) {
 		}
 	}
 	walk("", root, names.renamed)
+	web, _ := root["web"].(map[string]any)
+	for _, key := range [...]string{"listen", "tls"} {
+		if now, changed := names.moved(web[key]); changed {
+			web[key] = now
+		}
+	}
 }
 
 func set(table map[string]any, one entry, isNew bool) {

@@ -33,7 +33,7 @@ func runWizard(ctx context.Context, args []string, std stdio) error {
 	if _, err := parse(flags, args, 0, 0); err != nil {
 		return err
 	}
-	v := &visit{dialog: newDialog(std), client: web.NewClient(*socket), file: *file, output: *output}
+	v := &visit{dialog: newDialog(std), client: web.NewClient(*socket), file: *file, output: *output, cables: cablesHere}
 	return v.run(ctx)
 }
 
@@ -44,7 +44,8 @@ type visit struct {
 	file   string // the configuration that it begins with, and writes without a daemon
 	output string // written instead; empty: none
 
-	running bool // a daemon answers
+	cables  func() map[string]bool // the ports by name, and whether each has a carrier
+	running bool                   // a daemon answers
 	facts   wizard.Facts
 	old     string // the text of file; empty: there is none
 }
@@ -65,7 +66,8 @@ func (v *visit) converse(ctx context.Context) error {
 			return fmt.Errorf("%w\nhint: \"twinpath check %s\" says what is wrong with it", err, v.file)
 		}
 	}
-	v.say("Enter takes what stands in brackets, ? explains, b goes back. Nothing changes before the end.\n")
+	v.say("Enter takes what stands in brackets, ? explains, b goes back. Nothing changes before the end.\n" +
+		"At a port, w says which one a cable is in when you unplug it.\n")
 	if err := v.ask(ctx, d); err != nil {
 		return err
 	}
@@ -112,6 +114,17 @@ func portsHere(ctx context.Context) []wizard.Port {
 	}
 	slices.SortFunc(all, func(a, b wizard.Port) int { return compareNames(a.Name, b.Name) })
 	return all
+}
+
+// cablesHere are the machine's ports, and whether something is plugged in.
+func cablesHere() map[string]bool {
+	s := &sockets{Kernel: kernel.New(slog.New(slog.DiscardHandler))}
+	links, _ := s.Links() // none: nothing moves
+	cables := map[string]bool{}
+	for _, link := range links {
+		cables[link.Name] = link.Carrier
+	}
+	return cables
 }
 
 // errLeft is the owner's wish to stop.

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/twinpath/twinpath/wizard"
 )
@@ -79,6 +80,9 @@ func (i *interview) put(ctx context.Context, page wizard.Page, q wizard.Question
 		return nil
 	case line == "b":
 		i.back()
+		return nil
+	case line == "w" && page == wizard.Ports:
+		i.v.watchCables(ctx)
 		return nil
 	}
 	i.take(ctx, page, q, chosen(q, line))
@@ -165,6 +169,34 @@ func (v *visit) show(q wizard.Question) {
 			text += ": " + o.Note
 		}
 		v.say("  %2d  %s\n", n+1, text)
+	}
+}
+
+// watchCables says which cable is moved, for half a minute at most. Somebody who walks to the box needs some of it.
+func (v *visit) watchCables(ctx context.Context) {
+	const long, pace = 30 * time.Second, 300 * time.Millisecond
+	v.say("   Unplug a cable now, or plug one in.\n")
+	ctx, cancel := context.WithTimeout(ctx, long)
+	defer cancel()
+	before := v.cables()
+	for {
+		for name, there := range v.cables() {
+			switch was, known := before[name]; {
+			case !known || was == there:
+			case there:
+				v.say("   You plugged something into %s.\n", name)
+				return
+			default:
+				v.say("   You unplugged %s.\n", name)
+				return
+			}
+		}
+		select {
+		case <-ctx.Done():
+			v.say("   Nothing has moved.\n")
+			return
+		case <-time.After(pace):
+		}
 	}
 }
 

@@ -177,6 +177,21 @@ func TestWizardChangesAnOldFile(t *testing.T) {
 	}
 }
 
+func TestWizardSaysWhichCableMoved(t *testing.T) {
+	v, screen := sit(t, filepath.Join(t.TempDir(), "twinpath.toml"), "w")
+	looks := 0
+	v.cables = func() map[string]bool {
+		looks++
+		return map[string]bool{"eth0": true, "eth1": looks != 2}
+	}
+	if err := v.converse(t.Context()); err != saidError(no) {
+		t.Fatalf("%v\n%s", err, screen)
+	}
+	if !strings.Contains(screen.String(), "You unplugged eth1.") {
+		t.Errorf("it says\n%s", screen)
+	}
+}
+
 // The order of the lines is asked one by one, and counts together only.
 func TestWizardTurnsTheLinesAround(t *testing.T) {
 	lines := accepted("correct horse", "correct horse", "y")
