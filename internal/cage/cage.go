@@ -15,7 +15,7 @@ import (
 
 // Cage says what is left inside.
 type Cage struct {
-	Connect []uint16 // TCP ports of others that may be connected to; none may be listened on
+	Connect []uint16 // TCP ports of others that may be connected to; without one there are no new sockets. None may be listened on
 	Files   uint64   // open at a time
 	Threads uint64   // of all processes of this account; 0: as many as before, for an account that is not ours alone
 	Nice    int      // at least, 0 to 19, for every thread
@@ -32,7 +32,7 @@ func (c Cage) Enter() (landlock int, err error) {
 	if landlock, err = c.noFiles(); err != nil {
 		return 0, err
 	}
-	return landlock, errors.Join(noCapabilities(), noCalls())
+	return landlock, errors.Join(noCapabilities(), c.noCalls())
 }
 
 // bound limits what can be used up. A limit of 0 on the size of files means that none can be written.

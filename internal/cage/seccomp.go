@@ -10,17 +10,20 @@ import (
 
 // Offsets in struct seccomp_data (seccomp(2)). Of an argument its low half, on machines that have it first: all of ours.
 const (
-	dataCall     = 0
-	dataArch     = 4
-	dataFamily   = 16 // the arguments of socket(2)
-	dataType     = 24
-	dataProtocol = 32
+	dataCall   = 0
+	dataArch   = 4
+	dataFirst  = 16 // argument
+	dataSecond = 24
+	dataThird  = 32
 )
 
 // denied are the system calls that a web server has no use for and that somebody who has taken it over would like: they open
-// files, start programs, reach into other processes and name spaces, or offer ways around this filter.
+// files, start programs, reach into other processes and name spaces, or offer ways around this filter and Landlock: listen(2) on
+// a socket without an address finds a port by itself, and sendto(2) and its like connect (MSG_FASTOPEN).
 var denied = [...]uint32{
 	unix.SYS_OPENAT, unix.SYS_OPENAT2, unix.SYS_OPEN_BY_HANDLE_AT, unix.SYS_EXECVE, unix.SYS_EXECVEAT, unix.SYS_BIND,
+	unix.SYS_LISTEN, unix.SYS_SENDTO, unix.SYS_SENDMSG, unix.SYS_SENDMMSG,
+	unix.SYS_KILL, unix.SYS_TKILL, unix.SYS_RT_SIGQUEUEINFO, unix.SYS_RT_TGSIGQUEUEINFO, unix.SYS_PIDFD_SEND_SIGNAL,
 	unix.SYS_PTRACE, unix.SYS_PROCESS_VM_READV, unix.SYS_PROCESS_VM_WRITEV, unix.SYS_PIDFD_GETFD, unix.SYS_KCMP,
 	unix.SYS_UNSHARE, unix.SYS_SETNS, unix.SYS_MOUNT, unix.SYS_UMOUNT2, unix.SYS_PIVOT_ROOT, unix.SYS_CHROOT,
 	unix.SYS_OPEN_TREE, unix.SYS_FSOPEN, unix.SYS_FSMOUNT, unix.SYS_MOVE_MOUNT,
@@ -28,9 +31,10 @@ var denied = [...]uint32{
 	unix.SYS_REQUEST_KEY, unix.SYS_SOCKETPAIR, unix.SYS_PERSONALITY,
 }
 
-// noCalls forbids system calls, and every kind of socket but TCP's: Landlock does not know of MPTCP, nor of UDP.
-func noCalls() error {
-	program, err := bpf.Assemble(filter())
+// noCalls forbids system calls, new processes, and every kind of socket but TCP's: Landlock does not know of MPTCP, nor of UDP.
+// Whoever has nobody to connect to gets no socket at all.
+func (c Cage) noCalls() error {
+	program, err := bpf.Assemble(c.filter())
 	if err != nil {
 		return fmt.Errorf("write the filter of system calls: %w", err)
 	}
@@ -46,10 +50,14 @@ func noCalls() error {
 	return nil
 }
 
+var (
+	allow  = bpf.RetConstant{Val: unix.SECCOMP_RET_ALLOW}
+	refuse = bpf.RetConstant{Val: unix.SECCOMP_RET_ERRNO | uint32(unix.EACCES)}
+	absent = bpf.RetConstant{Val: unix.SECCOMP_RET_ERRNO | uint32(unix.ENOSYS)}
+)
+
 // filter answers EACCES to what is denied, and ends a process that uses another architecture's numbers.
-func filter() []bpf.Instruction {
-	refuse := bpf.RetConstant{Val: unix.SECCOMP_RET_ERRNO | uint32(unix.EACCES)}
-	allow := bpf.RetConstant{Val: unix.SECCOMP_RET_ALLOW}
+func (c Cage) filter() []bpf.Instruction {
 	all := []bpf.Instruction{
 		bpf.LoadAbsolute{Off: dataArch, Size: 4},
 		bpf.JumpIf{Cond: bpf.JumpEqual, Val: architecture, SkipTrue: 1},
@@ -59,24 +67,46 @@ func filter() []bpf.Instruction {
 		bpf.RetConstant{Val: unix.SECCOMP_RET_KILL_PROCESS},
 	}
 	for _, call := range append(denied[:], older...) {
-		all = append(all, bpf.JumpIf{Cond: bpf.JumpNotEqual, Val: call, SkipTrue: 1}, refuse)
+		all = append(all, of(call, refuse)...)
 	}
+	all = append(all, of(unix.SYS_CLONE, // threads yes, processes no
+		bpf.LoadAbsolute{Off: dataFirst, Size: 4},
+		bpf.JumpIf{Cond: bpf.JumpBitsSet, Val: unix.CLONE_THREAD, SkipTrue: 1},
+		refuse,
+		allow)...)
+	all = append(all, of(unix.SYS_CLONE3, absent)...) // its flags cannot be seen from here; libraries then use the other
+	all = append(all, of(unix.SYS_TGKILL,             // Go interrupts its own threads by it
+		bpf.LoadAbsolute{Off: dataFirst, Size: 4},
+		bpf.JumpIf{Cond: bpf.JumpEqual, Val: uint32(unix.Getpid()), SkipTrue: 1},
+		refuse,
+		allow)...)
+	if len(c.Connect) == 0 {
+		all = append(append(all, of(unix.SYS_SOCKET, refuse)...), of(unix.SYS_CONNECT, refuse)...)
+	}
+	return append(append(all, of(unix.SYS_SOCKET, onlyTCP()...)...), allow)
+}
+
+// of is what follows for one system call. It has to answer.
+func of(call uint32, answer ...bpf.Instruction) []bpf.Instruction {
+	return append([]bpf.Instruction{bpf.JumpIf{Cond: bpf.JumpNotEqual, Val: call, SkipTrue: uint8(len(answer))}}, answer...)
+}
+
+// onlyTCP answers to socket(2).
+func onlyTCP() []bpf.Instruction {
 	const kindOfSocket = 0xf // beside SOCK_CLOEXEC and SOCK_NONBLOCK
-	return append(all,
-		bpf.JumpIf{Cond: bpf.JumpEqual, Val: unix.SYS_SOCKET, SkipTrue: 1},
-		allow,
-		bpf.LoadAbsolute{Off: dataFamily, Size: 4},
+	return []bpf.Instruction{
+		bpf.LoadAbsolute{Off: dataFirst, Size: 4},
 		bpf.JumpIf{Cond: bpf.JumpEqual, Val: unix.AF_INET, SkipTrue: 2},
 		bpf.JumpIf{Cond: bpf.JumpEqual, Val: unix.AF_INET6, SkipTrue: 1},
 		refuse,
-		bpf.LoadAbsolute{Off: dataType, Size: 4},
+		bpf.LoadAbsolute{Off: dataSecond, Size: 4},
 		bpf.ALUOpConstant{Op: bpf.ALUOpAnd, Val: kindOfSocket},
 		bpf.JumpIf{Cond: bpf.JumpEqual, Val: unix.SOCK_STREAM, SkipTrue: 1},
 		refuse,
-		bpf.LoadAbsolute{Off: dataProtocol, Size: 4},
+		bpf.LoadAbsolute{Off: dataThird, Size: 4},
 		bpf.JumpIf{Cond: bpf.JumpEqual, Val: 0, SkipTrue: 1},
 		bpf.JumpIf{Cond: bpf.JumpNotEqual, Val: unix.IPPROTO_TCP, SkipTrue: 1},
 		allow,
 		refuse,
-	)
+	}
 }

@@ -8,4 +8,4 @@ const (
 )
 
 // older are calls that newer architectures never had.
-var older = []uint32{unix.SYS_OPEN, unix.SYS_CREAT}
+var older = []uint32{unix.SYS_OPEN, unix.SYS_CREAT, unix.SYS_FORK, unix.SYS_VFORK}

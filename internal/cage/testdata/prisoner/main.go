@@ -18,7 +18,15 @@ func main() {
 	if err != nil {
 		panic(err)
 	}
-	version, err := cage.Cage{Connect: []uint16{80}, Files: 64, Nice: 5}.Enter()
+	fresh, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
+	if err != nil {
+		panic(err)
+	}
+	ports := []uint16{80}
+	if len(os.Args) > 2 {
+		ports = nil
+	}
+	version, err := cage.Cage{Connect: ports, Files: 64, Nice: 5}.Enter()
 	fmt.Println("landlock", version, err)
 	try := func(what string, err error) { fmt.Printf("%s: %v\n", what, err) }
 	_, err = os.ReadFile("/etc/passwd")
@@ -29,6 +37,11 @@ func main() {
 	try("run a program", exec.Command("/bin/true").Run())
 	_, err = net.Listen("tcp", "127.0.0.1:0")
 	try("listen", err)
+	try("listen without an address", unix.Listen(fresh, 1))
+	try("connect by sending", unix.Sendto(fresh, []byte("x"), unix.MSG_FASTOPEN, &unix.SockaddrInet4{Port: 25, Addr: [4]byte{127, 0, 0, 1}}))
+	try("become two", fork())
+	try("signal another process", unix.Kill(os.Getppid(), 0))
+	try("signal a thread of another process", unix.Tgkill(os.Getppid(), os.Getppid(), 0))
 	_, err = net.Dial("unix", "/run/socket")
 	try("open a unix socket", err)
 	_, err = net.Dial("udp", "127.0.0.1:53")
@@ -44,6 +57,17 @@ func main() {
 	try("switch an interface off", off(inside, "lo"))
 	capabilities()
 	niceness()
+}
+
+func fork() error {
+	child, _, errno := unix.RawSyscall6(unix.SYS_CLONE, uintptr(unix.SIGCHLD), 0, 0, 0, 0, 0)
+	if errno != 0 {
+		return errno
+	}
+	if child == 0 {
+		unix.RawSyscall(unix.SYS_EXIT_GROUP, 0, 0, 0)
+	}
+	return nil
 }
 
 func off(by net.Listener, name string) error {
