@@ -65,20 +65,20 @@ func (a *attendant) start(all []*entrance, s web.Settings) *child {
 		// Its parent is this thread, not the process (prctl(2), PR_SET_PDEATHSIG).
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
-		c.err = a.live(ctx, all)
+		c.err = a.live(ctx, all, s.Peer.IsValid())
 	}()
 	return c
 }
 
 // live starts the process, talks to it and returns when both have ended.
-func (a *attendant) live(ctx context.Context, all []*entrance) error {
+func (a *attendant) live(ctx context.Context, all []*entrance, paired bool) error {
 	ours, theirs, err := pair()
 	if err != nil {
 		return fmt.Errorf("connect the page's process: %w", err)
 	}
 	defer ours.Close()
 	defer theirs.Close()
-	cmd, err := a.launch(ctx, theirs, all)
+	cmd, err := a.launch(ctx, theirs, all, paired)
 	if err != nil {
 		return fmt.Errorf("start the page's process: %w", err)
 	}
@@ -95,8 +95,11 @@ func (a *attendant) live(ctx context.Context, all []*entrance) error {
 const farewell = 2 * time.Second
 
 // launch starts the program: as somebody who owns nothing, where the machine has such an account.
-func (a *attendant) launch(ctx context.Context, conn *os.File, all []*entrance) (*exec.Cmd, error) {
-	line := []string{"web"}
+func (a *attendant) launch(ctx context.Context, conn *os.File, all []*entrance, paired bool) (*exec.Cmd, error) {
+	line := []string{"web", aloneWord}
+	if paired {
+		line[1] = pairedWord
+	}
 	files := []*os.File{conn}
 	for _, one := range all {
 		kind := plainDoor
@@ -110,7 +113,7 @@ func (a *attendant) launch(ctx context.Context, conn *os.File, all []*entrance) 
 		cmd.Args[0] = "twinpath"
 		cmd.Env = []string{"GOMAXPROCS=1", "TZ=" + os.Getenv("TZ")} // one thread of Go code: it must not take a house's processor
 		cmd.ExtraFiles = files
-		cmd.Stderr = &murmur{log: a.log, left: murmurs}
+		cmd.Stderr = &murmur{log: a.log}
 		cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Credential: who}
 		cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 		cmd.WaitDelay = farewell
@@ -175,13 +178,14 @@ func nobody() (*syscall.Credential, error) {
 	return nil, errSame
 }
 
-// murmurs is how many lines of one process reach the log. Whoever has taken it over could fill a disk.
+// murmurs is how many lines an hour reach the log. Whoever has taken the process over could fill a disk.
 const murmurs = 200
 
 // murmur is what the process prints, in the daemon's log.
 type murmur struct {
 	log  *slog.Logger
 	left int
+	hour time.Time // since when left is counted
 	rest []byte
 }
 
@@ -206,6 +210,9 @@ func (m *murmur) Write(p []byte) (int, error) {
 func (m *murmur) say() {
 	text := strings.ToValidUTF8(string(m.rest), "?")
 	m.rest = m.rest[:0]
+	if now := time.Now(); now.Sub(m.hour) >= time.Hour {
+		m.hour, m.left = now, murmurs
+	}
 	if m.left--; m.left < 0 {
 		return
 	}
