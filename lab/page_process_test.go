@@ -67,6 +67,7 @@ func TestPageProcess(t *testing.T) {
 	pid := onePage(t, b, 0)
 
 	t.Run("owns nothing", func(t *testing.T) { shutIn(t, pid) })
+	t.Run("nobody else has its sockets", func(t *testing.T) { keepsToItself(t, b, pid) })
 	t.Run("nothing listens on a line", func(t *testing.T) {
 		out, err := b.Run("ss -Hlnt")
 		must(t, err)
@@ -116,6 +117,38 @@ func TestPageProcess(t *testing.T) {
 		must(t, b.Restart(t.Context()))
 		shows(t, d, readPage, `\[200\]`)
 	})
+}
+
+// keepsToItself compares the sockets of the page's process with those of every other one but the daemon, which gave them to it.
+func keepsToItself(t *testing.T, b *Box, pid int) {
+	t.Helper()
+	all, err := b.processes()
+	must(t, err)
+	own := socketsOf(pid)
+	const connection, door = 1, 1
+	if len(own) != connection+door {
+		t.Errorf("it has %d sockets, want its connection and one for the LAN: %v", len(own), own)
+	}
+	for _, other := range all {
+		for _, socket := range socketsOf(other) {
+			if other != pid && other != b.PID() && slices.Contains(own, socket) {
+				line, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", other))
+				t.Errorf("%q has %s, too", line, socket)
+			}
+		}
+	}
+}
+
+// socketsOf names the sockets that a process has open.
+func socketsOf(pid int) []string {
+	files, _ := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid)) // it may have ended
+	var all []string
+	for _, f := range files {
+		if to, _ := os.Readlink(fmt.Sprintf("/proc/%d/fd/%s", pid, f.Name())); strings.HasPrefix(to, "socket:") {
+			all = append(all, to)
+		}
+	}
+	return all
 }
 
 // shutIn reads in /proc what the kernel leaves to the process.

@@ -26,6 +26,12 @@ const (
 	secureDoor = "https"
 )
 
+// Whether there is another router for the process to ask, as its first argument says.
+const (
+	aloneWord  = "alone"
+	pairedWord = "paired"
+)
+
 // The files that the process finds open: its connection to the daemon, then one socket per argument.
 const (
 	connFile  = 3
@@ -36,7 +42,10 @@ const (
 // the daemon and the sockets that it was given.
 func runWeb(ctx context.Context, args []string, std stdio) error {
 	log := slog.New(slog.NewTextHandler(std.err, nil))
-	conn, plain, secure, err := inherited(args)
+	if len(args) == 0 {
+		return usageError("twinpath web is started by the daemon only")
+	}
+	conn, plain, secure, err := inherited(args[1:])
 	if err != nil {
 		return err
 	}
@@ -45,7 +54,7 @@ func runWeb(ctx context.Context, args []string, std stdio) error {
 	_, _ = time.Now().Zone()                                           // reads /etc/localtime, which is out of reach in a moment
 	const plenty = 64 << 20                                            // chosen here: ten times what a family's browsers need
 	debug.SetMemoryLimit(plenty)
-	landlock, err := webCage().Enter()
+	landlock, err := webCage(args[0]).Enter()
 	if err != nil {
 		return fmt.Errorf("shut the page's process in: %w", err)
 	}
@@ -61,16 +70,23 @@ func runWeb(ctx context.Context, args []string, std stdio) error {
 	return nil
 }
 
-// webCage leaves the process what it needs: the page at the other router of the pair, and files for 512 connections.
-func webCage() cage.Cage {
+// webCage leaves the process what it needs: files for 512 connections and, where there is one, the page at the other router of
+// the pair.
+func webCage(company string) cage.Cage {
 	const peerPort, files, nice = 80, 1024, 5
-	return cage.Cage{Connect: []uint16{peerPort}, Files: files, Nice: nice}
+	c := cage.Cage{Files: files, Nice: nice}
+	if company == pairedWord {
+		c.Connect = []uint16{peerPort}
+	}
+	return c
 }
 
 func inherited(kinds []string) (conn net.Conn, plain, secure []net.Listener, err error) {
-	if conn, err = net.FileConn(os.NewFile(connFile, "daemon")); err != nil {
+	daemon := os.NewFile(connFile, "daemon")
+	if conn, err = net.FileConn(daemon); err != nil {
 		return nil, nil, nil, fmt.Errorf("twinpath web is started by the daemon only: %w", err)
 	}
+	_ = daemon.Close() // conn is a copy
 	for i, kind := range kinds {
 		file := os.NewFile(uintptr(firstDoor+i), kind)
 		listener, err := net.FileListener(file)
