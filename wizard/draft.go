@@ -74,7 +74,8 @@ type Pair struct {
 type Alert struct {
 	Kind     string `json:"kind"` // "none", "ntfy", "telegram", "email", "webhook", "other"
 	Topic    string `json:"topic,omitempty"`
-	Server   string `json:"server,omitempty"`
+	Server   string `json:"server,omitempty"` // of ntfy
+	Mail     string `json:"mail,omitempty"`   // server with its port
 	Token    string `json:"token,omitempty"`
 	Chat     string `json:"chat,omitempty"`
 	User     string `json:"user,omitempty"`

@@ -21,40 +21,41 @@ func (d *Draft) alertFields() []field {
 		}},
 		take: func(text string) error { a.Kind = text; return nil },
 	}}
-	text := func(id, ask, help string, into *string, check func(string) error) {
-		all = append(all, field{Question: Question{ID: "alert." + id, Ask: ask, Help: help, Kind: Text, Value: *into}, take: func(text string) error {
-			if err := check(text); err != nil {
-				return err
-			}
-			return plain(into, 512)(text)
-		}})
-	}
-	secret := func(id, ask, help string, into *string, check func(string) error) {
-		q := Question{ID: "alert." + id, Ask: ask, Help: help, Kind: Secret, Optional: *into != ""}
-		all = append(all, field{Question: q, take: func(text string) error {
-			if err := check(text); err != nil {
-				return err
-			}
-			return plain(into, 512)(text)
-		}})
-	}
 	switch a.Kind {
 	case "ntfy":
-		text("topic", "Topic", "Subscribe to it in the app. Whoever knows it can read along: it is as good as a password.", &a.Topic, isTopic)
-		text("server", "Server", "", &a.Server, isServer)
+		all = append(all, alertText("topic", "Topic", "Subscribe to it in the app. Whoever knows it can read along: it is as good as a password.", &a.Topic, isTopic))
+		all = append(all, alertText("server", "Server", "", &a.Server, isServer))
 	case "telegram":
-		secret("token", "The bot's token", "Send /newbot to @BotFather: it answers with one.", &a.Token, isToken)
-		text("chat", "Chat", "The number of the chat, or @name of a channel.", &a.Chat, isChat)
+		all = append(all, alertSecret("token", "The bot's token", "Send /newbot to @BotFather: it answers with one.", &a.Token, isToken))
+		all = append(all, alertText("chat", "Chat", "The number of the chat, or @name of a channel.", &a.Chat, isChat))
 	case "email":
-		text("server", "Mail server, with its port", "For example mail.example.org:587.", &a.Server, isServer)
-		text("user", "User name there", "", &a.User, anything)
-		secret("password", "Password there", "", &a.Password, anything)
-		text("from", "From", "", &a.From, isMail)
-		text("to", "To", "", &a.To, isMail)
+		all = append(all, alertText("server", "Mail server, with its port", "For example mail.example.org:587.", &a.Mail, isServer))
+		all = append(all, alertText("user", "User name there", "", &a.User, anything))
+		all = append(all, alertSecret("password", "Password there", "", &a.Password, anything))
+		all = append(all, alertText("from", "From", "", &a.From, isMail))
+		all = append(all, alertText("to", "To", "", &a.To, isMail))
 	case "webhook", "other":
-		text("url", "Address", "", &a.URL, a.isURL)
+		all = append(all, alertText("url", "Address", "", &a.URL, a.isURL))
 	}
 	return all
+}
+
+// alertText is a text that has to pass a check.
+func alertText(id, ask, help string, into *string, check func(string) error) field {
+	return alertField(Question{ID: "alert." + id, Ask: ask, Help: help, Kind: Text, Value: *into}, into, check)
+}
+
+func alertSecret(id, ask, help string, into *string, check func(string) error) field {
+	return alertField(Question{ID: "alert." + id, Ask: ask, Help: help, Kind: Secret, Optional: *into != ""}, into, check)
+}
+
+func alertField(q Question, into *string, check func(string) error) field {
+	return field{Question: q, take: func(text string) error {
+		if err := check(text); err != nil {
+			return err
+		}
+		return plain(into, 512)(text)
+	}}
 }
 
 // fill proposes what every kind needs and nobody wants to invent.
@@ -136,7 +137,7 @@ func (a Alert) Address() string {
 		return "telegram://" + a.Token + "@telegram?" + url.Values{"chats": {a.Chat}}.Encode()
 	case "email":
 		values := url.Values{"from": {a.From}, "to": {a.To}}
-		return (&url.URL{Scheme: "smtp", User: url.UserPassword(a.User, a.Password), Host: a.Server, Path: "/", RawQuery: values.Encode()}).String()
+		return (&url.URL{Scheme: "smtp", User: url.UserPassword(a.User, a.Password), Host: a.Mail, Path: "/", RawQuery: values.Encode()}).String()
 	case "webhook", "other":
 		return a.URL
 	}
@@ -157,7 +158,7 @@ func alertOf(text string) Alert {
 		a = Alert{Kind: "telegram", Token: u.User.String(), Chat: u.Query().Get("chats")}
 	case "smtp":
 		password, _ := u.User.Password()
-		a = Alert{Kind: "email", Server: u.Host, User: u.User.Username(), Password: password, From: u.Query().Get("from"), To: u.Query().Get("to")}
+		a = Alert{Kind: "email", Mail: u.Host, User: u.User.Username(), Password: password, From: u.Query().Get("from"), To: u.Query().Get("to")}
 	case "https", "http":
 		a = Alert{Kind: "webhook", URL: text}
 	}

@@ -41,15 +41,7 @@ func (d *Draft) houseFields() []field {
 	if h.Member {
 		return all
 	}
-	all = append(all, field{
-		Question: Question{ID: "house.dhcp", Ask: "Does it give the devices their addresses?", Kind: Flag, Value: flag(h.DHCP),
-			Help: "DHCP. Yes, unless another device of the house does it. There must be one, and only one."},
-		take: func(text string) error {
-			h.Decided = h.Decided || h.DHCP != (text == yes)
-			h.DHCP = text == yes
-			return nil
-		},
-	})
+	all = append(all, h.dhcpField())
 	if h.DHCP {
 		all = append(all, d.rangeField("house.first", "The first address that it gives", 0, nil), d.rangeField("house.last", "The last one", 1, d.judgeRange))
 	}
@@ -58,6 +50,18 @@ func (d *Draft) houseFields() []field {
 			Help: "nas.home.arpa, for example. Empty: this router answers no names."},
 		take: domain(&h.Domain),
 	})
+}
+
+func (h *House) dhcpField() field {
+	return field{
+		Question: Question{ID: "house.dhcp", Ask: "Does it give the devices their addresses?", Kind: Flag, Value: flag(h.DHCP),
+			Help: "DHCP. Yes, unless another device of the house does it. There must be one, and only one."},
+		take: func(text string) error {
+			h.Decided = h.Decided || h.DHCP != (text == yes)
+			h.DHCP = text == yes
+			return nil
+		},
+	}
 }
 
 func (d *Draft) rangeField(id, ask string, n int, judge func() error) field {

@@ -17,19 +17,8 @@ const (
 
 func (d *Draft) pairFields(f Facts) []field {
 	p := &d.Pair
-	options := []Option{
-		{Value: single, Label: "no, it is the only one"},
-		{Value: first, Label: "yes, and this is the first of the two", Note: "the house keeps its gateway address; both routers share it"},
-		{Value: second, Label: "yes, and the other one is set up already", Note: "it shows a code"},
-	}
-	if d.House.Member && p.Role != first { // the gateway there is another's
-		options = slices.Delete(options, 1, 2)
-	}
-	if p.Role == ownway {
-		options = append(options, Option{Value: ownway, Label: "as the file says", Note: "it has virtual routers of its own making"})
-	}
 	all := []field{{
-		Question: Question{ID: "pair.role", Ask: "Does a second router stand in for this one?", Kind: Choice, Value: p.Role, Options: options},
+		Question: Question{ID: "pair.role", Ask: "Does a second router stand in for this one?", Kind: Choice, Value: p.Role, Options: d.roles()},
 		take: func(text string) error {
 			if text == p.Role && (text != second || f.Joined == nil) {
 				return nil
@@ -57,6 +46,22 @@ func (d *Draft) pairFields(f Facts) []field {
 				take: address(&p.Peer), judge: func() error { return d.judgeRouter(p.Peer, p.Own.Addr()) }})
 	}
 	return all
+}
+
+// roles are what the router can be in a pair.
+func (d *Draft) roles() []Option {
+	options := []Option{
+		{Value: single, Label: "no, it is the only one"},
+		{Value: first, Label: "yes, and this is the first of the two", Note: "the house keeps its gateway address; both routers share it"},
+		{Value: second, Label: "yes, and the other one is set up already", Note: "it shows a code"},
+	}
+	if d.House.Member && d.Pair.Role != first { // the gateway there is another's
+		options = slices.Delete(options, 1, 2)
+	}
+	if d.Pair.Role == ownway {
+		options = append(options, Option{Value: ownway, Label: "as the file says", Note: "it has virtual routers of its own making"})
+	}
+	return options
 }
 
 func (d *Draft) takeOwn(text string) error {
