@@ -22,7 +22,7 @@ func TestPageOfAPair(t *testing.T) {
 	v.opens(gatewayPage + "/")
 	v.reads("Answered by main")
 	v.reads("backup hears main")
-	v.looks("status-pair")
+	v.looks("status-pair", false)
 	must(t, h.PowerOff("main"))
 	off := time.Now()
 	s := await(t, backup, "backup serves the house", active)

@@ -218,21 +218,24 @@ func (v *visitor) audit(name string) {
 	}
 }
 
-// views are the windows that every page has to look well in.
-func views() map[string]chromium.View {
+// views are the windows that a page has to look well in: a small phone's, a usual one's, a desk's and a large one's.
+func views(most bool) map[string]chromium.View {
 	all := map[string]chromium.View{}
-	for _, width := range []int{320, 390, 1280, 1600} {
-		for shade, dark := range map[string]bool{"light": false, "dark": true} {
-			all[fmt.Sprintf("%d-%s", width, shade)] = chromium.View{Width: width, Height: 800, Dark: dark, Phone: width < 1000}
+	for width, dark := range map[int]bool{320: true, 390: false, 1280: false, 1600: true} {
+		for shade, is := range map[string]bool{"light": false, "dark": true} {
+			if most || is == dark {
+				all[fmt.Sprintf("%d-%s", width, shade)] = chromium.View{Width: width, Height: 800, Dark: is, Phone: width < 1000}
+			}
 		}
 	}
 	return all
 }
 
-// looks looks at the page in every window: nothing sticks out, and the audit finds nothing in a dark phone and on a light desk.
-func (v *visitor) looks(name string) {
+// looks looks at the page in four windows, or in each of them by day and by night: nothing sticks out, and the audit finds
+// nothing on a dark phone and on a light desk.
+func (v *visitor) looks(name string, most bool) {
 	v.t.Helper()
-	all := views()
+	all := views(most)
 	names := make([]string, 0, len(all))
 	for view := range all {
 		names = append(names, view)
