@@ -15,7 +15,8 @@ const (
 )
 
 // crowd bounds the connections of all listeners together. When there are too many, the one that has been asking for nothing
-// for the longest time has to go: those who hold connections without a request only hurt themselves. The zero value is empty.
+// for the longest time has to go: those who hold connections without a request only hurt themselves. When all of them ask, and
+// take their answers slowly, whoever has the most gives one up to whoever has less. The zero value is empty.
 type crowd struct {
 	mu     sync.Mutex
 	guests []*guest // oldest first
@@ -68,7 +69,9 @@ func (c *crowd) enter(conn net.Conn) *guest {
 	case c.count(alike) >= oneSource:
 		out = c.idlest(alike)
 	case len(c.guests) >= everybody:
-		out = c.idlest(func(*guest) bool { return true })
+		if out = c.idlest(func(*guest) bool { return true }); out == nil {
+			out = c.greediest(c.count(alike))
+		}
 	default:
 		c.guests = append(c.guests, g)
 		c.mu.Unlock()
@@ -99,6 +102,25 @@ func (c *crowd) count(which func(*guest) bool) int {
 func (c *crowd) idlest(which func(*guest) bool) *guest {
 	for _, g := range c.guests {
 		if !g.working && which(g) {
+			return g
+		}
+	}
+	return nil
+}
+
+// greediest is the oldest connection of the source that has the most, if that will still have as many as a newcomer with one more
+// than own.
+func (c *crowd) greediest(own int) *guest {
+	each, most := map[netip.Addr]int{}, own+1
+	for _, g := range c.guests {
+		each[g.source]++
+		most = max(most, each[g.source])
+	}
+	if most == own+1 {
+		return nil
+	}
+	for _, g := range c.guests {
+		if each[g.source] == most {
 			return g
 		}
 	}

@@ -17,6 +17,10 @@ import (
 const (
 	// biggest is the largest body taken: a configuration is a thousandth of it.
 	biggest = 1 << 20
+	// small is the size from which a body counts as large, and most of those are held at a time: no page needs two, and who
+	// fills every connection with them would fill the memory.
+	small     = 64 << 10
+	mostLarge = 8
 	// longestPath is more than any page of ours has.
 	longestPath = 512
 	// patience is how long a request may take to arrive, and each piece of an answer to be taken: a phone at the far end of
@@ -30,7 +34,7 @@ func (s *Site) guard(next http.Handler) http.Handler {
 	cross.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, http.StatusForbidden, "Another site has sent this request.", "Open this page by its own address, and try again there.")
 	}))
-	inner := s.method(s.plainPath(cross.Handler(s.encrypted(s.whole(next)))))
+	inner := s.method(s.plainPath(cross.Handler(s.encrypted(s.bounded(s.whole(next))))))
 	return headers(s.named(inner))
 }
 
@@ -220,13 +224,29 @@ func secureURL(urls []string, r *http.Request) string {
 	return ""
 }
 
-// whole reads the body before anybody works on the request: a slow one costs a connection for ten seconds, and nothing else.
-func (s *Site) whole(next http.Handler) http.Handler {
+// bounded takes bodies that the memory has room for.
+func (s *Site) bounded(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.ContentLength > biggest {
 			s.tooLarge(w, r)
 			return
 		}
+		if r.ContentLength < 0 || r.ContentLength > small {
+			defer s.large.Add(-1)
+			if s.large.Add(1) > mostLarge {
+				w.Header().Set("Connection", "close")
+				w.Header().Set("Retry-After", "5")
+				s.fail(w, r, http.StatusServiceUnavailable, "Too much arrives at once.", "Try again in a few seconds.")
+				return
+			}
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// whole reads the body before anybody works on the request: a slow one costs a connection for ten seconds, and nothing else.
+func (s *Site) whole(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		out := http.NewResponseController(w)
 		if r.ContentLength != 0 {
 			_ = out.SetReadDeadline(time.Now().Add(patience)) // a recorder in a test has none

@@ -299,6 +299,32 @@ func TestTheCrowdIsBounded(t *testing.T) {
 	}
 }
 
+// Eight addresses are not too many for somebody who wants to keep the house out by reading slowly.
+func TestNobodyKeepsAllTheRoom(t *testing.T) {
+	c := new(crowd)
+	enter := func(source byte) *guest {
+		g := c.enter(addressed{&net.TCPAddr{IP: net.IPv4(10, 0, 0, source), Port: 1}})
+		if g != nil {
+			c.work(context.WithValue(context.Background(), guestKey{}, g))
+		}
+		return g
+	}
+	for n := range everybody {
+		enter(byte(n / oneSource))
+	}
+	for n := range 20 {
+		if enter(100) == nil {
+			t.Fatalf("connection %d of a browser finds no room", n+1)
+		}
+	}
+	if enter(0) != nil {
+		t.Error("who has the most gets more")
+	}
+	if len(c.guests) != everybody || c.count(func(g *guest) bool { return g.source == addrOf(&net.TCPAddr{IP: net.IPv4(10, 0, 0, 100)}) }) != 20 {
+		t.Errorf("%d guests, and the browser has lost some", len(c.guests))
+	}
+}
+
 // addressed is a connection that only has an address.
 type addressed struct{ from net.Addr }
 

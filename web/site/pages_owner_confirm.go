@@ -1,6 +1,7 @@
 package site
 
 import (
+	"maps"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -157,9 +158,15 @@ func (s *Site) showMoving(w http.ResponseWriter, r *http.Request, g grant) {
 	s.renderReaching(w, r, "moving", movingView{Of: g.revision, Waiting: &waiting{g.Until}, Links: links(g.URLs, "/confirm", query)})
 }
 
-// links lead to a page at each of the URLs.
+// links lead to a page at each of the URLs. Where there is TLS a pass travels over that only: on its way to the others somebody
+// could read it, and be faster.
 func links(urls []string, path string, query url.Values) []place {
 	var all []place
+	secure := slices.ContainsFunc(urls, func(text string) bool { return strings.HasPrefix(text, "https:") })
+	open := maps.Clone(query)
+	if secure {
+		open.Del("pass")
+	}
 	for _, text := range urls {
 		u, err := url.Parse(text)
 		if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
@@ -167,8 +174,12 @@ func links(urls []string, path string, query url.Values) []place {
 		}
 		name := u.Scheme + "://" + u.Host
 		to := name + path
-		if len(query) > 0 {
-			to += "?" + query.Encode()
+		with := open
+		if u.Scheme == "https" {
+			with = query
+		}
+		if len(with) > 0 {
+			to += "?" + with.Encode()
 		}
 		all = append(all, place{URL: to, Name: name})
 	}

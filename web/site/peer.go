@@ -22,6 +22,9 @@ const (
 	gone   = 15 * time.Second
 	// quick is how long it may take to answer: it is on the same LAN.
 	quick = 2 * time.Second
+	// report is the largest status that it may have, and clause the longest text of it that is shown: everybody gets it, again
+	// and again.
+	report, clause = 256 << 10, 300
 )
 
 // meeting is what the other router of the pair last said of itself.
@@ -91,11 +94,11 @@ func (h *hub) ask(ctx context.Context, peer netip.Addr) (meeting, error) {
 	if answer.StatusCode != http.StatusOK {
 		return m, fmt.Errorf("ask %s how it is: %s", peer, answer.Status)
 	}
-	text, err := io.ReadAll(io.LimitReader(answer.Body, biggest+1))
+	text, err := io.ReadAll(io.LimitReader(answer.Body, report+1))
 	switch {
 	case err != nil:
 		return m, fmt.Errorf("ask %s how it is: %w", peer, err)
-	case len(text) > biggest:
+	case len(text) > report:
 		return m, errors.New("ask " + peer.String() + " how it is: it says too much")
 	}
 	m.theirs, m.at = new(router.Snapshot), time.Now()
@@ -116,14 +119,22 @@ func (m *meeting) seenBy(ours *router.Snapshot) (*router.PairView, string) {
 		return &view, ""
 	}
 	at := m.at.UTC()
-	view.Seen, view.Router, view.Version = &at, m.theirs.Router, m.theirs.Version
-	view.Sentence, view.Verdict = m.theirs.Sentence, m.theirs.Verdict
+	view.Seen, view.Router, view.Version = &at, brief(m.theirs.Router), brief(m.theirs.Version)
+	view.Sentence, view.Verdict = brief(m.theirs.Sentence), router.Verdict(brief(string(m.theirs.Verdict)))
 	view.HearsUs = view.Connected && hears(m.theirs, m.us)
 	state := ""
 	if theirs := houses(m.theirs, m.us); len(theirs) > 0 && view.Connected {
 		state = theirs[0].State
 	}
 	return &view, state
+}
+
+// brief cuts what another router says.
+func brief(text string) string {
+	if letters := []rune(text); len(letters) > clause {
+		return string(letters[:clause]) + "…"
+	}
+	return text
 }
 
 // hears reports whether a router hears another one's adverts: only the Active of an election sends any.

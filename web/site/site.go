@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"net/http"
 	"sync"
+	"sync/atomic"
 
 	"github.com/twinpath/twinpath/web"
 	"github.com/twinpath/twinpath/wizard"
@@ -32,6 +33,7 @@ type Site struct {
 	grants   grants
 	crowd    crowd
 	streams  streams
+	large    atomic.Int32 // bodies that are held
 	easels   struct {
 		guest, owner        easel // the whole page
 		now, graphs, events easel
