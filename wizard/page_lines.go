@@ -74,7 +74,7 @@ func (l *Line) kindFields() []field {
 	fields := []field{{
 		Question: Question{ID: "kind", Ask: "How does the provider let you in?", Kind: Choice, Value: l.Kind, Options: []Option{
 			{Value: "dhcp", Label: "by itself", Note: "DHCP: nothing to type"},
-			{Value: "pppoe", Label: "with user name and password", Note: "PPPoE"},
+			{Value: "pppoe", Label: "with user name and password", Note: "PPPoE; this version keeps them, but cannot dial yet: the line stays down"},
 			{Value: "static", Label: "with an address that never changes", Note: "as the provider wrote"},
 		}},
 		take: func(text string) error { l.Kind = text; return nil },
