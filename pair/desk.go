@@ -7,8 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
+	"slices"
 	"sync"
 	"time"
 
@@ -24,6 +27,8 @@ type Desk struct {
 
 	mu   sync.Mutex
 	open offer
+
+	deriving sync.Mutex // one key at a time: each takes a processor for a moment, which a daemon has other uses for
 }
 
 // ErrNoOffer is Fetch's error when a router is there, but has no offer open.
@@ -39,7 +44,9 @@ func (d *Desk) Offer(context.Context) (string, time.Time, error) {
 	if err != nil {
 		return "", time.Time{}, err
 	}
+	d.deriving.Lock()
 	sealed, err := seal(code, pairing)
+	d.deriving.Unlock()
 	if err != nil {
 		return "", time.Time{}, fmt.Errorf("seal the offer: %w", err)
 	}
@@ -64,7 +71,7 @@ func (d *Desk) Join(ctx context.Context, text string) (wizard.Pairing, error) {
 	}
 	fetch := d.Fetch
 	if fetch == nil {
-		fetch = overHTTP
+		fetch = inTheHouse
 	}
 	sealed, err := fetch(ctx, "http://"+code.Address.String()+"/api/v1/pair/offer")
 	if errors.Is(err, ErrNoOffer) {
@@ -73,7 +80,9 @@ func (d *Desk) Join(ctx context.Context, text string) (wizard.Pairing, error) {
 	if err != nil {
 		return wizard.Pairing{}, fmt.Errorf("no router answers at %s: %w\nhint: both have to be plugged into the house's network", code.Address, err)
 	}
+	d.deriving.Lock()
 	p, err := open(code, sealed)
+	d.deriving.Unlock()
 	if errors.Is(err, errKey) {
 		return p, fmt.Errorf("the code does not open the offer of the router at %s\nhint: only its newest code does", code.Address)
 	}
@@ -85,6 +94,29 @@ func (d *Desk) Join(ctx context.Context, text string) (wizard.Pairing, error) {
 
 // patience is how long the other router, which is in the same house, may take.
 const patience = 5 * time.Second
+
+// inTheHouse asks only an address in one of this machine's own networks: a code is no way to have a router look around elsewhere.
+func inTheHouse(ctx context.Context, address string) ([]byte, error) {
+	u, err := url.Parse(address)
+	if err != nil {
+		return nil, err
+	}
+	at, err := netip.ParseAddr(u.Hostname())
+	if err != nil {
+		return nil, err
+	}
+	own, err := net.InterfaceAddrs()
+	if err != nil {
+		return nil, fmt.Errorf("list addresses: %w", err)
+	}
+	if !slices.ContainsFunc(own, func(a net.Addr) bool {
+		p, err := netip.ParsePrefix(a.String())
+		return err == nil && !p.IsSingleIP() && p.Contains(at)
+	}) {
+		return nil, errors.New("this router is in no network that has it")
+	}
+	return overHTTP(ctx, address)
+}
 
 // overHTTP asks nobody but that address: no proxy, no other place.
 func overHTTP(ctx context.Context, url string) ([]byte, error) {

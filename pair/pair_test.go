@@ -245,6 +245,27 @@ func TestOverHTTP(t *testing.T) {
 	}
 }
 
+func TestOnlyTheHouseIsAsked(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("sealed")) }))
+	defer server.Close()
+	if got, err := inTheHouse(t.Context(), server.URL); err != nil || string(got) != "sealed" {
+		t.Errorf("this machine: %q, %v", got, err)
+	}
+	for _, address := range []string{"http://203.0.113.77/", "http://169.254.169.254/", "http://router.example/", "http://[2001:db8::1]/"} {
+		if got, err := inTheHouse(t.Context(), address); err == nil {
+			t.Errorf("%s: %q", address, got)
+		}
+	}
+	code, err := NewCode(netip.MustParseAddr("203.0.113.77"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = "no router answers at 203.0.113.77: this router is in no network that has it\n"
+	if _, err := new(Desk).Join(t.Context(), code.String()); err == nil || !strings.HasPrefix(err.Error(), want) {
+		t.Errorf("%v, want %q", err, want)
+	}
+}
+
 func BenchmarkOpen(b *testing.B) {
 	code := newCode(b)
 	sealed, err := seal(code, sample())
