@@ -7,7 +7,7 @@
 	let source, heard = Date.now(), fetched = 0, opened = 0, timer = 0, busy = false, again = false, silent = false, speaker;
 
 	// Moments in the reader's own zone; those of today without their date.
-	const shortly = {hour: "2-digit", minute: "2-digit"};
+	const shortly = {hour: "2-digit", minute: "2-digit", hourCycle: "h23"};
 	const local = root => root.querySelectorAll("time:not([data-done])").forEach(e => {
 		const t = new Date(e.dateTime);
 		if (isNaN(t)) return;
