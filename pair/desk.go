@@ -31,6 +31,9 @@ type Desk struct {
 	deriving sync.Mutex // one key at a time: each takes a processor for a moment, which a daemon has other uses for
 }
 
+// errBusy is for the second of two clicks.
+var errBusy = errors.New("this router is busy with another code\nhint: try again in a moment")
+
 // ErrNoOffer is Fetch's error when a router is there, but has no offer open.
 var ErrNoOffer = errors.New("no offer is open")
 
@@ -44,7 +47,9 @@ func (d *Desk) Offer(context.Context) (string, time.Time, error) {
 	if err != nil {
 		return "", time.Time{}, err
 	}
-	d.deriving.Lock()
+	if !d.deriving.TryLock() {
+		return "", time.Time{}, errBusy
+	}
 	sealed, err := seal(code, pairing)
 	d.deriving.Unlock()
 	if err != nil {
@@ -80,7 +85,9 @@ func (d *Desk) Join(ctx context.Context, text string) (wizard.Pairing, error) {
 	if err != nil {
 		return wizard.Pairing{}, fmt.Errorf("no router answers at %s: %w\nhint: both have to be plugged into the house's network", code.Address, err)
 	}
-	d.deriving.Lock()
+	if !d.deriving.TryLock() {
+		return wizard.Pairing{}, errBusy
+	}
 	p, err := open(code, sealed)
 	d.deriving.Unlock()
 	if errors.Is(err, errKey) {

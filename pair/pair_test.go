@@ -245,6 +245,18 @@ func TestOverHTTP(t *testing.T) {
 	}
 }
 
+func TestOneKeyAtATime(t *testing.T) {
+	d := &Desk{From: func() (netip.Addr, wizard.Pairing, error) { return netip.MustParseAddr("192.168.1.2"), sample(), nil }}
+	d.deriving.Lock()
+	if _, _, err := d.Offer(t.Context()); !errors.Is(err, errBusy) {
+		t.Errorf("two offers at once: %v", err)
+	}
+	d.deriving.Unlock()
+	if _, _, err := d.Offer(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestOnlyTheHouseIsAsked(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("sealed")) }))
 	defer server.Close()
