@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"os/user"
 	"runtime/debug"
 	"time"
 
@@ -52,9 +53,10 @@ func runWeb(ctx context.Context, args []string, std stdio) error {
 	_ = os.WriteFile("/proc/self/comm", []byte("twinpath-web"), 0o644) // for ps; else it is called "exe"
 	_ = os.WriteFile("/proc/self/oom_score_adj", []byte("500"), 0o644) // the first to be sacrificed, not the last as the daemon
 	_, _ = time.Now().Zone()                                           // reads /etc/localtime, which is out of reach in a moment
+	who, _ := user.Current()                                           // so is /etc/passwd; nil: nobody known
 	const plenty = 64 << 20                                            // chosen here: ten times what a family's browsers need
 	debug.SetMemoryLimit(plenty)
-	landlock, err := webCage(args[0]).Enter()
+	landlock, err := webCage(args[0], who).Enter()
 	if err != nil {
 		return fmt.Errorf("shut the page's process in: %w", err)
 	}
@@ -71,10 +73,14 @@ func runWeb(ctx context.Context, args []string, std stdio) error {
 }
 
 // webCage leaves the process what it needs: files for 512 connections and, where there is one, the page at the other router of
-// the pair.
-func webCage(company string) cage.Cage {
-	const peerPort, files, nice = 80, 1024, 5
+// the pair. Of an account that is the page's alone it bounds the threads, those of "twinpath verify" and of a process that is
+// about to go included: else they could be as many as the service may have, and the daemon could have no more.
+func webCage(company string, who *user.User) cage.Cage {
+	const peerPort, files, nice, threads = 80, 1024, 5, 128
 	c := cage.Cage{Files: files, Nice: nice}
+	if who != nil && who.Username == accounts[0] {
+		c.Threads = threads
+	}
 	if company == pairedWord {
 		c.Connect = []uint16{peerPort}
 	}
