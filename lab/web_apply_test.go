@@ -259,3 +259,25 @@ func TestPagePowerCutBeforeConfirm(t *testing.T) {
 		t.Errorf("there runs\n%s", got.Text)
 	}
 }
+
+// TestPageKeepsTheText restarts the daemon under a form: what was typed waits, and goes on when somebody takes it.
+func TestPageKeepsTheText(t *testing.T) {
+	_, b, d := owned(t)
+	v := visit(t, browser(t, d))
+	v.logsIn(gatewayPage)
+	v.open(gatewayPage + "/settings/config")
+	change := func(text string) string { return strings.Replace(text, "cost      = 50", "cost      = 60", 1) }
+	v.write("#text", change(v.value("#text")))
+	must(t, b.Kill())
+	v.eval("window.old = true", nil)
+	v.click("button[value=preview]")
+	v.reads("Your text stays here")
+	v.shot("config-kept-text")
+	v.audit("a text that waits")
+	must(t, b.Restart(t.Context()))
+	v.awaits(20*time.Second, "!window.old && document.querySelector('button[value=apply]')")
+	if got := v.value("#text"); got != change(withPage()) {
+		t.Errorf("the text is\n%s\nwant what was typed", got)
+	}
+	v.page.Forgive("ERR_", "status of 503")
+}
