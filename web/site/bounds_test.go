@@ -1,8 +1,10 @@
 package site
 
 import (
+	"crypto/tls"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"slices"
 	"strings"
@@ -57,6 +59,25 @@ func TestPassesTravelOverTLSWhereThereIsSome(t *testing.T) {
 	}
 	if want := []string{"http://192.168.1.2/confirm?of=1", "https://192.168.1.2/confirm?of=1&pass=p"}; !slices.Equal(got, want) {
 		t.Errorf("with TLS %q, want %q", got, want)
+	}
+}
+
+func TestCookiesAreForOneConnection(t *testing.T) {
+	for _, secure := range []bool{false, true} {
+		r, w := request(http.MethodPost, "/login", ""), httptest.NewRecorder()
+		want := "twinpath"
+		if secure {
+			r.TLS, want = new(tls.ConnectionState), "__Host-twinpath"
+		}
+		setCookie(w, r, sessionCookie, "token", time.Hour)
+		c := w.Result().Cookies()[0]
+		if c.Name != want || c.Secure != secure || !c.HttpOnly || c.SameSite != http.SameSiteStrictMode || c.Path != "/" || c.Domain != "" {
+			t.Errorf("TLS %t: %s", secure, c)
+		}
+		r.AddCookie(&http.Cookie{Name: "twinpath", Value: "plain"})
+		if got := token(r); (got == "") != secure {
+			t.Errorf("TLS %t: of a cookie that anybody on the line could have set comes the session %q", secure, got)
+		}
 	}
 }
 
