@@ -9,6 +9,7 @@ import (
 	"github.com/twinpath/twinpath/config"
 	"github.com/twinpath/twinpath/image/console"
 	"github.com/twinpath/twinpath/web"
+	"github.com/twinpath/twinpath/web/front"
 )
 
 // runConsole is "twinpath console": only the image's unit starts it.
@@ -42,7 +43,7 @@ func houseOf(boot, fallback string) console.House {
 	}
 	h := console.House{Setup: setup, Address: cfg.LAN.Address, Ports: cfg.LAN.Ports}
 	if !setup { // setup mode says itself where to go
-		h.Pages = urlsOf(cfg)
+		h.Pages = front.URLs(cfg)
 	}
 	return h
 }

@@ -25,6 +25,7 @@ import (
 	"github.com/twinpath/twinpath/store"
 	"github.com/twinpath/twinpath/vrrp/sentinel"
 	"github.com/twinpath/twinpath/web"
+	"github.com/twinpath/twinpath/web/front"
 )
 
 // runDaemon is "twinpath run".
@@ -78,7 +79,7 @@ type household struct {
 	checks *check.Runner
 	script *script.Runner
 	prober *health.NetProber // of the checks
-	page   *attendant
+	page   *front.Attendant
 	lan    *steward
 
 	ethernet string // a pattern for names, instead of every Ethernet port

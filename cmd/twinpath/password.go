@@ -20,6 +20,7 @@ import (
 
 	"github.com/twinpath/twinpath/internal/cage"
 	"github.com/twinpath/twinpath/web/door"
+	"github.com/twinpath/twinpath/web/front"
 )
 
 // makePassword is "twinpath password": the line of a configuration that lets its owner log in.
@@ -134,7 +135,7 @@ func (v verifier) run(ctx context.Context, p proof) (string, error) {
 		return "", err
 	}
 	var out, said strings.Builder
-	cmd, err := asNobody(func(who *syscall.Credential) *exec.Cmd {
+	cmd, err := front.AsNobody(func(who *syscall.Credential) *exec.Cmd {
 		cmd := exec.CommandContext(ctx, v.program, "verify")
 		cmd.Args[0] = "twinpath"
 		cmd.Env = []string{"GOMAXPROCS=1"}

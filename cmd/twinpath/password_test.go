@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/twinpath/twinpath/config"
+	"github.com/twinpath/twinpath/router"
 	"golang.org/x/crypto/bcrypt"
 )
 
@@ -62,4 +64,15 @@ func TestVerify(t *testing.T) {
 	if _, err := v.verify(t.Context(), "no hash", "correct horse"); err == nil {
 		t.Error("a hash that is none is somebody's")
 	}
+}
+
+const lanOnly = "[lan]\ninterface = \"lan0\"\naddress = \"192.168.1.2/24\"\n"
+
+func parsed(t *testing.T, text string) router.Config {
+	t.Helper()
+	cfg, problems := config.Parse("twinpath.toml", []byte(text))
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	return cfg
 }

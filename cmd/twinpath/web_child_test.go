@@ -8,13 +8,13 @@ import (
 
 func TestWebCage(t *testing.T) {
 	own, shared := &user.User{Username: "twinpath-web"}, &user.User{Username: "nobody"}
-	if c := webCage(aloneWord, own); len(c.Connect) != 0 || c.Threads == 0 {
+	if c := webCage(false, own); len(c.Connect) != 0 || c.Threads == 0 {
 		t.Errorf("alone: %+v", c)
 	}
-	if c := webCage(pairedWord, shared); !slices.Equal(c.Connect, []uint16{80}) || c.Threads != 0 {
+	if c := webCage(true, shared); !slices.Equal(c.Connect, []uint16{80}) || c.Threads != 0 {
 		t.Errorf("of a pair, with an account that others have, too: %+v", c)
 	}
-	if c := webCage("", nil); len(c.Connect) != 0 || c.Threads != 0 {
+	if c := webCage(false, nil); len(c.Connect) != 0 || c.Threads != 0 {
 		t.Errorf("nobody known: %+v", c)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/twinpath/twinpath/router"
 	"github.com/twinpath/twinpath/web"
 	"github.com/twinpath/twinpath/web/door"
+	"github.com/twinpath/twinpath/web/front"
 )
 
 // noticeName is the file beside the daemon's socket with the fingerprint of the page's certificate.
@@ -18,14 +19,15 @@ const noticeName = "web-fingerprint"
 
 // openPage connects the API and the page to the daemon's parts.
 func (h *household) openPage(cfg router.Config) {
-	d := &doors{links: h.kernel.Links, lines: h.lines, record: h.events.Record, log: h.log}
-	p := &papers{file: filepath.Join(h.keeper.State, "web.pem"), notice: filepath.Join(filepath.Dir(h.socket.Path), noticeName)}
-	h.page = newAttendant(d, p, h.log)
-	h.page.origin = h.origin
+	h.page = front.New(
+		&front.Doors{Links: h.kernel.Links, Lines: h.lines, Record: h.events.Record, Log: h.log},
+		&front.Papers{File: filepath.Join(h.keeper.State, "web.pem"), Notice: filepath.Join(filepath.Dir(h.socket.Path), noticeName)},
+		version, h.log)
+	h.page.Origin = h.origin
 	h.page.Use(cfg)
-	check := verifier{program: ownProgram}
+	check := verifier{program: front.OwnProgram}
 	entry := &door.Door{
-		File: filepath.Join(h.keeper.State, "sessions.json"), Hash: h.page.password, Verify: check.verify, Log: h.log,
+		File: filepath.Join(h.keeper.State, "sessions.json"), Hash: h.page.Password, Verify: check.verify, Log: h.log,
 	}
 	entry.Load(time.Now())
 	api := &web.API{
@@ -35,7 +37,7 @@ func (h *household) openPage(cfg router.Config) {
 		SetPassword: func(ctx context.Context, password string) error { return h.setPassword(ctx, check, password) },
 	}
 	h.socket.Handler = api.Handler()
-	h.page.handler = api.Guarded()
+	h.page.Handler = api.Guarded()
 }
 
 // lines are the devices that lead to the Internet.
@@ -50,9 +52,9 @@ func (h *household) lines() []string {
 	return all
 }
 
-func (h *household) origin() origin {
+func (h *household) origin() front.Origin {
 	_, _, fallback := h.keeper.Current()
-	return origin{setup: fallback, hostname: hostname()}
+	return front.Origin{Setup: fallback, Hostname: hostname()}
 }
 
 // kept implements web.Configs.
@@ -106,7 +108,7 @@ func conflicting(err error) error {
 
 // setPassword changes one line of the running configuration, for good.
 func (h *household) setPassword(ctx context.Context, by verifier, password string) error {
-	if h.origin().setup {
+	if h.origin().Setup {
 		return web.Conflict{Err: errors.New("this router has no configuration of its own yet\nhint: the wizard asks for a password")}
 	}
 	hash, err := by.hash(ctx, password)

@@ -7,12 +7,13 @@ import (
 
 	twin "github.com/twinpath/twinpath/pair"
 	"github.com/twinpath/twinpath/router"
+	"github.com/twinpath/twinpath/web/front"
 	"github.com/twinpath/twinpath/wizard"
 )
 
 // pairing brings other routers to this one, and this one to another.
 func (h *household) pairing() *twin.Desk {
-	return &twin.Desk{From: func() (netip.Addr, wizard.Pairing, error) { return offerOf(*h.page.config.Load()) }}
+	return &twin.Desk{From: func() (netip.Addr, wizard.Pairing, error) { return offerOf(*h.page.Config()) }}
 }
 
 // behind is how far the second router's priority is below the first's: as far as that of a router on its backup line.
@@ -24,15 +25,15 @@ func offerOf(cfg router.Config) (netip.Addr, wizard.Pairing, error) {
 	if !cfg.Pair.Peer.IsValid() {
 		return none, wizard.Pairing{}, errors.New("this router is not the first of two yet\nhint: choose that in the wizard; it adds [pair] and [[vrrp]]")
 	}
-	at := slices.IndexFunc(virtuals(cfg), func(v router.VirtualRouter) bool { return len(v.Addresses) > 0 && v.Addresses[0].Addr().Is4() })
+	at := slices.IndexFunc(front.Virtuals(cfg), func(v router.VirtualRouter) bool { return len(v.Addresses) > 0 && v.Addresses[0].Addr().Is4() })
 	if at < 0 {
 		return none, wizard.Pairing{}, errors.New("the house has no virtual address that two routers could share\nhint: the wizard adds a [[vrrp]]")
 	}
 	own := cfg.LAN.Address.Addr()
-	if !slices.Contains(shownAt(cfg), shown{at: netip.AddrPortFrom(own, usualPort)}) {
+	if !slices.Contains(front.URLs(cfg), "http://"+own.String()+"/") {
 		return none, wizard.Pairing{}, errors.New("the other router would look for this page at http://" + own.String() + "/\nhint: have it there with [web] listen until both know each other")
 	}
-	virtual := virtuals(cfg)[at]
+	virtual := front.Virtuals(cfg)[at]
 	return own, wizard.Pairing{
 		Router: cfg.Name, Peer: own, Secret: cfg.Pair.Secret, Domain: cfg.LAN.DNS.Domain,
 		LAN:     netip.PrefixFrom(cfg.Pair.Peer, cfg.LAN.Address.Bits()),

@@ -47,7 +47,7 @@ const fresh = 30 * time.Second
 
 func (h *household) newPorts() *portWatch {
 	w := &portWatch{
-		ports: &sockets{Kernel: h.kernel, names: h.ethernet}, config: h.page.config.Load, known: map[string]*looked{},
+		ports: &sockets{Kernel: h.kernel, names: h.ethernet}, config: h.page.Config, known: map[string]*looked{},
 		wans: func() []router.WANSnapshot { s, _ := h.router.Snapshot(); return s.WANs },
 	}
 	if h.keeper.Fallback != "" {

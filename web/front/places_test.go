@@ -1,4 +1,4 @@
-package main
+package front
 
 import (
 	"net/netip"
@@ -72,7 +72,7 @@ func TestWhereTheSocketsAre(t *testing.T) {
 }
 
 func TestWhatIsNotOpened(t *testing.T) {
-	d := &doors{lines: func() []string { return []string{"wan0"} }}
+	d := &Doors{Lines: func() []string { return []string{"wan0"} }}
 	on := g(t, lanOnly+"[web]\n", nil)
 	at := netip.MustParseAddrPort("203.0.113.9:80")
 	for device, want := range map[string]string{
@@ -89,10 +89,10 @@ func TestWhatIsNotOpened(t *testing.T) {
 func TestURLs(t *testing.T) {
 	cfg := parsed(t, lanOnly+shared+"[web]\ntls = [\"192.168.1.2:443\", \"192.168.1.2:8443\"]\n")
 	const want = "http://192.168.1.2/ http://192.168.1.1/ http://[fd00::1]/ https://192.168.1.2/ https://192.168.1.2:8443/"
-	if got := strings.Join(urlsOf(cfg), " "); got != want {
+	if got := strings.Join(URLs(cfg), " "); got != want {
 		t.Errorf("got %s\nwant %s", got, want)
 	}
-	if got := urlsOf(parsed(t, lanOnly)); len(got) != 0 {
+	if got := URLs(parsed(t, lanOnly)); len(got) != 0 {
 		t.Errorf("without [web]: %v", got)
 	}
 }

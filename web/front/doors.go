@@ -1,4 +1,4 @@
-package main
+package front
 
 import (
 	"fmt"
@@ -14,12 +14,12 @@ import (
 	"github.com/twinpath/twinpath/router"
 )
 
-// doors are the page's listening sockets. Each is bound to a device that is the house's: none ever hears a line.
-type doors struct {
-	links  func() ([]router.Link, error)
-	lines  func() []string // devices that lead to the Internet
-	record func(router.Event)
-	log    *slog.Logger
+// Doors are the page's listening sockets. Each is bound to a device that is the house's: none ever hears a line.
+type Doors struct {
+	Links  func() ([]router.Link, error)
+	Lines  func() []string // devices that lead to the Internet
+	Record func(router.Event)
+	Log    *slog.Logger
 
 	all  []*entrance
 	said map[place]string // why one is not open, as it was told
@@ -44,10 +44,10 @@ const retry = time.Second
 
 // open makes the sockets those of a configuration: first what is new, then it closes what is not wanted any more. It returns when
 // to try again what could not be opened, 0 when nothing is missing.
-func (d *doors) open(cfg router.Config) time.Duration {
+func (d *Doors) open(cfg router.Config) time.Duration {
 	ground, err := d.survey(cfg)
 	if err != nil {
-		d.log.Warn("interfaces not listed", "err", err)
+		d.Log.Warn("interfaces not listed", "err", err)
 		return retry
 	}
 	wanted := ground.wanted()
@@ -72,7 +72,7 @@ func (d *doors) open(cfg router.Config) time.Duration {
 }
 
 // opened returns the socket of a place, the old one where there is one.
-func (d *doors) opened(p place, g ground) (*entrance, error) {
+func (d *Doors) opened(p place, g ground) (*entrance, error) {
 	index, ok := g.index[p.device]
 	switch {
 	case p.device == "" && p.at.Addr().IsUnspecified():
@@ -81,7 +81,7 @@ func (d *doors) opened(p place, g ground) (*entrance, error) {
 		return nil, fmt.Errorf("open the page at %s: no interface has that address", p.at)
 	case !ok:
 		return nil, fmt.Errorf("open the page at %s: there is no interface %s", p.at, p.device)
-	case slices.Contains(d.lines(), p.device):
+	case slices.Contains(d.Lines(), p.device):
 		return nil, fmt.Errorf("open the page at %s: %s leads to the Internet\nhint: list addresses of the house in [web] listen", p.at, p.device)
 	}
 	for _, old := range d.all {
@@ -93,29 +93,29 @@ func (d *doors) opened(p place, g ground) (*entrance, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the page: %w", err)
 	}
-	d.log.Info("the page is there", "address", p.at, "device", p.device, "tls", p.secure)
+	d.Log.Info("the page is there", "address", p.at, "device", p.device, "tls", p.secure)
 	return &entrance{place: p, index: index, file: file}, nil
 }
 
 // complain tells the owner what is not open, once. What is missing for a moment at a start or a change is not worth an event.
-func (d *doors) complain(now map[place]string) {
+func (d *Doors) complain(now map[place]string) {
 	for p, reason := range now {
 		before, again := d.said[p]
 		switch {
 		case !again:
-			d.log.Info("the page is not there yet", "reason", reason)
+			d.Log.Info("the page is not there yet", "reason", reason)
 			now[p] = "" // told as an event the next time
 		case before == reason:
 		default:
 			what, _, _ := strings.Cut(reason, "\n")
-			d.log.Warn("the page cannot be opened", "reason", what)
-			d.record(router.Event{Time: time.Now(), Kind: router.EventRouter, Blame: router.BlameOwner, Sentence: "Cannot " + what + "."})
+			d.Log.Warn("the page cannot be opened", "reason", what)
+			d.Record(router.Event{Time: time.Now(), Kind: router.EventRouter, Blame: router.BlameOwner, Sentence: "Cannot " + what + "."})
 		}
 	}
 	d.said = now
 }
 
-func (d *doors) close() {
+func (d *Doors) close() {
 	for _, one := range d.all {
 		_ = one.file.Close()
 	}
@@ -130,12 +130,12 @@ type ground struct {
 	holder map[netip.Addr]string // which device has an address
 }
 
-func (d *doors) survey(cfg router.Config) (ground, error) {
+func (d *Doors) survey(cfg router.Config) (ground, error) {
 	g := ground{cfg: cfg, index: map[string]int{}, holder: map[netip.Addr]string{}}
 	if !cfg.Web.On {
 		return g, nil
 	}
-	links, err := d.links()
+	links, err := d.Links()
 	if err != nil {
 		return g, err
 	}
@@ -188,7 +188,7 @@ func (g ground) wanted() []place {
 // elsewhere are the virtual addresses that are not on the LAN's device, but on one with their own MAC address.
 func (g ground) elsewhere() []netip.AddrPort {
 	var all []netip.AddrPort
-	for _, v := range virtuals(g.cfg) {
+	for _, v := range Virtuals(g.cfg) {
 		for _, p := range v.Addresses {
 			if v.VirtualMAC {
 				all = append(all, netip.AddrPortFrom(p.Addr(), usualPort))

@@ -1,4 +1,4 @@
-package main
+package front
 
 import (
 	"crypto/tls"
@@ -14,7 +14,7 @@ func TestCertificate(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "web.pem")
 	addresses := []netip.Addr{netip.MustParseAddr("192.168.1.1"), netip.MustParseAddr("fd00::1")}
-	get := func(p *papers, addresses []netip.Addr, names ...string) (certificate, key, mark string) {
+	get := func(p *Papers, addresses []netip.Addr, names ...string) (certificate, key, mark string) {
 		t.Helper()
 		certificate, key, mark, err := p.get(addresses, names)
 		if err != nil {
@@ -22,7 +22,7 @@ func TestCertificate(t *testing.T) {
 		}
 		return certificate, key, mark
 	}
-	first := &papers{file: file}
+	first := &Papers{File: file}
 	certificate, key, mark := get(first, addresses, "twinpath", "main")
 	pair, err := tls.X509KeyPair([]byte(certificate), []byte(key))
 	if err != nil {
@@ -43,25 +43,25 @@ func TestCertificate(t *testing.T) {
 	if stat, err := os.Stat(file); err != nil || stat.Mode().Perm() != 0o600 {
 		t.Errorf("%v, %v: want it for root only", stat.Mode(), err)
 	}
-	if _, _, again := get(&papers{file: file}, addresses, "main", "twinpath"); again != mark {
+	if _, _, again := get(&Papers{File: file}, addresses, "main", "twinpath"); again != mark {
 		t.Error("a restart makes another certificate for the same names")
 	}
-	if _, _, other := get(&papers{file: file}, addresses, "main", "elsewhere"); other == mark {
+	if _, _, other := get(&Papers{File: file}, addresses, "main", "elsewhere"); other == mark {
 		t.Error("another name has the old certificate")
 	}
 	if err := os.WriteFile(file, []byte(certificate[:100]), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, damaged := get(&papers{file: file}, addresses, "main"); damaged == mark || damaged == "" {
+	if _, _, damaged := get(&Papers{File: file}, addresses, "main"); damaged == mark || damaged == "" {
 		t.Error("a damaged file is used")
 	}
 }
 
 func TestFingerprintForTheConsole(t *testing.T) {
-	p := &papers{notice: filepath.Join(t.TempDir(), "mark")}
+	p := &Papers{Notice: filepath.Join(t.TempDir(), "mark")}
 	for _, mark := range []string{"AA:BB", "CC:DD", ""} {
 		p.show(mark)
-		text, _ := os.ReadFile(p.notice)
+		text, _ := os.ReadFile(p.Notice)
 		want := mark + "\n"
 		if mark == "" {
 			want = ""

@@ -1,4 +1,8 @@
-package main
+// Package front keeps the page's sockets open and has a process without privileges serve them.
+//
+// Attendant is the daemon's end: Doors are the sockets, each bound to a device of the house, Papers the certificate, child one
+// process. Inherited is the process's end: what it finds open. web/site is what it does with that.
+package front
 
 import (
 	"context"
@@ -13,14 +17,15 @@ import (
 	"github.com/twinpath/twinpath/web"
 )
 
-// attendant keeps the page's sockets open and a process without privileges at work on them. The sockets are the daemon's, so that
-// a browser that comes while that process starts anew only waits. Make it with newAttendant.
-type attendant struct {
-	doors   *doors
-	papers  *papers      // the certificate
-	handler http.Handler // what the process may ask for
-	program string       // of the process
-	origin  func() origin
+// Attendant keeps the page's sockets open and a process without privileges at work on them. The sockets are the daemon's, so that
+// a browser that comes while that process starts anew only waits. Make it with New; the other exported fields are set before Run.
+type Attendant struct {
+	Handler http.Handler  // what the process may ask for
+	Origin  func() Origin // what the configuration does not say about itself
+
+	doors   *Doors
+	papers  *Papers // the certificate
+	version string
 	log     *slog.Logger
 
 	config atomic.Pointer[router.Config]
@@ -31,17 +36,18 @@ type attendant struct {
 	soonest time.Time     // of the next start
 }
 
-// origin is what the configuration does not say about itself.
-type origin struct {
-	setup    bool
-	hostname string
+// Origin is where a configuration comes from.
+type Origin struct {
+	Setup    bool   // it is setup mode's
+	Hostname string // the machine's
 }
 
-// ownProgram is this very program, not what is at its path: another version may be there by now.
-const ownProgram = "/proc/self/exe"
+// OwnProgram is this very program, not what is at its path: another version may be there by now.
+const OwnProgram = "/proc/self/exe"
 
-func newAttendant(d *doors, p *papers, log *slog.Logger) *attendant {
-	return &attendant{doors: d, papers: p, program: ownProgram, log: log, news: make(chan struct{}, 1), wait: firstPause}
+// New returns an attendant of a daemon of that version. It opens and starts nothing.
+func New(d *Doors, p *Papers, version string, log *slog.Logger) *Attendant {
+	return &Attendant{doors: d, papers: p, version: version, log: log, news: make(chan struct{}, 1), wait: firstPause}
 }
 
 // Chosen here. settling lets the answer to "use another configuration" reach the browser before its process is replaced, and
@@ -54,13 +60,13 @@ const (
 )
 
 // Use makes a configuration the page's. It never blocks.
-func (a *attendant) Use(cfg router.Config) {
+func (a *Attendant) Use(cfg router.Config) {
 	a.config.Store(&cfg)
 	a.Look()
 }
 
 // Look has the attendant look at interfaces and addresses again. It never blocks.
-func (a *attendant) Look() {
+func (a *Attendant) Look() {
 	select {
 	case a.news <- struct{}{}:
 	default: // it looks soon
@@ -68,7 +74,7 @@ func (a *attendant) Look() {
 }
 
 // Run serves the page until ctx ends.
-func (a *attendant) Run(ctx context.Context) error {
+func (a *Attendant) Run(ctx context.Context) error {
 	defer a.doors.close()
 	defer func() { a.child.end() }()
 	for {
@@ -89,7 +95,7 @@ func (a *attendant) Run(ctx context.Context) error {
 }
 
 // settle makes sockets, settings and process follow the configuration, and returns when to look again; 0 means only at news.
-func (a *attendant) settle(ctx context.Context) time.Duration {
+func (a *Attendant) settle(ctx context.Context) time.Duration {
 	cfg := a.config.Load()
 	if ctx.Err() != nil || cfg == nil {
 		return 0
@@ -112,15 +118,15 @@ func (a *attendant) settle(ctx context.Context) time.Duration {
 }
 
 // Settings is what the process has to know, of the configuration in force: also right after Use.
-func (a *attendant) Settings() web.Settings {
+func (a *Attendant) Settings() web.Settings {
 	cfg := a.config.Load()
 	if cfg == nil {
 		return web.Settings{}
 	}
-	from := a.origin()
+	from := a.Origin()
 	s := web.Settings{
-		Router: cfg.Name, Version: version, Setup: from.setup, Password: cfg.Web.Password != "", TLS: len(cfg.Web.TLS) > 0,
-		Peer: cfg.Pair.Peer, Names: namesOf(*cfg, from.hostname), URLs: urlsOf(*cfg),
+		Router: cfg.Name, Version: a.version, Setup: from.Setup, Password: cfg.Web.Password != "", TLS: len(cfg.Web.TLS) > 0,
+		Peer: cfg.Pair.Peer, Names: namesOf(*cfg, from.Hostname), URLs: URLs(*cfg),
 	}
 	if s.TLS {
 		var err error
@@ -131,14 +137,17 @@ func (a *attendant) Settings() web.Settings {
 	return s
 }
 
+// Config is the configuration in force: also right after Use. It is nil before the first.
+func (a *Attendant) Config() *router.Config { return a.config.Load() }
+
 // Serves reports whether the page is at an address in the configuration in force.
-func (a *attendant) Serves(at netip.Addr) bool {
+func (a *Attendant) Serves(at netip.Addr) bool {
 	cfg := a.config.Load()
 	return cfg != nil && slices.Contains(addressesOf(*cfg), at)
 }
 
-// password is the bcrypt hash in force; empty: nobody can log in.
-func (a *attendant) password() string {
+// Password is the bcrypt hash in force; empty: nobody can log in.
+func (a *Attendant) Password() string {
 	if cfg := a.config.Load(); cfg != nil {
 		return cfg.Web.Password
 	}
@@ -146,7 +155,7 @@ func (a *attendant) password() string {
 }
 
 // lost notes that the process has ended by itself.
-func (a *attendant) lost() {
+func (a *Attendant) lost() {
 	lived := time.Since(a.child.began)
 	if lived > lasting {
 		a.wait = firstPause

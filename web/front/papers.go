@@ -1,4 +1,4 @@
-package main
+package front
 
 import (
 	"crypto/ecdsa"
@@ -23,11 +23,12 @@ import (
 	"github.com/twinpath/twinpath/durable"
 )
 
-// papers are the page's certificate, which the router makes for itself: nobody can vouch for a name in a house. Only show is
+// Papers are the page's certificate, which the router makes for itself: nobody can vouch for a name in a house. Only show is
 // for one goroutine.
-type papers struct {
-	file    string // keeps key and certificate; only root may read it
-	notice  string // has the fingerprint for the console while there is one
+type Papers struct {
+	File   string // keeps key and certificate; only root may read it
+	Notice string // has the fingerprint for the console while there is one
+
 	shown   string
 	settled bool // notice has been written or removed
 
@@ -38,7 +39,7 @@ type papers struct {
 }
 
 // get returns certificate and key for addresses and names, the kept one if it is for the same, and its fingerprint.
-func (p *papers) get(addresses []netip.Addr, names []string) (certificate, key, fingerprint string, err error) {
+func (p *Papers) get(addresses []netip.Addr, names []string) (certificate, key, fingerprint string, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	wanted := slices.Clone(names)
@@ -58,8 +59,8 @@ func (p *papers) get(addresses []netip.Addr, names []string) (certificate, key, 
 }
 
 // load takes the kept one; what cannot be read is made anew.
-func (p *papers) load() {
-	text, err := os.ReadFile(p.file)
+func (p *Papers) load() {
+	text, err := os.ReadFile(p.File)
 	if err != nil {
 		return
 	}
@@ -74,7 +75,7 @@ func (p *papers) load() {
 	p.adopt(leaf, pem.EncodeToMemory(block), rest)
 }
 
-func (p *papers) adopt(leaf *x509.Certificate, certificate, key []byte) {
+func (p *Papers) adopt(leaf *x509.Certificate, certificate, key []byte) {
 	p.pem, p.key, p.names = certificate, key, slices.Clone(leaf.DNSNames)
 	for _, ip := range leaf.IPAddresses {
 		p.names = append(p.names, ip.String())
@@ -84,7 +85,7 @@ func (p *papers) adopt(leaf *x509.Certificate, certificate, key []byte) {
 }
 
 // make makes a new key, too: a browser asks its owner again in any case.
-func (p *papers) make(names []string) error {
+func (p *Papers) make(names []string) error {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return fmt.Errorf("make the page's key: %w", err)
@@ -129,11 +130,11 @@ func draft(names []string) (*x509.Certificate, error) {
 	return c, nil
 }
 
-func (p *papers) keep() error {
-	next := p.file + ".new"
+func (p *Papers) keep() error {
+	next := p.File + ".new"
 	err := durable.Write(next, append(slices.Clone(p.pem), p.key...), 0o600)
 	if err == nil {
-		err = durable.Rename(next, p.file)
+		err = durable.Rename(next, p.File)
 	}
 	if err != nil {
 		return fmt.Errorf("keep the page's certificate: %w", err)
@@ -148,18 +149,18 @@ func fingerprintOf(raw []byte) string {
 }
 
 // show tells the console, best effort.
-func (p *papers) show(mark string) {
+func (p *Papers) show(mark string) {
 	if p.settled && p.shown == mark {
 		return
 	}
 	p.settled, p.shown = true, mark
 	if mark == "" {
-		if err := os.Remove(p.notice); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := os.Remove(p.Notice); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			p.settled = false
 		}
 		return
 	}
-	if os.WriteFile(p.notice, []byte(mark+"\n"), 0o644) != nil {
+	if os.WriteFile(p.Notice, []byte(mark+"\n"), 0o644) != nil {
 		p.settled = false
 	}
 }

@@ -1,4 +1,4 @@
-package main
+package front
 
 import (
 	"fmt"
@@ -65,7 +65,8 @@ func (s shown) url() string {
 	return scheme + "://" + host + "/"
 }
 
-func urlsOf(cfg router.Config) []string {
+// URLs are where a configuration has the page, for people.
+func URLs(cfg router.Config) []string {
 	all := []string{}
 	for _, s := range shownAt(cfg) {
 		all = append(all, s.url())
@@ -89,14 +90,14 @@ func houseAddresses(cfg router.Config) []netip.Prefix {
 	if cfg.LAN.Address.IsValid() {
 		all = append(all, cfg.LAN.Address)
 	}
-	for _, v := range virtuals(cfg) {
+	for _, v := range Virtuals(cfg) {
 		all = append(all, v.Addresses...)
 	}
 	return all
 }
 
-// virtuals are the virtual routers of the LAN.
-func virtuals(cfg router.Config) []router.VirtualRouter {
+// Virtuals are the virtual routers of the LAN.
+func Virtuals(cfg router.Config) []router.VirtualRouter {
 	return slices.DeleteFunc(slices.Clone(cfg.VRRP), func(v router.VirtualRouter) bool {
 		return cfg.LAN.Device() == "" || v.Interface != "" && v.Interface != cfg.LAN.Device()
 	})

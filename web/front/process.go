@@ -1,11 +1,9 @@
-package main
+package front
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"os"
@@ -15,7 +13,6 @@ import (
 	"runtime"
 	"slices"
 	"strconv"
-	"strings"
 	"syscall"
 	"time"
 
@@ -56,7 +53,7 @@ func (c *child) end() {
 }
 
 // start starts a child. It outlives neither the attendant nor, by the kernel's word, the daemon.
-func (a *attendant) start(all []*entrance, s web.Settings) *child {
+func (a *Attendant) start(all []*entrance, s web.Settings) *child {
 	ctx, cancel := context.WithCancel(context.Background())
 	c := &child{doors: all, settings: s, began: time.Now(), stop: cancel, done: make(chan struct{})}
 	go func() {
@@ -71,7 +68,7 @@ func (a *attendant) start(all []*entrance, s web.Settings) *child {
 }
 
 // live starts the process, talks to it and returns when both have ended.
-func (a *attendant) live(ctx context.Context, all []*entrance, paired bool) error {
+func (a *Attendant) live(ctx context.Context, all []*entrance, paired bool) error {
 	ours, theirs, err := pair()
 	if err != nil {
 		return fmt.Errorf("connect the page's process: %w", err)
@@ -85,7 +82,7 @@ func (a *attendant) live(ctx context.Context, all []*entrance, paired bool) erro
 	_ = theirs.Close() // or the connection would not end with the process
 	talked := make(chan error, 1)
 	// The connection lasts as long as the process: what that is doing when it is told to go, it finishes.
-	go func() { talked <- web.ServeConn(context.WithoutCancel(ctx), ours, a.handler) }()
+	go func() { talked <- web.ServeConn(context.WithoutCancel(ctx), ours, a.Handler) }()
 	err = cmd.Wait()
 	_ = ours.Close()
 	return errors.Join(err, <-talked)
@@ -95,7 +92,7 @@ func (a *attendant) live(ctx context.Context, all []*entrance, paired bool) erro
 const farewell = 2 * time.Second
 
 // launch starts the program: as somebody who owns nothing, where the machine has such an account.
-func (a *attendant) launch(ctx context.Context, conn *os.File, all []*entrance, paired bool) (*exec.Cmd, error) {
+func (a *Attendant) launch(ctx context.Context, conn *os.File, all []*entrance, paired bool) (*exec.Cmd, error) {
 	line := []string{"web", aloneWord}
 	if paired {
 		line[1] = pairedWord
@@ -109,7 +106,7 @@ func (a *attendant) launch(ctx context.Context, conn *os.File, all []*entrance, 
 		line, files = append(line, kind), append(files, one.file)
 	}
 	prepare := func(who *syscall.Credential) *exec.Cmd {
-		cmd := exec.CommandContext(ctx, a.program, line...)
+		cmd := exec.CommandContext(ctx, OwnProgram, line...)
 		cmd.Args[0] = "twinpath"
 		cmd.Env = []string{"GOMAXPROCS=1", "TZ=" + os.Getenv("TZ")} // one thread of Go code: it must not take a house's processor
 		cmd.ExtraFiles = files
@@ -119,7 +116,7 @@ func (a *attendant) launch(ctx context.Context, conn *os.File, all []*entrance, 
 		cmd.WaitDelay = farewell
 		return cmd
 	}
-	return asNobody(prepare, a.log)
+	return AsNobody(prepare, a.log)
 }
 
 // pair returns both ends of a connection.
@@ -134,9 +131,9 @@ func pair() (net.Conn, *os.File, error) {
 	return ours, theirs, err
 }
 
-// asNobody starts a command as an account that owns nothing. In a user namespace there may be none, and who is not root cannot
+// AsNobody starts a command as an account that owns nothing. In a user namespace there may be none, and who is not root cannot
 // become anybody.
-func asNobody(prepare func(*syscall.Credential) *exec.Cmd, log *slog.Logger) (*exec.Cmd, error) {
+func AsNobody(prepare func(*syscall.Credential) *exec.Cmd, log *slog.Logger) (*exec.Cmd, error) {
 	who, err := nobody()
 	if err == nil {
 		cmd := prepare(who)
@@ -156,14 +153,14 @@ func asNobody(prepare func(*syscall.Credential) *exec.Cmd, log *slog.Logger) (*e
 
 var errSame = errors.New("no account of its own")
 
-// accounts are those that the process may get, the best first. The package makes the first.
-var accounts = [...]string{"twinpath-web", "nobody"}
+// Account is the page's own, which the package makes.
+const Account = "twinpath-web"
 
 func nobody() (*syscall.Credential, error) {
 	if os.Geteuid() != 0 {
 		return nil, errSame
 	}
-	for _, name := range accounts {
+	for _, name := range []string{Account, "nobody"} {
 		one, err := user.Lookup(name)
 		if err != nil {
 			continue
@@ -177,46 +174,3 @@ func nobody() (*syscall.Credential, error) {
 	}
 	return nil, errSame
 }
-
-// murmurs is how many lines an hour reach the log. Whoever has taken the process over could fill a disk.
-const murmurs = 200
-
-// murmur is what the process prints, in the daemon's log.
-type murmur struct {
-	log  *slog.Logger
-	left int
-	hour time.Time // since when left is counted
-	rest []byte
-}
-
-// Write implements io.Writer.
-func (m *murmur) Write(p []byte) (int, error) {
-	const longest = 1000
-	n := len(p)
-	for len(p) > 0 {
-		line, rest, whole := bytes.Cut(p, []byte("\n"))
-		if room := longest - len(m.rest); len(line) > room {
-			line = line[:room]
-		}
-		m.rest = append(m.rest, line...)
-		if whole {
-			m.say()
-		}
-		p = rest
-	}
-	return n, nil
-}
-
-func (m *murmur) say() {
-	text := strings.ToValidUTF8(string(m.rest), "?")
-	m.rest = m.rest[:0]
-	if now := time.Now(); now.Sub(m.hour) >= time.Hour {
-		m.hour, m.left = now, murmurs
-	}
-	if m.left--; m.left < 0 {
-		return
-	}
-	m.log.Info("the page's process", "says", text)
-}
-
-var _ io.Writer = (*murmur)(nil)
