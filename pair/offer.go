@@ -70,8 +70,13 @@ func open(c Code, sealed []byte) (wizard.Pairing, error) {
 	if err != nil {
 		return p, errKey
 	}
-	err = json.Unmarshal(text, &p)
-	return p, err
+	if err := json.Unmarshal(text, &p); err != nil {
+		return p, err
+	}
+	if !p.LAN.Addr().Is4() || !p.Virtual.Addr().Is4() || !p.Peer.Is4() || p.DHCP[0].Is6() || p.DHCP[1].Is6() {
+		return wizard.Pairing{}, errors.New("it names no IPv4 network of the house")
+	}
+	return p, nil
 }
 
 // box derives the key from the code's secret and the salt in front of the offer.

@@ -245,6 +245,26 @@ func TestOverHTTP(t *testing.T) {
 	}
 }
 
+func TestOpenNonsense(t *testing.T) {
+	code := newCode(t)
+	for name, change := range map[string]func(*wizard.Pairing){
+		"no network":              func(p *wizard.Pairing) { p.LAN = netip.Prefix{} },
+		"DHCP of version 6":       func(p *wizard.Pairing) { p.DHCP[1] = netip.MustParseAddr("fd00::9") },
+		"no other router":         func(p *wizard.Pairing) { p.Peer = netip.Addr{} },
+		"an address of version 6": func(p *wizard.Pairing) { p.Virtual = netip.MustParsePrefix("fd00::1/64") },
+	} {
+		p := sample()
+		change(&p)
+		sealed, err := seal(code, p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := open(code, sealed); err == nil || got != (wizard.Pairing{}) {
+			t.Errorf("%s: %+v, %v", name, got, err)
+		}
+	}
+}
+
 func TestOneKeyAtATime(t *testing.T) {
 	d := &Desk{From: func() (netip.Addr, wizard.Pairing, error) { return netip.MustParseAddr("192.168.1.2"), sample(), nil }}
 	d.deriving.Lock()
