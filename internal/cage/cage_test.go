@@ -11,7 +11,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/twinpath/twinpath/internal/cage"
 	"github.com/twinpath/twinpath/internal/sandbox"
 )
 
@@ -61,12 +60,5 @@ func TestPrisoner(t *testing.T) {
 		if !regexp.MustCompile(`connect to another port: .*: connect: permission denied`).MatchString(out) {
 			t.Errorf("it connects to anybody:\n%s", out)
 		}
-	}
-}
-
-// With cgo there are threads that no bar would reach.
-func TestCgoIsRefused(t *testing.T) {
-	if _, err := (cage.Cage{Files: 1 << 16}).Enter(); err == nil || !strings.Contains(err.Error(), "CGO_ENABLED=0") {
-		t.Skipf("this test was built without cgo: %v", err)
 	}
 }
