@@ -29,13 +29,12 @@ func twoDevices() Home {
 	return h
 }
 
-// TestPageGuards sends what a browser never does by itself, and looks from where the page must not be.
-func TestPageGuards(t *testing.T) {
-	h, b, d := home(t, Default(), withPage())
-	s := await(t, b, "both lines are up", on("fibre"))
-	eventually(t, "the page answers", func() bool { out, _ := d.Run("curl -s -m 1 " + gatewayPage + "/whoami"); return out == "main\n" })
-	const curl = "curl -s -m 5 -o /dev/null -w %{http_code} "
-	for line, want := range map[string]string{
+// curl prints the status of the answer.
+const curl = "curl -s -m 5 -o /dev/null -w %{http_code} "
+
+// strange are requests that a browser does not send by itself, and what they get.
+func strange() map[string]string {
+	return map[string]string{
 		gatewayPage + "/":                                                                   "200",
 		"-H Host:main " + gatewayPage + "/":                                                 "200",
 		"-H Host:LOCALHOST.:80 " + gatewayPage + "/":                                        "200",
@@ -52,12 +51,19 @@ func TestPageGuards(t *testing.T) {
 		"-H Origin:http://other.example -d password=x " + gatewayPage + "/login":            "403",
 		"-H Sec-Fetch-Site:cross-site -d password=x " + gatewayPage + "/login":              "403",
 		"-H Origin:http://other.example -X POST " + gatewayPage + "/api/v1/drain?wan=fibre": "403",
-	} {
+	}
+}
+
+// TestPageGuards sends what a browser never does by itself, and looks from where the page must not be.
+func TestPageGuards(t *testing.T) {
+	h, b, d := home(t, Default(), withPage())
+	s := await(t, b, "both lines are up", on("fibre"))
+	eventually(t, "the page answers", func() bool { out, _ := d.Run("curl -s -m 1 " + gatewayPage + "/whoami"); return out == "main\n" })
+	for line, want := range strange() {
 		if out, err := d.Run(curl + line); err != nil || out != want {
 			t.Errorf("%s: %s (%v), want %s", line, out, err, want)
 		}
 	}
-
 	t.Run("10 MB", func(t *testing.T) {
 		_, err := d.Run("truncate -s 10M /run/large")
 		must(t, err)
@@ -67,23 +73,26 @@ func TestPageGuards(t *testing.T) {
 			t.Errorf("%s after %s, want 413 at once", out, round(took))
 		}
 	})
-	t.Run("not from a line", func(t *testing.T) {
-		provider := h.Lines[0].space
-		_, err := provider.Run("ip route replace 192.168.1.0/24 via " + s.WANs[0].Address + " dev access")
-		must(t, err)
-		for _, address := range []string{s.WANs[0].Address, "192.168.1.1"} {
-			if out, err := provider.Run("curl -s -m 1 http://" + address + "/whoami"); err == nil {
-				t.Errorf("the provider sees the page at %s: %q", address, out)
-			}
+	t.Run("not from a line", func(t *testing.T) { houseOnly(t, h, b, s.WANs[0].Address) })
+}
+
+// houseOnly tries from a provider's side, and looks where the box listens.
+func houseOnly(t *testing.T, h *House, b *Box, own string) {
+	provider := h.Lines[0].space
+	_, err := provider.Run("ip route replace 192.168.1.0/24 via " + own + " dev access")
+	must(t, err)
+	for _, address := range []string{own, "192.168.1.1"} {
+		if out, err := provider.Run("curl -s -m 1 http://" + address + "/whoami"); err == nil {
+			t.Errorf("the provider sees the page at %s: %q", address, out)
 		}
-		out, err := b.Run("ss -Hlntu")
-		must(t, err)
-		for _, line := range strings.Split(strings.TrimSpace(out), "\n") {
-			if !strings.Contains(line, "%lan0:80") {
-				t.Errorf("listening elsewhere: %s", line)
-			}
+	}
+	out, err := b.Run("ss -Hlntu")
+	must(t, err)
+	for _, line := range strings.Split(strings.TrimSpace(out), "\n") {
+		if !strings.Contains(line, "%lan0:80") {
+			t.Errorf("listening elsewhere: %s", line)
 		}
-	})
+	}
 }
 
 // TestPageLogin logs in through the page, and floods it with wrong passwords.

@@ -48,6 +48,19 @@ func (w *walk) answers() {
 	w.t.Fatalf("the wizard does not end:\n%s", w.text("main"))
 }
 
+// claims follows the page of a box that nobody owns, and types the code of its console.
+func (w *walk) claims(page string) {
+	w.t.Helper()
+	w.open(page + "/")
+	w.look("wizard-0-status")
+	w.click(`main a[href^="/wizard"]`)
+	w.awaits(patience, "document.querySelector('#password')")
+	w.look("wizard-0-claim")
+	w.write("#password", strings.ToLower(claimCode))
+	w.typed++
+	w.post("/login")
+}
+
 // unplugs finds out which port a cable is in, as the page proposes.
 func (w *walk) unplugs(h *House) {
 	w.t.Helper()
@@ -100,14 +113,7 @@ func TestPageFromBlankToRouting(t *testing.T) {
 	t.Logf("the laptop has %s after %s", lastLines(strings.TrimSpace(lease), 1), round(reached))
 
 	w := &walk{visitor: v}
-	w.open(page + "/")
-	w.look("wizard-0-status")
-	w.click(`main a[href^="/wizard"]`)
-	w.awaits(patience, "document.querySelector('#password')")
-	w.look("wizard-0-claim")
-	w.write("#password", strings.ToLower(claimCode))
-	w.typed++
-	w.post("/login")
+	w.claims(page)
 	u.awaits("every port was looked along", func() bool {
 		text := u.text()
 		return strings.Contains(text, `interface = "wan0"`) && strings.Contains(text, `interface = "wan1"`)
