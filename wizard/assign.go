@@ -45,7 +45,7 @@ func (d *Draft) assignHouse(ports []Port, roles map[string]string, f Facts) {
 	before, member := d.House.Ports, d.House.Member
 	d.House.Ports, d.House.Member = nil, false
 	if member && !slices.Contains(slices.Collect(maps.Values(roles)), forMember) {
-		d.House.Chosen, d.House.Single = false, false // the address was the other network's
+		d.House.Chosen = false // the address was the other network's; a single port stays one: with its device the page's answers would go
 	}
 	for _, s := range before {
 		for _, p := range ports {

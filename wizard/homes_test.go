@@ -147,6 +147,28 @@ func TestHomes(t *testing.T) {
 }
 
 // The default home is done with nothing typed but the password, twice.
+// A box that is a device of the house becomes its second router without another network device: what its page answers to the
+// owner's last click travels on that.
+func TestAMemberJoinsOnItsOwnDevice(t *testing.T) {
+	f := box(offer(0, "192.168.77.130/24"), phone())
+	d := wizard.New(f)
+	f.Joined = joined(f).Joined
+	if wrong := d.Answer(wizard.Twins, f, map[string]string{"pair.role": "second"}); len(wrong) > 0 {
+		t.Fatalf("%+v", wrong)
+	}
+	accept(t, d, f)
+	text := d.TOML(nil)
+	good(t, text)
+	for _, line := range []string{`interface = "eth0"`, `address = "192.168.77.3/24"`, `interface = "usb*"`, `addresses = ["192.168.77.1/24"]`} {
+		if !strings.Contains(string(text), "\n"+line+"\n") {
+			t.Errorf("no %s in\n%s", line, text)
+		}
+	}
+	if strings.Contains(string(text), "peer.gateway") || strings.Contains(string(text), `kind = "peer"`) {
+		t.Errorf("the way of a member is left in\n%s", text)
+	}
+}
+
 func TestTheDefaultHomeTypesOnlyThePassword(t *testing.T) {
 	f := homes[0].facts
 	asked, typed := accept(t, wizard.New(f), f)
