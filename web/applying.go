@@ -121,7 +121,7 @@ func (a *API) granted(r *http.Request, confirm time.Duration) Granted {
 		g.Until = now.Add(confirm)
 	}
 	if a.Settings != nil {
-		g.URLs = append(g.URLs, a.Settings().URLs...)
+		g.URLs = append(g.URLs, a.Settings().Sure()...)
 	}
 	if r.Context().Value(guarded{}) != nil {
 		g.Moved = !a.Serves(at(r))
@@ -176,7 +176,7 @@ func (a *API) whereTo() string {
 	if a.Settings == nil {
 		return "see the configuration"
 	}
-	return strings.Join(a.Settings().URLs, ", ")
+	return strings.Join(a.Settings().Sure(), ", ")
 }
 
 func (a *API) revert(w http.ResponseWriter, _ *http.Request) {

@@ -106,7 +106,7 @@ func newOwned(t *testing.T) *owned {
 	h.api = &API{
 		Source: h.source, History: fakeHistory{}, Applier: h.applier, Measures: h, Configs: h.configs, Pairing: h.pairing, Door: d,
 		Settings: func() Settings {
-			return Settings{Router: "main", URLs: []string{"http://192.168.1.2/"}, Key: "private"}
+			return Settings{Router: "main", URLs: []string{"http://192.168.1.2/", "http://192.168.1.1/"}, Own: []string{"http://192.168.1.2/"}, Key: "private"}
 		},
 		Serves:      func(at netip.Addr) bool { return at == here },
 		Ports:       func(context.Context) ([]wizard.Port, error) { return []wizard.Port{{Name: "eth0"}}, nil },

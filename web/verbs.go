@@ -46,7 +46,7 @@ type Wish struct {
 type Granted struct {
 	Until time.Time `json:"until,omitzero"` // when it goes back, unless it is confirmed
 	Pass  string    `json:"pass,omitempty"` // good for one Login, within two minutes: a browser has no cookie for a new address
-	URLs  []string  `json:"urls"`           // where the page is from now on
+	URLs  []string  `json:"urls"`           // where the page is from now on, and no other router
 	Moved bool      `json:"moved"`          // not at the address that was asked
 }
 
@@ -63,6 +63,15 @@ type Settings struct {
 	Fingerprint string     `json:"fingerprint,omitempty"` // of the certificate: SHA-256, as the console shows it
 	Peer        netip.Addr `json:"peer,omitzero"`         // the other router of the pair
 	URLs        []string   `json:"urls"`                  // of the page
+	Own         []string   `json:"own,omitempty"`         // those of them where no other router ever answers
+}
+
+// Sure are the URLs of the page at which no other router answers; all of them where there is none of that kind.
+func (s Settings) Sure() []string {
+	if len(s.Own) > 0 {
+		return s.Own
+	}
+	return s.URLs
 }
 
 // PairCode is what the owner types at the other router.

@@ -126,7 +126,7 @@ func (a *Attendant) Settings() web.Settings {
 	from := a.Origin()
 	s := web.Settings{
 		Router: cfg.Name, Version: a.version, Setup: from.Setup, Password: cfg.Web.Password != "", TLS: len(cfg.Web.TLS) > 0,
-		Peer: cfg.Pair.Peer, Names: namesOf(*cfg, from.Hostname), URLs: URLs(*cfg),
+		Peer: cfg.Pair.Peer, Names: namesOf(*cfg, from.Hostname), URLs: URLs(*cfg), Own: own(*cfg),
 	}
 	if s.TLS {
 		var err error

@@ -74,6 +74,19 @@ func URLs(cfg router.Config) []string {
 	return all
 }
 
+// own are the URLs of addresses that no other router has, now or later.
+func own(cfg router.Config) []string {
+	var all []string
+	for _, s := range shownAt(cfg) {
+		if !slices.ContainsFunc(Virtuals(cfg), func(v router.VirtualRouter) bool {
+			return slices.ContainsFunc(v.Addresses, func(p netip.Prefix) bool { return p.Addr() == s.at.Addr() })
+		}) {
+			all = append(all, s.url())
+		}
+	}
+	return all
+}
+
 // addressesOf are those of the page, for its certificate.
 func addressesOf(cfg router.Config) []netip.Addr {
 	var all []netip.Addr

@@ -92,6 +92,10 @@ func TestURLs(t *testing.T) {
 	if got := strings.Join(URLs(cfg), " "); got != want {
 		t.Errorf("got %s\nwant %s", got, want)
 	}
+	const alone = "http://192.168.1.2/ https://192.168.1.2/ https://192.168.1.2:8443/"
+	if got := strings.Join(own(cfg), " "); got != alone {
+		t.Errorf("of this router alone: got %s\nwant %s", got, alone)
+	}
 	if got := URLs(parsed(t, lanOnly)); len(got) != 0 {
 		t.Errorf("without [web]: %v", got)
 	}

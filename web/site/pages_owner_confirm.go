@@ -103,7 +103,7 @@ func (s *Site) confirm(w http.ResponseWriter, r *http.Request, token string) {
 	case web.StatusOf(err) == http.StatusConflict:
 		view.Notice = badNotice(err)
 		if settings, err := s.Client.Settings(ctx); err == nil && !leadsHere(settings.URLs, r) {
-			view.Links = links(settings.URLs, "/confirm", url.Values{"of": {view.Of}})
+			view.Links = links(settings.Sure(), "/confirm", url.Values{"of": {view.Of}})
 		}
 		s.showConfirm(w, r, http.StatusConflict, token, view)
 	default:
