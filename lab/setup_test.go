@@ -36,11 +36,17 @@ const claimCode = "K7QM-4XRD"
 
 func (u *unboxed) claim() string { return filepath.Join(u.box.dir, "run", "claim-code") }
 
-// unbox starts the setup mode, then the daemon as the image's units do. Ports are those whose names fit the pattern.
+// unbox is unboxAt for the house's first router.
 func unbox(t *testing.T, h *House, ports string) *unboxed {
 	t.Helper()
-	u := &unboxed{t: t, house: h, box: h.Boxes[0]}
-	b := u.box
+	return unboxAt(t, h, h.Boxes[0], ports)
+}
+
+// unboxAt starts the setup mode, then the daemon as the image's units do. Ports are those whose names fit the pattern; one that is
+// called usb0 is a phone.
+func unboxAt(t *testing.T, h *House, b *Box, ports string) *unboxed {
+	t.Helper()
+	u := &unboxed{t: t, house: h, box: b}
 	t.Cleanup(func() {
 		if t.Failed() && u.setup != nil {
 			t.Logf("the setup mode's log:\n%s\nthe daemon's:\n%s", u.setup.output(), b.Log())

@@ -67,6 +67,11 @@ var _ setup.Ports = (*sockets)(nil)
 // Links implements setup.Ports.
 func (s *sockets) Links() ([]router.Link, error) {
 	all, err := s.Kernel.Links()
+	for i := range all {
+		if s.names != "" && strings.HasPrefix(all[i].Name, "usb") { // no driver can say it of the lab's
+			all[i].Driver = "cdc_ether"
+		}
+	}
 	return slices.DeleteFunc(all, func(l router.Link) bool {
 		if s.names == "" {
 			return !kernel.EthernetPort(l)
