@@ -78,9 +78,7 @@ func (v *visitor) claimsAt(page string) {
 	v.write("#password", claimCode)
 	v.post("/login")
 	v.open(page + "/wizard/ports")
-	v.posts("to:pair", titled("Is there a second router?"))
-	v.chooses("pair.role", "second")
-	v.posts("next", `!window.old && document.getElementById("pair.code")`)
+	v.posts("code", `!window.old && document.getElementById("pair.code")`)
 }
 
 // types a code of the first router.

@@ -34,7 +34,7 @@ func (d *Draft) pairFields(f Facts) []field {
 	switch {
 	case p.Role == second && p.Joined == nil && !p.Was:
 		all = append(all, field{
-			Question: Question{ID: "pair.code", Ask: "Which code does the first router show?", Kind: Text, Help: "Its page shows it under Set up, Second router."},
+			Question: Question{ID: "pair.code", Ask: "Which code does the first router show?", Kind: Text, Help: "Its page shows it at Settings, Second router."},
 			take:     func(string) error { return nil }, // whoever asks takes it to the daemon, and then has Facts.Joined
 		})
 	case p.Role == first:
