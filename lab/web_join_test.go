@@ -45,9 +45,11 @@ func (v *visitor) ofTwo() {
 	v.chooses("pair.role", "first")
 	v.posts("next", `!window.old && document.getElementById("pair.peer")`) // which is a question now
 	v.posts("finish", titled(preview))
-	v.posts("apply", `document.querySelector("button[value=keep]")`)
+	v.eval("window.old = true", nil)
+	v.click("button[value=apply]")
+	v.awaits(2*patience, `document.querySelector("button[value=keep]")`) // the address is nobody's until the router is Active
 	v.posts("keep", `!window.old && location.pathname == "/settings"`)
-	v.page.Forgive("ERR_") // the address was nobody's until the router had become Active
+	v.page.Forgive("ERR_")
 	if !strings.HasPrefix(v.at(), gatewayPage) {
 		v.t.Errorf("it was confirmed at %s, want the shared address %s", v.at(), gatewayPage)
 	}
