@@ -190,8 +190,8 @@ func TestWizardJoinsAPair(t *testing.T) {
 			Virtual: netip.MustParsePrefix("198.51.100.1/24"), ID: 51, Priority: 50, Version: 3, Secret: "abcdefghijklmnop"}
 		d.refuses["pair/join"] = refusal{409, "no router answers to this code\nhint: is it over? make another"}
 	})
-	p := d.press(d.get("/wizard/pair"), "next", "pair.role", "second").wants(t, 200, "Which code does the first router show?")
-	p = d.press(d.get("/wizard/ports"), "code").wants(t, 200, "Which code does the first router show?")
+	d.press(d.get("/wizard/pair"), "next", "pair.role", "second").wants(t, 200, "Which code does the first router show?")
+	p := d.press(d.get("/wizard/ports"), "code").wants(t, 200, "Which code does the first router show?")
 	p = d.press(p, "next", "pair.code", "K7QM").wants(t, 422, "No router answers to this code")
 	d.set(func() { delete(d.refuses, "pair/join") })
 	p = d.press(p, "next", "pair.code", "K7QM").wants(t, 200, "The first router has said what this one has to know.")
