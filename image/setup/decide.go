@@ -56,14 +56,19 @@ var addresses = [...]netip.Prefix{
 //
 // A box with one port in a network of private addresses becomes a member of it, like a printer: its page is there for
 // everybody in the house. What is plugged in by USB and mobile counts as no port there: such a line can only be a backup of
-// the house's. With a public address the page would be there for the whole Internet, so that port becomes a line.
+// the house's. With a public address the page would be there for the whole Internet, so that port becomes a line. A box
+// whose ports all lead somewhere, one of them into such a network, is a member there, too: nobody could get to its page else.
 // The lease is the member's, nil while there is none.
 func Decide(ports []Port, lease *wan.Lease) Layout {
 	l := Layout{}
 	for _, p := range ports {
 		l.Places = append(l.Places, place(p))
 	}
-	if only := l.only(); only != nil && only.Role == Line {
+	only := l.only()
+	if only == nil {
+		only = l.cornered()
+	}
+	if only != nil && only.Role == Line {
 		if homely(only.Port.Upstream.Offer) {
 			l.join(only, lease)
 			l.rank(costStep)
@@ -137,13 +142,31 @@ func (l *Layout) only() *Place {
 	return one
 }
 
+// cornered is the one port in a network of private addresses when no port is left to plug a computer into; nil else.
+func (l *Layout) cornered() *Place {
+	var one *Place
+	for i := range l.Places {
+		p := &l.Places[i]
+		switch {
+		case p.Role != Line && p.Role != Aside:
+			return nil
+		case p.Role == Aside || p.Mobile || !homely(p.Port.Upstream.Offer):
+		case one != nil:
+			return nil
+		default:
+			one = p
+		}
+	}
+	return one
+}
+
 func (l *Layout) join(only *Place, lease *wan.Lease) {
 	only.Role = Member
 	if lease == nil || !homely(lease) {
 		return
 	}
 	l.Address, l.Gateway, l.Domain = lease.Address, lease.Gateway, lease.Domain
-	only.Why = fmt.Sprintf("the only port, in a network that has a router: this box is %s there", lease.Address.Addr())
+	only.Why = fmt.Sprintf("a network that has a router: this box is %s there", lease.Address.Addr())
 }
 
 // costStep makes the next line a backup of the one before.
