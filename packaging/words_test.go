@@ -109,7 +109,7 @@ func TestDashboard(t *testing.T) {
 	}
 	for _, name := range used {
 		family, bucket := strings.CutSuffix(name, "_bucket") // of a histogram
-		if kind := regexp.MustCompile("(?m)^# TYPE "+family+" (.+)$").FindStringSubmatch(metrics); kind == nil || bucket != (kind[1] == "histogram") {
+		if kind := regexp.MustCompile("(?m)^# TYPE " + family + " (.+)$").FindStringSubmatch(metrics); kind == nil || bucket != (kind[1] == "histogram") {
 			t.Errorf("the dashboard uses %s, which is not in /metrics", name)
 		}
 	}
