@@ -37,8 +37,8 @@ func (m Machine) program() string {
 	return "qemu-system-x86_64"
 }
 
-// arguments are QEMU's; vars is the machine's own copy of the UEFI variables, if it has any.
-func (m Machine) arguments(vars string) ([]string, error) {
+// arguments are QEMU's; vars is the machine's own copy of the UEFI variables, if it has any, and powered when it was switched on.
+func (m Machine) arguments(vars string, powered time.Time) ([]string, error) {
 	args := []string{"-nodefaults", "-no-user-config", "-display", "none", "-accel", "tcg", "-smp", "1"}
 	// One processor: with two, emulated x86 loses a race in its own code patching once in a hundred boots (QEMU 7.2).
 	board, err := m.board(vars)
@@ -52,11 +52,9 @@ func (m Machine) arguments(vars string) ([]string, error) {
 	}
 	args = append(args, "-m", strconv.Itoa(memory))
 	if !m.Clock.IsZero() {
-		args = append(args, "-rtc", "base="+m.Clock.UTC().Format("2006-01-02T15:04:05"))
+		args = append(args, "-rtc", "base="+m.Clock.Add(time.Since(powered)).UTC().Format("2006-01-02T15:04:05"))
 	}
-	if m.Once {
-		args = append(args, "-no-reboot")
-	}
+	args = append(args, "-no-reboot") // run starts another one
 	args = append(args, lines()...)
 	for i, d := range m.Disks {
 		args = append(args, d.arguments(i)...)

@@ -8,9 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"sync"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -21,15 +19,21 @@ type Guest struct {
 	Console *Console
 	Oopses  int // emulation faults that Boot has hidden by starting again
 
+	machine Machine
 	powered time.Time
-	cmd     *exec.Cmd
+	life    context.Context
 	stop    context.CancelFunc
 	dir     string
 	talk    *talk
-	monitor *monitor
-	off     chan struct{} // closed when QEMU has ended
+	off     chan struct{} // closed when it is off for good
 	err     error         // how; for readers of off
 	tidy    sync.Once
+
+	mu        sync.Mutex // what a restart replaces
+	cmd       *exec.Cmd
+	monitor   *monitor
+	unplugged map[string]bool // by SetCarrier
+	killed    bool
 }
 
 // Start powers the machine on and returns at once. The guest lives no longer than the context.
@@ -42,10 +46,10 @@ func (m Machine) Start(ctx context.Context) (*Guest, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start machine: %w", err)
 	}
-	g := &Guest{dir: dir, powered: time.Now(), off: make(chan struct{})}
-	ctx, g.stop = context.WithTimeout(ctx, limit)
-	g.Console = newConsole(g.powered)
-	if err := g.start(ctx, m); err != nil {
+	g := &Guest{machine: m, dir: dir, powered: time.Now(), off: make(chan struct{}), unplugged: map[string]bool{}}
+	g.life, g.stop = context.WithTimeout(ctx, limit)
+	g.Console, g.talk = newConsole(g.powered), newTalk(g.off)
+	if err := g.start(); err != nil {
 		g.stop()
 		_ = os.RemoveAll(dir)
 		return nil, fmt.Errorf("start machine: %w", err)
@@ -53,64 +57,22 @@ func (m Machine) Start(ctx context.Context) (*Guest, error) {
 	return g, nil
 }
 
-func (g *Guest) start(ctx context.Context, m Machine) error {
-	vars := filepath.Join(g.dir, "vars")
-	if m.Arch == AMD64 && m.Firmware == UEFI {
+// vars is the machine's own copy of the UEFI variables.
+func (g *Guest) vars() string { return filepath.Join(g.dir, "vars") }
+
+func (g *Guest) start() error {
+	if g.machine.Arch == AMD64 && g.machine.Firmware == UEFI {
 		empty, err := os.ReadFile(ovmfVars)
 		if err != nil {
 			return fmt.Errorf("%w\nhint: install the Debian package ovmf", err)
 		}
-		if err := os.WriteFile(vars, empty, 0o600); err != nil {
+		if err := os.WriteFile(g.vars(), empty, 0o600); err != nil {
 			return err
 		}
 	}
-	args, err := m.arguments(vars)
-	if err != nil {
-		return err
-	}
-	agent, agentEnd, err := pair()
-	if err != nil {
-		return err
-	}
-	defer agentEnd.Close()
-	control, controlEnd, err := pair()
-	if err != nil {
-		return err
-	}
-	defer controlEnd.Close()
-	g.cmd = exec.CommandContext(ctx, m.program(), args...)
-	g.cmd.Stdout, g.cmd.Stderr = g.Console, g.Console
-	g.cmd.ExtraFiles = []*os.File{agentEnd, controlEnd}
-	for _, n := range m.NICs {
-		g.cmd.ExtraFiles = append(g.cmd.ExtraFiles, n.Tap)
-	}
-	g.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	g.talk, g.monitor = newTalk(agent, g.off), newMonitor(control)
-	return g.launch()
-}
-
-// launch runs QEMU in a goroutine that keeps its thread: the kernel takes the thread that has started a program for
-// its parent, and ends the program with it (prctl(2), PR_SET_PDEATHSIG).
-func (g *Guest) launch() error {
 	started := make(chan error)
-	go func() {
-		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
-		err := g.cmd.Start()
-		started <- err
-		if err != nil {
-			return
-		}
-		g.err = g.cmd.Wait()
-		g.talk.close()
-		g.monitor.close()
-		close(g.off)
-	}()
+	go g.run(started)
 	err := <-started
-	if err != nil {
-		g.talk.close()
-		g.monitor.close()
-	}
 	if errors.Is(err, exec.ErrNotFound) {
 		return fmt.Errorf("%w\nhint: install the Debian packages qemu-system-x86 and qemu-system-arm", err)
 	}
@@ -163,18 +125,27 @@ const shown = 60
 
 // Kill cuts the power (SIGKILL to QEMU): what the guest's disks were not given is lost.
 func (g *Guest) Kill() {
+	g.mu.Lock()
+	g.killed = true
 	_ = g.cmd.Process.Kill() // ended already: that is what we want
+	g.mu.Unlock()
 	<-g.off
 }
 
 // Reset presses the button: the machine starts again, and what it had in memory is lost.
 func (g *Guest) Reset(ctx context.Context) error {
-	return g.monitor.command(ctx, "system_reset", nil)
+	return g.control().command(ctx, "system_reset", nil)
 }
 
 // SetCarrier pulls the cable of a network socket, or plugs it in again.
 func (g *Guest) SetCarrier(ctx context.Context, nic string, up bool) error {
-	return g.monitor.command(ctx, "set_link", map[string]any{"name": nic, "up": up})
+	if err := g.control().command(ctx, "set_link", map[string]any{"name": nic, "up": up}); err != nil {
+		return err
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.unplugged[nic] = !up
+	return nil
 }
 
 // Close cuts the power, if it is still on, and removes what the machine leaves. It may be called twice.

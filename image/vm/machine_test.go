@@ -31,7 +31,7 @@ func TestArguments(t *testing.T) {
 	}
 	var got strings.Builder
 	for _, m := range machines {
-		args, err := m.arguments("vars")
+		args, err := m.arguments("vars", time.Now())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -73,8 +73,14 @@ func TestPower(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer g.Close()
+	before := g.control()
 	if err := g.Reset(t.Context()); err != nil {
 		t.Error(err)
+	}
+	for end := time.Now().Add(10 * time.Second); g.control() == before; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("it has not started again")
+		}
 	}
 	if err := g.SetCarrier(t.Context(), "wan0", false); err == nil || !strings.Contains(err.Error(), "'wan0' not found") {
 		t.Errorf("a cable that is not there: %v", err)

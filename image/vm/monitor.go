@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net"
+	"strings"
 	"sync"
 	"time"
 )
@@ -16,6 +17,7 @@ type monitor struct {
 	mu      sync.Mutex
 	decoder *json.Decoder
 	greeted bool
+	reset   bool // QEMU ends because the guest, or Reset, wants a restart
 }
 
 // qmpPatience bounds a command where the caller does not; QEMU answers in milliseconds, or is stuck.
@@ -54,11 +56,8 @@ func (q *monitor) ask(name string, arguments map[string]any) error {
 		return err
 	}
 	for {
-		var answer struct {
-			Return *json.RawMessage
-			Error  *struct{ Desc string }
-		}
-		if err := q.decoder.Decode(&answer); err != nil {
+		answer, err := q.read()
+		if err != nil {
 			return err
 		}
 		switch { // all else is the greeting, or an event
@@ -66,6 +65,37 @@ func (q *monitor) ask(name string, arguments map[string]any) error {
 			return fmt.Errorf("QEMU says: %s", answer.Error.Desc)
 		case answer.Return != nil:
 			return nil
+		}
+	}
+}
+
+// word is what QEMU says: an answer, its greeting, or an event.
+type word struct {
+	Return *json.RawMessage
+	Error  *struct{ Desc string }
+	Event  string
+	Data   struct{ Reason string }
+}
+
+func (q *monitor) read() (word, error) {
+	var w word
+	if err := q.decoder.Decode(&w); err != nil {
+		return w, err
+	}
+	if w.Event == "SHUTDOWN" {
+		q.reset = strings.HasSuffix(w.Data.Reason, "-reset")
+	}
+	return w, nil
+}
+
+// restarting reads the last words of a QEMU that has ended, and reports whether it was for a restart.
+func (q *monitor) restarting() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	_ = q.conn.SetDeadline(time.Now().Add(time.Second)) // they are there already
+	for {
+		if _, err := q.read(); err != nil {
+			return q.reset
 		}
 	}
 }

@@ -32,13 +32,13 @@ func (b Boot) Kernel() time.Time { return b.At.Add(-b.Uptime) }
 
 // talk is the host's end of the agent's port.
 type talk struct {
-	conn net.Conn
-	off  <-chan struct{}
+	off <-chan struct{}
 
 	turn   sync.Mutex // one command at a time
 	number int
 
 	mu    sync.Mutex
+	conn  net.Conn
 	boots []Boot
 	more  chan struct{} // closed when a boot was added
 
@@ -50,18 +50,33 @@ type answer struct {
 	output         []byte
 }
 
-func newTalk(conn net.Conn, off <-chan struct{}) *talk {
-	t := &talk{conn: conn, off: off, more: make(chan struct{}), answers: make(chan answer, 1)}
-	go t.listen()
-	return t
+func newTalk(off <-chan struct{}) *talk {
+	return &talk{off: off, more: make(chan struct{}), answers: make(chan answer, 1)}
 }
 
-func (t *talk) close() { _ = t.conn.Close() }
+// attach goes on with another connection: the machine was switched on, or has started again.
+func (t *talk) attach(conn net.Conn) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.conn != nil {
+		_ = t.conn.Close()
+	}
+	t.conn = conn
+	go t.listen(conn)
+}
+
+func (t *talk) close() { _ = t.line().Close() }
+
+func (t *talk) line() net.Conn {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.conn
+}
 
 // listen reads what the agent says until the connection ends. What is neither greeting nor answer is the rest of an
 // answer that a restart cut off.
-func (t *talk) listen() {
-	in := bufio.NewReader(t.conn)
+func (t *talk) listen(conn net.Conn) {
+	in := bufio.NewReader(conn)
 	for {
 		line, err := in.ReadString('\n')
 		if err != nil {
@@ -150,9 +165,7 @@ func (t *talk) run(ctx context.Context, command string, input []byte) (string, e
 		return "", fmt.Errorf("run %.60s: %w", command, errNoAgent)
 	}
 	t.number++
-	if err := t.ask(ctx, boots[len(boots)-1], command, input); err != nil {
-		return "", fmt.Errorf("run %.60s: %w", command, err)
-	}
+	t.ask(ctx, boots[len(boots)-1], command, input)
 	a, err := t.await(ctx, t.number, restarted)
 	if err != nil {
 		return "", fmt.Errorf("run %.60s: %w", command, err)
@@ -163,15 +176,16 @@ func (t *talk) run(ctx context.Context, command string, input []byte) (string, e
 	return string(a.output), nil
 }
 
-// ask sends a request. The guest gets a second less than we wait, so that what a command said until its end is not lost.
-func (t *talk) ask(ctx context.Context, to Boot, command string, input []byte) error {
+// ask sends a request. The guest gets a second less than we wait, so that what a command said until its end is not lost. A machine
+// that is off, or starts again, does not take it: await says so.
+func (t *talk) ask(ctx context.Context, to Boot, command string, input []byte) {
 	deadline, _ := ctx.Deadline()
 	seconds := max(1, int((time.Until(deadline) - time.Second).Seconds()))
 	var request bytes.Buffer
 	fmt.Fprintf(&request, "run %s %d %d %d %d\n%s%s", to.ID, t.number, seconds, len(command), len(input), command, input)
-	_ = t.conn.SetWriteDeadline(deadline) // a closed connection says so in the next line
-	_, err := t.conn.Write(request.Bytes())
-	return err
+	conn := t.line()
+	_ = conn.SetWriteDeadline(deadline)
+	_, _ = conn.Write(request.Bytes())
 }
 
 func (t *talk) await(ctx context.Context, number int, restarted <-chan struct{}) (answer, error) {
