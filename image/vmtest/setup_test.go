@@ -28,9 +28,7 @@ func TestNewBox(t *testing.T) {
 	if card := h.must(t, "cat /boot/card/claim-code.txt"); !strings.HasPrefix(card, code+"\r\n") {
 		t.Errorf("the card says %q, want %s", card, code)
 	}
-	if out := h.console.Tail(60); !strings.Contains(out, code) {
-		t.Errorf("the console does not show %s:\n%s", code, out)
-	}
+	await(t, "the console shows the code", func() bool { return strings.Contains(h.console.Tail(60), code) })
 	if out := page("http://192.168.77.1/login"); !strings.Contains(out, "claim-code.txt") {
 		t.Errorf("the page does not ask for the code:\n%s", out)
 	}
