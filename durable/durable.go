@@ -1,6 +1,7 @@
 // Package durable changes files so that a power cut does not undo it: what a function says is done is on the disk.
 //
-// Together, Write to a new name and Rename over the old one replace a file as a whole: at any moment it has the old text or the new one.
+// Together, Write to a new name and Rename over the old one replace a file as a whole, as Replace does: at any moment it has the old
+// text or the new one.
 package durable
 
 import (
@@ -27,6 +28,16 @@ func Rename(from, to string) error {
 		return err
 	}
 	return syncNames(to)
+}
+
+// Replace gives a file a new text as a whole, by way of NAME.new. With an error the file is as it was.
+func Replace(name string, text []byte, mode fs.FileMode) error {
+	next := name + ".new"
+	if err := Write(next, text, mode); err != nil {
+		_ = os.Remove(next) // half a text on a full disk is of no use
+		return err
+	}
+	return Rename(next, name)
 }
 
 // Remove removes a file. One that is not there is no error.

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 
 	"github.com/twinpath/twinpath/durable"
@@ -13,10 +14,7 @@ import (
 func TestReplacing(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "file")
 	for _, text := range []string{"the first, which is longer", "the second"} {
-		if err := durable.Write(name+".new", []byte(text), 0o640); err != nil {
-			t.Fatal(err)
-		}
-		if err := durable.Rename(name+".new", name); err != nil {
+		if err := durable.Replace(name, []byte(text), 0o640); err != nil {
 			t.Fatal(err)
 		}
 		got, err := os.ReadFile(name)
@@ -34,6 +32,23 @@ func TestReplacing(t *testing.T) {
 	}
 	if _, err := os.Stat(name); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("still there: %v", err)
+	}
+}
+
+// A full disk costs the new text, not the old one.
+func TestReplacingOnAFullDisk(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "file")
+	if err := errors.Join(durable.Write(name, []byte("old"), 0o600), os.Symlink("/dev/full", name+".new")); err != nil {
+		t.Fatal(err)
+	}
+	if err := durable.Replace(name, []byte("new"), 0o600); !errors.Is(err, syscall.ENOSPC) {
+		t.Errorf("got %v, want that no space is left", err)
+	}
+	if got, err := os.ReadFile(name); err != nil || string(got) != "old" {
+		t.Errorf("%q, %v", got, err)
+	}
+	if _, err := os.Lstat(name + ".new"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("what could not be written is left: %v", err)
 	}
 }
 

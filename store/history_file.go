@@ -57,10 +57,7 @@ func pause(size int) time.Duration {
 func (h *History) save() int {
 	text, err := h.encode()
 	if err == nil {
-		err = durable.Write(h.path+".new", text, 0o640)
-	}
-	if err == nil {
-		err = durable.Rename(h.path+".new", h.path)
+		err = durable.Replace(h.path, text, 0o640)
 	}
 	switch {
 	case err != nil && !h.failing.Swap(true):

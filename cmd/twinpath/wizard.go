@@ -216,7 +216,7 @@ func writeWhole(name, text string) error {
 	const mode = 0o600
 	name, err := filepath.Abs(name)
 	if err == nil {
-		err = errors.Join(durable.Write(name+".new", []byte(text), mode), durable.Rename(name+".new", name))
+		err = durable.Replace(name, []byte(text), mode)
 	}
 	if err != nil {
 		return fmt.Errorf("write the configuration: %w", err)

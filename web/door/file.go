@@ -57,18 +57,10 @@ func (d *Door) save() {
 	text, err := json.Marshal(d.book)
 	d.mu.Unlock()
 	if err == nil {
-		err = replace(d.File, text)
+		err = durable.Replace(d.File, text, 0o600)
 	}
 	if err != nil && !d.complain {
 		d.log().Warn("sessions will not outlive the daemon", "file", d.File, "reason", err)
 	}
 	d.complain = err != nil
-}
-
-func replace(name string, text []byte) error {
-	next := name + ".new"
-	if err := durable.Write(next, text, 0o600); err != nil {
-		return err
-	}
-	return durable.Rename(next, name)
 }

@@ -131,12 +131,7 @@ func draft(names []string) (*x509.Certificate, error) {
 }
 
 func (p *Papers) keep() error {
-	next := p.File + ".new"
-	err := durable.Write(next, append(slices.Clone(p.pem), p.key...), 0o600)
-	if err == nil {
-		err = durable.Rename(next, p.File)
-	}
-	if err != nil {
+	if err := durable.Replace(p.File, append(slices.Clone(p.pem), p.key...), 0o600); err != nil {
 		return fmt.Errorf("keep the page's certificate: %w", err)
 	}
 	return nil
