@@ -30,7 +30,7 @@ frontend ready
   monitor-uri /ready
 `
 
-// haproxy starts it as Debian's unit does, a master and a worker.
+// start starts it as Debian's unit does, a master and a worker, and returns when it is ready.
 func (b *balancer) start(tb testing.TB) {
 	tb.Helper()
 	path := b.box.dir + "/" + b.name
@@ -40,6 +40,8 @@ func (b *balancer) start(tb testing.TB) {
 	}
 	var err error
 	b.p, err = start(b.box.space, path+".log", path, "-W", "-db", "-f", path+".cfg")
+	must(tb, err)
+	_, err = b.box.Run("curl -sf -o " + path + ".ready -m 1 --retry 20 --retry-delay 1 --retry-connrefused http://127.0.0.1:8404/ready")
 	must(tb, err)
 }
 
