@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/twinpath/twinpath/alert"
+	"github.com/twinpath/twinpath/alert/channel"
 	"github.com/twinpath/twinpath/router"
 )
 
@@ -52,7 +52,7 @@ func (v value) channel() string {
 	if text == "" {
 		return ""
 	}
-	if _, err := alert.Parse(text); err != nil {
+	if _, err := channel.Parse(text); err != nil {
 		what, hint, _ := strings.Cut(err.Error(), "\nhint: ")
 		v.problem(hint, "cannot be used: %s", what)
 		return ""

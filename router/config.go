@@ -22,6 +22,7 @@ type Config struct {
 	Web      Web
 	Pair     Pair
 	Alert    Alert
+	Drill    Drill
 }
 
 // LAN is the house's side. The zero value means that there is none.
@@ -90,6 +91,8 @@ type WANConfig struct {
 	Peer      netip.Addr // the other router's address on the LAN
 	PPPoE     Credentials
 	Health    health.Config
+	Budget    Budget
+	Heartbeat string // URL that is asked for over this line while it is up; empty: none
 }
 
 // StaticLine is a fixed address on a WAN.
@@ -110,6 +113,28 @@ type Policy struct {
 	Ports        []firewall.PortRange
 	WANs         []string
 	Block        bool // when none of them is usable: refuse, instead of any
+	Metered      Class
+}
+
+// Class says what of a policy's traffic may use a metered line.
+type Class uint8
+
+const (
+	Always    Class = iota // all of it
+	Essential              // names, time, calls, mail, VPN; the rest slowly
+	Never                  // nothing
+)
+
+func (c Class) String() string { return [...]string{"always", "essential", "never"}[c] }
+
+// Budget is how much data a metered line may carry, in bytes; 0: as much as it likes.
+type Budget struct {
+	Month    uint64
+	ResetDay int // of the month, 1 to 31: the month's last day where it has none such; 0: the first
+	Incident uint64
+	Prepaid  uint64
+	From     time.Time // when Prepaid was bought: what was used since counts. A date, local midnight
+	Then     Class     // for everybody, once it is used up: Always means that it is only said
 }
 
 // VirtualRouter is one [[vrrp]]: what the engine needs, and what makes its priority and follows its changes.
@@ -150,10 +175,23 @@ type Pair struct {
 type Alert struct {
 	Wait time.Duration // how long a line has to be down before anybody is told
 	To   []AlertTo
+
+	Heartbeat string        // URL that is asked for over whichever line works; empty: none
+	Every     time.Duration // between two of any heartbeat
+	Remind    time.Duration // between two reminders of what goes on; 0: none
 }
 
 // AlertTo is one channel.
 type AlertTo struct {
 	URL    string
 	Events []string // "wan", "vrrp", "router"; none: all
+}
+
+// Drill is the rehearsal of a failure.
+type Drill struct {
+	On    bool          // weekly, by itself
+	Day   time.Weekday  // when, by the local clock
+	At    time.Duration // after midnight
+	Fetch string        // URL of about 1 MB, http or https
+	Name  string        // to be looked up
 }

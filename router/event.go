@@ -10,6 +10,9 @@ const (
 	EventWAN    EventKind = "wan"    // one line's state
 	EventSwitch EventKind = "switch" // which line carries the house
 	EventVRRP   EventKind = "vrrp"   // who serves a virtual address
+	EventPair   EventKind = "pair"   // the other router of the house
+	EventBudget EventKind = "budget" // a metered line's data
+	EventDrill  EventKind = "drill"  // a rehearsal
 )
 
 // Blame is whose fault a broken line is, as far as it can be told from here.
@@ -35,6 +38,8 @@ type Event struct {
 	To       string    `json:"to,omitempty"`
 	Blame    Blame     `json:"blame,omitempty"`
 	Sentence string    `json:"sentence"`
+	// Cause says which incident it begins or ends, where kind and state alone do not: To is then "begins", "ends" or "moment".
+	Cause Cause `json:"cause,omitempty"`
 
 	// Of virtual routers: which election, and the IP packet that caused it, in hexadecimal.
 	VRRP      string `json:"vrrp,omitempty"`

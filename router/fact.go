@@ -69,6 +69,33 @@ type VRRPTold struct{ Reports []vrrp.Report }
 // CheckSeen is the new verdict of a virtual router's check.
 type CheckSeen check.Verdict
 
+// BudgetSeen is how much of a metered line's data is used.
+type BudgetSeen struct {
+	WAN  string
+	View BudgetView
+}
+
+// AlertsSeen is how telling people goes.
+type AlertsSeen struct{ View AlertsView }
+
+// DrillSeen is a rehearsal that goes on or is over.
+type DrillSeen struct{ View DrillView }
+
+// PeerSeen is the other router of the pair, as it shows itself; nil: there is no pair.
+type PeerSeen struct{ View *PairView }
+
+// DiskSeen says why nothing can be kept; nil: it can.
+type DiskSeen struct{ Err error }
+
+// ClockSeen says whether somebody has set the clock.
+type ClockSeen struct{ Set bool }
+
+func (BudgetSeen) fact()    {}
+func (AlertsSeen) fact()    {}
+func (DrillSeen) fact()     {}
+func (PeerSeen) fact()      {}
+func (DiskSeen) fact()      {}
+func (ClockSeen) fact()     {}
 func (LinksSeen) fact()     {}
 func (LeaseSeen) fact()     {}
 func (HealthSeen) fact()    {}

@@ -84,6 +84,7 @@ func (s *State) Snapshot(now time.Time, version string, d Decision) *Snapshot {
 		WANs: []WANSnapshot{}, Drained: s.drained, Kernel: s.kernel, Time: now.UTC(),
 	}
 	s.showVirtual(snap)
+	s.evidence.show(snap)
 	snap.Kernel.Applied = snap.Kernel.Applied.UTC()
 	if !s.pending.IsZero() {
 		snap.Pending = &PendingView{Until: s.pending.UTC()}

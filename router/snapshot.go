@@ -30,13 +30,17 @@ type Snapshot struct {
 	VRRP     []VRRPSnapshot    `json:"vrrp,omitempty"`
 	Speakers []SpeakerSnapshot `json:"speakers,omitempty"`
 	// VRRPTime is when the engine said what the two above show: it repeats itself every five seconds.
-	VRRPTime *time.Time   `json:"vrrp_time,omitempty"`
-	Drained  bool         `json:"drained,omitempty"` // the router as a whole
-	Flows    int          `json:"flows,omitempty"`   // connections that the kernel tracks
-	Pair     *PairView    `json:"pair,omitempty"`
-	Kernel   KernelView   `json:"kernel"`
-	Pending  *PendingView `json:"pending,omitempty"` // a configuration that waits to be confirmed
-	Time     time.Time    `json:"time"`
+	VRRPTime *time.Time  `json:"vrrp_time,omitempty"`
+	Drained  bool        `json:"drained,omitempty"` // the router as a whole
+	Flows    int         `json:"flows,omitempty"`   // connections that the kernel tracks
+	Pair     *PairView   `json:"pair,omitempty"`
+	Alerts   *AlertsView `json:"alerts,omitempty"`
+	// Disk says why nothing can be kept; empty: it can.
+	Disk       string       `json:"disk,omitempty"`
+	ClockUnset bool         `json:"clock_unset,omitempty"` // times may be wrong
+	Kernel     KernelView   `json:"kernel"`
+	Pending    *PendingView `json:"pending,omitempty"` // a configuration that waits to be confirmed
+	Time       time.Time    `json:"time"`
 }
 
 // WANSnapshot is one WAN's part of a Snapshot.
@@ -63,6 +67,8 @@ type WANSnapshot struct {
 	Since     time.Time       `json:"since"` // of the state
 	Reason    string          `json:"reason"`
 	Checks    []CheckSnapshot `json:"checks"`
+	Budget    *BudgetView     `json:"budget,omitempty"`
+	Drill     *DrillView      `json:"drill,omitempty"` // the newest rehearsal of its failure
 
 	// Tally is what counts its probes, in this process only: it goes on counting.
 	Tally *health.Tally `json:"-"`

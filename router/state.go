@@ -38,6 +38,8 @@ type State struct {
 
 	verdict Verdict
 	since   time.Time
+
+	evidence evidence
 }
 
 // NewState returns the state before the first fact. An earlier run's default route may still lead to some
@@ -80,6 +82,8 @@ func (s *State) Fold(now time.Time, fact Fact) []Event {
 		return s.foldCheck(now, f)
 	case PendingSet:
 		s.pending = f.Until
+	default:
+		s.evidence.fold(f)
 	}
 	return nil
 }
@@ -146,6 +150,7 @@ func (s *State) foldConfig(now time.Time, f Reconfigured) []Event {
 	}
 	s.part(f.Config, now)
 	s.configure(f.Config, now)
+	s.evidence.forget(f.Config.WANs)
 	sentence := "The configuration in use has changed."
 	if !s.pending.IsZero() {
 		sentence = "Nobody confirmed the new configuration: the old one is in use again."

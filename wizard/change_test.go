@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/twinpath/twinpath/alert"
+	"github.com/twinpath/twinpath/alert/channel"
 	"github.com/twinpath/twinpath/config"
 	"github.com/twinpath/twinpath/wizard"
 )
@@ -249,7 +249,7 @@ func TestWhatTheRestOfTheFileNeeds(t *testing.T) {
 
 // Whatever is typed for a channel is one that package alert knows, or it is refused.
 func TestChannels(t *testing.T) {
-	for _, scheme := range alert.Schemes() {
+	for _, scheme := range channel.Schemes() {
 		d := from(t, owned)
 		url := scheme + "://a:b@192.168.1.9/x"
 		if wrong := d.Answer(wizard.Alerts, ownedFacts, map[string]string{"alert.kind": "other", "alert.url": url}); len(wrong) > 0 {

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/twinpath/twinpath/alert"
+	"github.com/twinpath/twinpath/alert/channel"
 	"github.com/twinpath/twinpath/config"
 	"github.com/twinpath/twinpath/wizard"
 )
@@ -248,7 +248,7 @@ func whole(t *testing.T, d *wizard.Draft, f wizard.Facts) {
 	text := d.TOML(nil)
 	good(t, text)
 	if to := d.Alert.Address(); to != "" {
-		if _, err := alert.Parse(to); err != nil {
+		if _, err := channel.Parse(to); err != nil {
 			t.Fatalf("%s: %v", to, err)
 		}
 	}
