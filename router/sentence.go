@@ -100,7 +100,7 @@ func (l *line) snapshot(c condition, active bool) WANSnapshot {
 		Name: l.config.Name, Kind: l.config.Kind.String(), Interface: l.link.Name, State: c.State.String(), Active: active,
 		Cost: l.config.Cost, Lost: c.Lost, Weight: l.config.Weight, Metered: l.config.Metered, Drained: l.drained,
 		RTT: Milliseconds(l.verdict.RTT), Loss: l.verdict.Loss, Since: l.since.UTC(), Reason: c.Reason,
-		DNS: []string{}, Checks: []CheckSnapshot{}, Tally: l.tally,
+		DNS: []string{}, Checks: []CheckSnapshot{}, Tally: l.tally, Mark: l.mark(),
 	}
 	if w.Interface == "" {
 		w.Interface = l.config.Interface

@@ -5,6 +5,7 @@ import (
 	"math"
 	"time"
 
+	"github.com/twinpath/twinpath/firewall"
 	"github.com/twinpath/twinpath/health"
 )
 
@@ -72,6 +73,8 @@ type WANSnapshot struct {
 
 	// Tally is what counts its probes, in this process only: it goes on counting.
 	Tally *health.Tally `json:"-"`
+	// Mark is that of its connections, in this process only.
+	Mark firewall.Mark `json:"-"`
 }
 
 // CheckSnapshot is one check's part of a WANSnapshot.
