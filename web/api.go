@@ -6,6 +6,7 @@ package web
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"net/netip"
 	"sync/atomic"
@@ -84,6 +85,9 @@ type API struct {
 	// SetPassword makes a password the one in force.
 	SetPassword func(ctx context.Context, password string) error
 	TestAlert   func(ctx context.Context, url string) error
+	Incidents   Incidents
+	// Report writes the outages of a period.
+	Report func(w io.Writer, wish ReportWish) error
 
 	newest  atomic.Pointer[written]
 	reading atomic.Int32 // how many Wishes
@@ -113,6 +117,8 @@ func (a *API) routes() []route {
 		{"GET /api/v1/events", anybody, true, a.events},
 		{"GET /api/v1/stream", anybody, true, a.stream},
 		{"GET /api/v1/history", anybody, a.Measures != nil, a.history},
+		{"GET /api/v1/incidents", anybody, a.Incidents != nil, a.incidents},
+		{"GET /api/v1/report", anybody, a.Report != nil, a.report},
 		{"GET /metrics", anybody, true, a.metrics},
 		{"GET /whoami", anybody, true, a.whoami},
 		{"GET /healthz", anybody, true, a.healthz},

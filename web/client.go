@@ -69,6 +69,21 @@ func EventsPath(t time.Time) string {
 	return "/api/v1/events?since=" + url.QueryEscape(t.UTC().Format(time.RFC3339))
 }
 
+// Incidents returns the newest thousand incidents that overlap the period, newest first. A zero to is now.
+func (c *Client) Incidents(ctx context.Context, from, to time.Time) ([]router.Incident, error) {
+	query := url.Values{"since": {from.UTC().Format(time.RFC3339)}}
+	if !to.IsZero() {
+		query.Set("until", to.UTC().Format(time.RFC3339))
+	}
+	var all []router.Incident
+	return all, c.get(ctx, "/api/v1/incidents?"+query.Encode(), &all)
+}
+
+// Report returns the outages of a period, as query asks for them: from, to, wan and format of docs/api.md.
+func (c *Client) Report(ctx context.Context, query url.Values) ([]byte, error) {
+	return c.Raw(ctx, "/api/v1/report?"+query.Encode())
+}
+
 // Watch calls f with each snapshot until ctx ends or the daemon does.
 func (c *Client) Watch(ctx context.Context, f func(*router.Snapshot)) error {
 	body, err := c.do(ctx, http.MethodGet, "/api/v1/stream", nil, nil)
