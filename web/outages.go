@@ -93,10 +93,10 @@ func reportWish(query url.Values, now time.Time) (ReportWish, error) {
 		return wish, fmt.Errorf("format: %q is none of text, csv, html and json", wish.Format)
 	}
 	var err error
-	if wish.To, err = day("to", query.Get("to"), now, 1); err != nil {
+	if wish.To, err = day("to", query.Get("to"), now, now, 1); err != nil {
 		return wish, err
 	}
-	if wish.From, err = day("from", query.Get("from"), wish.To.AddDate(0, 0, -30), 0); err != nil {
+	if wish.From, err = day("from", query.Get("from"), wish.To.AddDate(0, 0, -30), now, 0); err != nil {
 		return wish, err
 	}
 	if wish.To.After(now) {
@@ -108,12 +108,12 @@ func reportWish(query url.Values, now time.Time) (ReportWish, error) {
 	return wish, nil
 }
 
-// day reads a date, of which it takes the midnight before or, with 1 more, after; or a moment.
-func day(key, text string, otherwise time.Time, more int) (time.Time, error) {
+// day reads a date of now's zone, of which it takes the midnight before or, with 1 more, after; or a moment.
+func day(key, text string, otherwise, now time.Time, more int) (time.Time, error) {
 	if text == "" {
 		return otherwise, nil
 	}
-	if t, err := time.ParseInLocation(time.DateOnly, text, time.Local); err == nil {
+	if t, err := time.ParseInLocation(time.DateOnly, text, now.Location()); err == nil {
 		return t.AddDate(0, 0, more), nil
 	}
 	t, err := time.Parse(time.RFC3339, text)

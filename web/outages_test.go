@@ -56,9 +56,7 @@ func TestIncidents(t *testing.T) {
 }
 
 func TestReportIsOfAPeriod(t *testing.T) {
-	defer func(zone *time.Location) { time.Local = zone }(time.Local)
-	time.Local = time.FixedZone("CET", 3600)
-	now := time.Date(2026, 11, 21, 12, 0, 0, 0, time.Local)
+	now := time.Date(2026, 11, 21, 12, 0, 0, 0, time.FixedZone("CET", 3600))
 	for _, c := range []struct{ query, want string }{
 		{"", "text  2026-10-22T12:00:00+01:00 2026-11-21T12:00:00+01:00"},
 		{"from=2026-11-01&wan=fibre&format=csv", "csv fibre 2026-11-01T00:00:00+01:00 2026-11-21T12:00:00+01:00"},
