@@ -25,6 +25,8 @@ type Keeper struct {
 	Name  string                    // router.name when the file gives none: the host's
 	Use   func(router.Config) error // makes a configuration the running one; called from one goroutine at a time
 	Log   *slog.Logger              // nil: silent
+	// Undone hears, in a sentence, of a configuration that went back with nobody there to be told. It must not block; nil: nobody does.
+	Undone func(sentence string)
 
 	Fallback string   // path of the file that counts while Boot does not exist; empty: none
 	Archive  *Archive // keeps what became the boot file, or was good when it was read; nil: nothing is kept
@@ -78,6 +80,7 @@ func (k *Keeper) discard() {
 	boot, err := k.files().read(k.Boot)
 	if err != nil || !bytes.Equal(left, boot) {
 		k.log().Warn("discarded a configuration that nobody had confirmed", "file", k.pendingFile())
+		k.undone("The router ended before anybody had confirmed the new configuration: it works by the one before.")
 	}
 	k.forget()
 }
@@ -224,6 +227,12 @@ func (k *Keeper) Reload() error {
 	k.archive()
 	k.log().Info("configuration reloaded", "file", k.Boot)
 	return nil
+}
+
+func (k *Keeper) undone(sentence string) {
+	if k.Undone != nil {
+		k.Undone(sentence)
+	}
 }
 
 func (k *Keeper) files() disk {

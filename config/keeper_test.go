@@ -27,6 +27,7 @@ type bench struct {
 	t      *testing.T
 	used   []string
 	refuse string // the name of a configuration that Use fails on
+	undone string // the last that was said of one that went back
 	log    bytes.Buffer
 }
 
@@ -51,7 +52,8 @@ func newBench(t *testing.T, boot string) *bench {
 
 // on starts a new Keeper, as a restart of the daemon does.
 func (b *bench) on(boot, state string) {
-	b.Keeper = &Keeper{Boot: boot, State: state, Name: "host", Use: b.use, Log: slog.New(slog.NewTextHandler(&b.log, nil))}
+	b.Keeper = &Keeper{Boot: boot, State: state, Name: "host", Use: b.use, Log: slog.New(slog.NewTextHandler(&b.log, nil)),
+		Undone: func(sentence string) { b.undone = sentence }}
 }
 
 func (b *bench) use(cfg router.Config) error {
@@ -193,6 +195,9 @@ func TestUnconfirmedGoesBack(t *testing.T) {
 		}
 		if !strings.Contains(b.log.String(), "nobody confirmed the configuration: the old one is back") {
 			t.Errorf("log: %s", b.log.String())
+		}
+		if b.undone != "Nobody confirmed the new configuration in time: the router works by the one before again." {
+			t.Errorf("said %q", b.undone)
 		}
 		b.fails(b.Confirm(), "no configuration waits for a confirmation")
 	})

@@ -51,6 +51,7 @@ func (k *Keeper) expire(p *pending) {
 		return
 	}
 	k.log().Warn("nobody confirmed the configuration: the old one is back")
+	k.undone("Nobody confirmed the new configuration in time: the router works by the one before again.")
 }
 
 // goBack ends the wait for a confirmation and uses the configuration of before.

@@ -76,6 +76,12 @@ func (b *backoff) guesser(now time.Time, name string) *guesser {
 	return g
 }
 
+// keepsTrying reports whether somebody has to wait before the next try.
+func (b *backoff) keepsTrying(name string) bool {
+	e := b.byName[name]
+	return e != nil && e.Value.(*guesser).wrong >= freeTries
+}
+
 // refund takes a charge back: nobody looked at that password.
 func (b *backoff) refund(name string) {
 	if e := b.byName[name]; e != nil {

@@ -59,6 +59,8 @@ type Door struct {
 	Hash func() string // the password's bcrypt hash in force; empty: none is set
 	// Verify says whether a password is the hash's. It may take long, and is called at most twice at a time.
 	Verify func(ctx context.Context, hash, password string) (bool, error)
+	// Guessed hears of each wrong password of somebody whose free tries are used up. It must not block; nil: nobody does.
+	Guessed func(source netip.Addr)
 	Log    *slog.Logger // nil: silent
 
 	mu     sync.Mutex
@@ -92,9 +94,23 @@ func (d *Door) Enter(ctx context.Context, now time.Time, k Knock) (Session, erro
 		from, queue = "device "+device.Sum, &d.known
 	}
 	if err := d.prove(ctx, now, from, queue, k.Password); err != nil {
+		d.complainOf(k.Source, from, err)
 		return Session{}, err
 	}
 	return d.open(now, k.Device, house(k.Source)), nil
+}
+
+// complainOf tells of a wrong password when it was no slip of a thumb.
+func (d *Door) complainOf(source netip.Addr, from string, err error) {
+	if d.Guessed == nil || !errors.Is(err, ErrWrong) {
+		return
+	}
+	d.mu.Lock()
+	guesses := d.tries.keepsTrying(from)
+	d.mu.Unlock()
+	if guesses {
+		d.Guessed(source.Unmap().WithZone(""))
+	}
 }
 
 // Prove asks a session for the password once more, with the same limits as Enter.

@@ -172,6 +172,33 @@ func TestSuitable(t *testing.T) {
 	}
 }
 
+func TestGuessing(t *testing.T) {
+	h := newHome()
+	var guesses []string
+	h.Guessed = func(source netip.Addr) { guesses = append(guesses, source.String()) }
+	try := func(source, password string, after time.Duration) {
+		_, _ = h.Enter(t.Context(), noon.Add(after), Knock{Password: password, Source: netip.MustParseAddr(source)})
+	}
+	for range freeTries - 1 { // a clumsy thumb
+		try("192.168.1.20", "secert", 0)
+	}
+	try("192.168.1.20", "secret", 0)
+	for range 3 {
+		try("::ffff:192.168.1.66", "letmein", 0)
+	}
+	try("192.168.1.66", "secret", time.Hour)
+	if len(guesses) > 0 {
+		t.Errorf("guessed by %v", guesses)
+	}
+	for i := range freeTries + 3 {
+		try("::ffff:192.168.1.66", "letmein", 2*time.Hour+time.Duration(i)*time.Millisecond) // most have to wait
+	}
+	try("192.168.1.66", "12345678", 3*time.Hour)
+	if got := strings.Join(guesses, " "); got != "192.168.1.66 192.168.1.66" {
+		t.Errorf("guessed by %q", got)
+	}
+}
+
 func TestFile(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "sessions.json")
 	h := newHome()
