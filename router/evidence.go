@@ -1,6 +1,7 @@
 package router
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -47,6 +48,7 @@ type DrillView struct {
 	Through  string      `json:"through"`        // the line that was to carry the house
 	Full     bool        `json:"full,omitempty"` // the house was really moved
 	Weekly   bool        `json:"weekly,omitempty"`
+	Stopped  bool        `json:"stopped,omitempty"` // before anything was proven: it says nothing of the line
 	Start    time.Time   `json:"start"`
 	End      time.Time   `json:"end,omitzero"` // zero: it goes on
 	OK       bool        `json:"ok"`
@@ -73,8 +75,8 @@ type evidence struct {
 	unset   bool // the clock
 }
 
-// foldEvidence keeps what others know. Each fact replaces the one before.
-func (e *evidence) fold(fact Fact) {
+// fold keeps what others know, and says what begins or ends with it. Each fact replaces the one before.
+func (e *evidence) fold(now time.Time, fact Fact) []Event {
 	switch f := fact.(type) {
 	case BudgetSeen:
 		e.budgets = with(e.budgets, f.WAN, f.View)
@@ -83,15 +85,47 @@ func (e *evidence) fold(fact Fact) {
 	case AlertsSeen:
 		e.alerts = &f.View
 	case PeerSeen:
-		e.peer = f.View
+		return e.foldPeer(now, f.View)
 	case DiskSeen:
-		e.disk = ""
-		if f.Err != nil {
-			e.disk = f.Err.Error()
-		}
+		return e.foldDisk(now, f.Err)
 	case ClockSeen:
+		was := e.unset
 		e.unset = !f.Set
+		return turn(now, EventRouter, CauseClock, was, e.unset,
+			"Nobody has set the clock: the times of what happens now may be wrong.", "The clock is set.")
 	}
+	return nil
+}
+
+func (e *evidence) foldPeer(now time.Time, view *PairView) []Event {
+	was := e.peer != nil && !e.peer.Connected
+	e.peer = view
+	if view == nil {
+		return nil
+	}
+	return turn(now, EventPair, CausePeer, was, !view.Connected,
+		fmt.Sprintf("The other router (%s) does not answer.", view.Peer), fmt.Sprintf("The other router (%s) answers again.", view.Peer))
+}
+
+func (e *evidence) foldDisk(now time.Time, err error) []Event {
+	was := e.disk != ""
+	e.disk = ""
+	if err != nil {
+		e.disk = err.Error()
+	}
+	return turn(now, EventRouter, CauseDisk, was, err != nil,
+		fmt.Sprintf("Nothing can be kept on disk: %s.", e.disk), "Things are kept on disk again.")
+}
+
+// turn is the event of something that begins or ends, if either does.
+func turn(now time.Time, kind EventKind, cause Cause, was, is bool, begins, ends string) []Event {
+	switch {
+	case is && !was:
+		return []Event{{Time: now, Kind: kind, Cause: cause, To: "begins", Sentence: begins}}
+	case was && !is:
+		return []Event{{Time: now, Kind: kind, Cause: cause, To: "ends", Sentence: ends}}
+	}
+	return nil
 }
 
 // with is a copy of m with one more entry: snapshots go on holding the old one.

@@ -62,7 +62,9 @@ func (s *State) internet(d Decision) string {
 		text = fmt.Sprintf("Internet works, on %s, but not as it should.", list(d.Carrying))
 	}
 	text = cmp.Or(s.elsewhere("Internet works"), text)
-	broken := func(i int) bool { return d.Conditions[i].State != health.Up && d.Conditions[i].State != health.Unknown }
+	broken := func(i int) bool {
+		return d.Conditions[i].State != health.Up && d.Conditions[i].State != health.Unknown || !d.Conditions[i].Rehearsed.IsZero()
+	}
 	return strings.TrimSpace(text + " " + s.complaints(d, broken))
 }
 
@@ -90,7 +92,9 @@ func (s *State) Snapshot(now time.Time, version string, d Decision) *Snapshot {
 		snap.Pending = &PendingView{Until: s.pending.UTC()}
 	}
 	for i, l := range s.lines {
-		snap.WANs = append(snap.WANs, l.snapshot(d.Conditions[i], d.Carries(l.config.Name)))
+		w := l.snapshot(d.Conditions[i], d.Carries(l.config.Name))
+		w.Heirs = s.heirs(d, i)
+		snap.WANs = append(snap.WANs, w)
 	}
 	return snap
 }
@@ -100,7 +104,7 @@ func (l *line) snapshot(c condition, active bool) WANSnapshot {
 		Name: l.config.Name, Kind: l.config.Kind.String(), Interface: l.link.Name, State: c.State.String(), Active: active,
 		Cost: l.config.Cost, Lost: c.Lost, Weight: l.config.Weight, Metered: l.config.Metered, Drained: l.drained,
 		RTT: Milliseconds(l.verdict.RTT), Loss: l.verdict.Loss, Since: l.since.UTC(), Reason: c.Reason,
-		DNS: []string{}, Checks: []CheckSnapshot{}, Tally: l.tally, Mark: l.mark(),
+		DNS: []string{}, Checks: []CheckSnapshot{}, Tally: l.tally, Blame: c.Blame, Mark: l.mark(),
 	}
 	if w.Interface == "" {
 		w.Interface = l.config.Interface
@@ -108,6 +112,13 @@ func (l *line) snapshot(c condition, active bool) WANSnapshot {
 	if !c.Held.IsZero() {
 		held := c.Held.UTC()
 		w.HeldUntil = &held
+	}
+	if c.Ready {
+		w.Silent = l.verdict.Silent
+	}
+	if !c.Rehearsed.IsZero() {
+		until := c.Rehearsed.UTC()
+		w.RehearsedUntil = &until
 	}
 	if l.lease != nil {
 		l.showLease(&w)

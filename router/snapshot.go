@@ -46,33 +46,40 @@ type Snapshot struct {
 
 // WANSnapshot is one WAN's part of a Snapshot.
 type WANSnapshot struct {
-	Name      string          `json:"name"`
-	Kind      string          `json:"kind"`
-	Interface string          `json:"interface"`
-	State     string          `json:"state"`
-	Active    bool            `json:"active"`
-	Cost      int             `json:"cost"`
-	Lost      int             `json:"lost"`
-	Weight    int             `json:"weight"`
-	Metered   bool            `json:"metered"`
-	Drained   bool            `json:"drained,omitempty"`
-	HeldUntil *time.Time      `json:"held_until,omitempty"`
-	Address   string          `json:"address"`
-	Gateway   string          `json:"gateway"`
-	DNS       []string        `json:"dns"`
-	MTU       int             `json:"mtu"`
-	RTT       Milliseconds    `json:"rtt_ms"`
-	Loss      float64         `json:"loss"`
-	RxBytes   uint64          `json:"rx_bytes,omitempty"` // by the interface, since it appeared
-	TxBytes   uint64          `json:"tx_bytes,omitempty"`
-	Since     time.Time       `json:"since"` // of the state
-	Reason    string          `json:"reason"`
-	Checks    []CheckSnapshot `json:"checks"`
-	Budget    *BudgetView     `json:"budget,omitempty"`
-	Drill     *DrillView      `json:"drill,omitempty"` // the newest rehearsal of its failure
+	Name           string          `json:"name"`
+	Kind           string          `json:"kind"`
+	Interface      string          `json:"interface"`
+	State          string          `json:"state"`
+	Active         bool            `json:"active"`
+	Cost           int             `json:"cost"`
+	Lost           int             `json:"lost"`
+	Weight         int             `json:"weight"`
+	Metered        bool            `json:"metered"`
+	Drained        bool            `json:"drained,omitempty"`
+	HeldUntil      *time.Time      `json:"held_until,omitempty"`
+	RehearsedUntil *time.Time      `json:"rehearsed_until,omitempty"` // a rehearsal has it count as failed
+	Address        string          `json:"address"`
+	Gateway        string          `json:"gateway"`
+	DNS            []string        `json:"dns"`
+	MTU            int             `json:"mtu"`
+	RTT            Milliseconds    `json:"rtt_ms"`
+	Loss           float64         `json:"loss"`
+	RxBytes        uint64          `json:"rx_bytes,omitempty"` // by the interface, since it appeared
+	TxBytes        uint64          `json:"tx_bytes,omitempty"`
+	Since          time.Time       `json:"since"` // of the state
+	Reason         string          `json:"reason"`
+	Checks         []CheckSnapshot `json:"checks"`
+	Budget         *BudgetView     `json:"budget,omitempty"`
+	Drill          *DrillView      `json:"drill,omitempty"` // the newest rehearsal of its failure
 
+	// Blame is whose fault its state is, and Silent when it went silent: the first probe that was missed after the newest answer;
+	// zero while something answers. Both are for the book of incidents.
+	Blame  Blame     `json:"-"`
+	Silent time.Time `json:"-"`
 	// Tally is what counts its probes, in this process only: it goes on counting.
 	Tally *health.Tally `json:"-"`
+	// Heirs are the lines that would carry the house if this one, which does, failed now; in this process only.
+	Heirs []string `json:"-"`
 	// Mark is that of its connections, in this process only.
 	Mark firewall.Mark `json:"-"`
 }

@@ -33,7 +33,8 @@ type State struct {
 	heard    map[string][]vrrp.Election // by the router's name
 	engine   bool                       // status is of the engine, not the zero value
 	reported vrrp.Report                // the newest one told
-	scripts  []script.Change            // to be run
+	rivals   rivals
+	scripts  []script.Change // to be run
 	born     time.Time
 
 	verdict Verdict
@@ -66,7 +67,10 @@ func (s *State) Fold(now time.Time, fact Fact) []Event {
 		s.foldHealth(now, f)
 	case DiagnosisSeen:
 		return s.foldDiagnosis(now, f)
+	case Rehearsed:
+		s.foldRehearsal(now, f)
 	case DrainWished:
+		s.endAllRehearsals()
 		return s.foldDrain(now, f)
 	case FlowsCounted:
 		return s.foldFlows(now, f)
@@ -76,14 +80,15 @@ func (s *State) Fold(now time.Time, fact Fact) []Event {
 		return s.foldConfig(now, f)
 	case VRRPSeen:
 		s.foldStatus(f.Status)
+		return s.rivals.over(now, f.Status)
 	case VRRPTold:
-		return s.foldReports(f.Reports)
+		return s.foldReports(now, f.Reports)
 	case CheckSeen:
 		return s.foldCheck(now, f)
 	case PendingSet:
 		s.pending = f.Until
 	default:
-		s.evidence.fold(f)
+		return s.evidence.fold(now, f)
 	}
 	return nil
 }
@@ -148,6 +153,7 @@ func (s *State) foldConfig(now time.Time, f Reconfigured) []Event {
 	if reflect.DeepEqual(s.config, f.Config) {
 		return nil
 	}
+	s.endAllRehearsals()
 	s.part(f.Config, now)
 	s.configure(f.Config, now)
 	s.evidence.forget(f.Config.WANs)

@@ -109,7 +109,7 @@ func programs(lines ...string) []string {
 }
 
 // foldReports turns the engine's news into events. None is told twice, however often the engine repeats it.
-func (s *State) foldReports(reports []vrrp.Report) []Event {
+func (s *State) foldReports(now time.Time, reports []vrrp.Report) []Event {
 	var events []Event
 	for _, r := range reports {
 		if r.Number <= s.reported.Number && !r.Time.After(s.reported.Time) {
@@ -120,8 +120,13 @@ func (s *State) foldReports(reports []vrrp.Report) []Event {
 			Time: r.Time, Kind: EventVRRP, VRRP: r.Router, VRID: r.ID, Family: r.Family.String(), Interface: r.Interface, Priority: r.Priority,
 			Packet: hex.EncodeToString(r.Packet), Sentence: s.reportSentence(r),
 		}
-		if r.Kind == vrrp.Transition {
+		switch r.Kind {
+		case vrrp.Transition:
 			e.From, e.To = r.From.String(), r.To.String()
+		case vrrp.Conflict:
+			if s.rivals.add(now, r) {
+				e.Cause, e.To = CauseTwo, "begins"
+			}
 		}
 		events = append(events, e)
 	}
