@@ -96,10 +96,8 @@ func (m *Machine) need() int {
 		}
 	}
 	switch {
-	case silent == n && n == 1:
-		return m.config.Fall
 	case silent == n:
-		return max(m.config.Fall, min(proofEach, (proof+n-1)/n))
+		return m.config.silentMisses()
 	}
 	fresh := 0
 	for i := range m.tracks {
