@@ -253,7 +253,7 @@ func (s *State) use(d Decision, rule Policy) firewall.Use {
 	u := firewall.Use{Devices: rule.Devices, Sources: rule.Sources, Destinations: rule.Destinations, Ports: rule.Ports, Block: rule.Block}
 	named := func(i int) bool { return slices.Contains(rule.WANs, s.lines[i].config.Name) }
 	names := s.cheapest(d.Conditions, func(i int) bool {
-		return named(i) && d.Conditions[i].usable() && d.Conditions[i].State != health.Unknown && !s.lines[i].drained
+		return named(i) && d.Conditions[i].usable() && d.Conditions[i].State != health.Unknown && !s.left(i, d.Conditions[i])
 	})
 	if len(names) == 0 {
 		names = s.cheapest(d.Conditions, func(i int) bool { return named(i) && s.alive(d, i) })

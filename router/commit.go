@@ -13,6 +13,7 @@ import (
 // flows that lost their way out.
 func (s *State) Commit(now time.Time, d Decision) []Event {
 	s.scheduleSweeps(now, d)
+	s.endRehearsals(d)
 	s.letGo(now)
 	var events []Event
 	for i, l := range s.lines {
@@ -70,6 +71,8 @@ func (s *State) moveSentence(d Decision, from []string) string {
 			continue
 		}
 		switch {
+		case !c.Rehearsed.IsZero():
+			why = append(why, name+" counts as failed, for a rehearsal")
 		case s.lines[i].drained:
 			why = append(why, name+" is drained")
 		case !c.usable() || c.Lost > 0:

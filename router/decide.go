@@ -33,10 +33,10 @@ func (s *State) choose(conditions []condition) (carrying []string, failOpen bool
 	pools := []func(int) bool{
 		// An unknown WAN is never a reason to move, so it only stays in.
 		func(i int) bool {
-			return conditions[i].usable() && !s.lines[i].drained && (conditions[i].State != health.Unknown || was(i))
+			return conditions[i].usable() && !s.left(i, conditions[i]) && (conditions[i].State != health.Unknown || was(i))
 		},
-		func(i int) bool { return conditions[i].usable() && !s.lines[i].drained },
-		func(i int) bool { return conditions[i].usable() }, // a drained line beats none
+		func(i int) bool { return conditions[i].usable() && !s.left(i, conditions[i]) },
+		func(i int) bool { return conditions[i].usable() }, // one that is to be left beats none
 	}
 	for _, in := range pools {
 		if chosen := s.cheapest(conditions, in); len(chosen) > 0 {
@@ -53,6 +53,9 @@ func (s *State) choose(conditions []condition) (carrying []string, failOpen bool
 	}
 	return s.carrying, true
 }
+
+// left reports whether new flows are to leave a line that works: its owner wants it, or rehearses its failure.
+func (s *State) left(i int, c condition) bool { return s.lines[i].drained || !c.Rehearsed.IsZero() }
 
 // cheapest returns the names of the WANs with the least cost + lost among those in the pool.
 func (s *State) cheapest(conditions []condition, in func(int) bool) []string {

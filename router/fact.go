@@ -81,6 +81,13 @@ type AlertsSeen struct{ View AlertsView }
 // DrillSeen is a rehearsal that goes on or is over.
 type DrillSeen struct{ View DrillView }
 
+// Rehearsed has a line count as failed for new connections, until then or until the next wish of the owner; zero ends it. What runs on
+// it goes on, and so does the line itself as long as no other one works.
+type Rehearsed struct {
+	WAN   string
+	Until time.Time
+}
+
 // PeerSeen is the other router of the pair, as it shows itself; nil: there is no pair.
 type PeerSeen struct{ View *PairView }
 
@@ -93,6 +100,7 @@ type ClockSeen struct{ Set bool }
 func (BudgetSeen) fact()    {}
 func (AlertsSeen) fact()    {}
 func (DrillSeen) fact()     {}
+func (Rehearsed) fact()     {}
 func (PeerSeen) fact()      {}
 func (DiskSeen) fact()      {}
 func (ClockSeen) fact()     {}

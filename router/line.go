@@ -35,7 +35,8 @@ type line struct {
 	suspect   bool          // the next monitor starts from failing: the line was lost
 	hold      health.Hold
 	drained   bool
-	flows     int // left on a drained line; -1: not counted yet
+	rehearsed time.Time // until then a rehearsal has it count as failed
+	flows     int       // left on a drained line; -1: not counted yet
 
 	diagnosis *DiagnosisSeen
 
@@ -58,6 +59,8 @@ type condition struct {
 	Blame  Blame
 	Ready  bool // it has what it takes to carry packets: link, carrier, lease
 	Held   time.Time
+
+	Rehearsed time.Time // until when; zero: it is not
 }
 
 func (c condition) usable() bool { return c.Ready && c.State.Usable() }
@@ -82,6 +85,10 @@ func (l *line) condition(now time.Time, lan LAN) condition {
 		c.Held = until
 		c.State, c.Lost = health.Degraded, 100
 		c.Reason = fmt.Sprintf("works again; held back until %s because it keeps failing", until.Local().Format("15:04:05"))
+	}
+	if l.rehearsed.After(now) {
+		c.Rehearsed = l.rehearsed
+		c.Reason = fmt.Sprintf("a rehearsal has it count as failed until %s (%s)", l.rehearsed.Local().Format("15:04:05"), c.Reason)
 	}
 	return c
 }

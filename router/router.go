@@ -250,6 +250,7 @@ func (r *Router) sleep() time.Duration {
 	for _, l := range r.state.lines {
 		next = earliest(next, l.seen.Add(patience), now)
 		next = earliest(next, l.hold.Until(), now)
+		next = earliest(next, l.rehearsed, now)
 		if l.drained {
 			next = earliest(next, r.counted.Add(countFlows), now)
 		}

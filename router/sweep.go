@@ -64,7 +64,7 @@ func (s *State) scheduleSweeps(now time.Time, d Decision) {
 // moving reports whether a working WAN that carries nothing new is to give up its running flows as well.
 func (s *State) moving(d Decision, i int) bool {
 	l := s.lines[i]
-	return l.config.Failback == Move && !l.drained && !d.Carries(l.config.Name)
+	return l.config.Failback == Move && !s.left(i, d.Conditions[i]) && !d.Carries(l.config.Name)
 }
 
 // sweepAll ends every flow of a line from now on.
