@@ -86,6 +86,7 @@ type API struct {
 	SetPassword func(ctx context.Context, password string) error
 	TestAlert   func(ctx context.Context, url string) error
 	Incidents   Incidents
+	Drills      Drills
 	// Report writes the outages of a period.
 	Report func(w io.Writer, wish ReportWish) error
 
@@ -119,6 +120,8 @@ func (a *API) routes() []route {
 		{"GET /api/v1/history", anybody, a.Measures != nil, a.history},
 		{"GET /api/v1/incidents", anybody, a.Incidents != nil, a.incidents},
 		{"GET /api/v1/report", anybody, a.Report != nil, a.report},
+		{"POST /api/v1/drill", owner, a.Drills != nil, a.drill},
+		{"GET /api/v1/drills", anybody, a.Drills != nil, a.drills},
 		{"GET /metrics", anybody, true, a.metrics},
 		{"GET /whoami", anybody, true, a.whoami},
 		{"GET /healthz", anybody, true, a.healthz},
