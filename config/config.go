@@ -40,6 +40,7 @@ func Parse(name string, text []byte) (router.Config, Problems) {
 	}
 	r := &reading{file: name, lines: lineIndex(string(text)), problems: syntax}
 	rootKeys().read(value{r: r, raw: root}, &cfg)
+	settleDrill(r, &cfg)
 	if len(syntax) == 0 {
 		r.contradictions(cfg)
 	}

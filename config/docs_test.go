@@ -35,6 +35,7 @@ func schema() map[string][]string {
 		"[pair]":               pairKeys().names(),
 		"[alert]":              alertKeys().names(),
 		"[[alert.to]]":         alertToKeys().names(),
+		"[drill]":              drillKeys().names(),
 	}
 }
 

@@ -39,6 +39,7 @@ func rootKeys() keys[router.Config] {
 		{"web", func(c *router.Config, v value) { c.Web.On = true; webKeys().read(v, &c.Web) }},
 		{"pair", func(c *router.Config, v value) { pairKeys().read(v, &c.Pair) }},
 		{"alert", func(c *router.Config, v value) { c.Alert.Wait = time.Minute; alertKeys().read(v, &c.Alert) }},
+		{"drill", func(c *router.Config, v value) { drillKeys().read(v, &c.Drill) }},
 	}
 }
 
