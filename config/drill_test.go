@@ -19,9 +19,9 @@ func TestDrillDefaults(t *testing.T) {
 	own := usual
 	own.Day, own.At, own.Fetch, own.Name = time.Wednesday, 23*time.Hour+59*time.Minute, "http://192.0.2.1:8080/big", "example.org"
 	for text, want := range map[string]router.Drill{
-		"":           {},
-		twoWANs[:41]: off, // a single line
-		twoWANs:      usual,
+		"":      {},
+		oneWAN:  off, // a single line
+		twoWANs: usual,
 		"[[vrrp]]\nname = \"v\"\nid = 1\ninterface = \"eth0\"\naddresses = [\"192.0.2.9\"]\n":                        {},
 		twoWANs + "[drill]\nweekly = \"off\"\n":                                                                      off,
 		twoWANs + "[drill]\nweekly = \"wed 23:59\"\nfetch = \"http://192.0.2.1:8080/big\"\nname = \"example.org\"\n": own,
