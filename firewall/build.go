@@ -20,11 +20,13 @@ func Build(p Policy) Ruleset {
 		return b.rules
 	}
 	b.sets()
+	b.meters()
 	b.raw()
 	b.clamps()
 	b.prerouting()
 	b.output()
 	b.clampByRoute()
+	b.classes()
 	b.filter()
 	b.nat()
 	return b.rules

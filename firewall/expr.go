@@ -162,6 +162,18 @@ func (l Limit) String() string {
 	return fmt.Sprintf("limit rate %d/%s burst %d packets", l.Rate, unit, l.Burst)
 }
 
+// Throttle matches packets of an address beyond Rate bytes a second, after a first Burst of bytes. The set remembers for each address
+// what is left to it.
+type Throttle struct {
+	Set         string
+	Field       Field
+	Rate, Burst int // Burst in whole KiB
+}
+
+func (t Throttle) String() string {
+	return fmt.Sprintf("update @%s { %s limit rate over %d bytes/second burst %d kbytes }", t.Set, t.Field, t.Rate, t.Burst>>10)
+}
+
 // Log writes the packet's headers to the kernel log.
 type Log struct{ Prefix string }
 
@@ -222,6 +234,7 @@ func (Reject) closed()     {}
 func (Count) closed()      {}
 func (Limit) closed()      {}
 func (Log) closed()        {}
+func (Throttle) closed()   {}
 func (SetMark) closed()    {}
 func (Notrack) closed()    {}
 func (Masquerade) closed() {}

@@ -23,6 +23,7 @@ const (
 	Source6
 	Destination6
 	HopLimit6
+	Protocol // of the transport layer
 	ICMPType
 	ICMPv6Type
 	TCPPort // destination
@@ -64,6 +65,8 @@ func (f Field) String() string {
 		return "ip6 daddr"
 	case HopLimit6:
 		return "ip6 hoplimit"
+	case Protocol:
+		return "meta l4proto"
 	case ICMPType:
 		return "icmp type"
 	case ICMPv6Type:
@@ -93,6 +96,7 @@ const (
 	Port
 	ICMP
 	ICMPv6
+	Protocols // of the transport layer
 )
 
 // String is the type as nft writes it.
@@ -112,6 +116,8 @@ func (t Type) String() string {
 		return "icmp_type"
 	case ICMPv6:
 		return "icmpv6_type"
+	case Protocols:
+		return "inet_proto"
 	}
 	return fmt.Sprintf("type %d", int(t))
 }

@@ -76,7 +76,7 @@ func (b *builder) choose() {
 		last = goTo("share")
 	}
 	for i, u := range b.policy.Uses {
-		rules = append(rules, b.use(i+1, u, last)...)
+		rules = append(rules, b.use(useName(i), u, last)...)
 	}
 	if last.Kind == Goto {
 		rules = append(rules, Rule{last})

@@ -66,6 +66,11 @@ func unflagged(m Mark) Masked {
 	return Masked{Field: PacketMark, Mask: mark(m), Not: true, Value: mark(m)}
 }
 
+// marked is flagged for connections.
+func marked(m Mark) Masked { return Masked{Field: ConnMark, Mask: mark(m), Value: mark(m)} }
+
+func tcp() Match { return Match{Field: Protocol, Value: small("tcp", 6)} }
+
 func family(a netip.Addr) Match {
 	if a.Is4() {
 		return ipv4()

@@ -14,6 +14,9 @@ func policies() map[string]Policy {
 		"ports":   rangesOfPorts(),
 		"odd":     oddNames(),
 		"virtual": virtual(),
+		"counted": {LAN: []string{"lan0"}, Subnets: house(), WANs: []WAN{fibre(), stick(), {Name: "away", Mark: MarkOf(5), Metered: true}}},
+		"metered": metered(),
+		"used_up": usedUp(),
 		"server":  {Own: []string{"eth0"}, Refused: []netip.Addr{netip.MustParseAddr("192.168.1.1"), netip.MustParseAddr("fd00:1::1")}},
 	}
 }
@@ -36,6 +39,28 @@ func fibre() WAN {
 func dsl() WAN {
 	return WAN{Name: "dsl", Device: "wan1", Mark: MarkOf(1), Alive: true,
 		Addresses: []netip.Addr{netip.MustParseAddr("198.51.100.2"), netip.MustParseAddr("2001:db8:2::2")}}
+}
+
+func stick() WAN {
+	return WAN{Name: "stick", Device: "wwan0", Mark: MarkOf(2), MTU: 1500, Alive: true, Metered: true}
+}
+
+// metered is a home with a line that is paid by volume, and something to say on who may use it.
+func metered() Policy {
+	return Policy{LAN: []string{"lan0"}, Subnets: house(), WANs: []WAN{fibre(), stick()}, Uses: []Use{
+		{Devices: []string{"02:00:00:00:00:22"}, Class: Never},
+		{Sources: []netip.Prefix{netip.MustParsePrefix("192.168.1.64/26"), netip.MustParsePrefix("fd00:1::40/122")}, Class: Essential},
+		{Ports: []PortRange{{8000, 8010}}, Class: Always},
+		{Destinations: []netip.Prefix{netip.MustParsePrefix("8.8.8.0/24")}, Via: []Share{{MarkOf(0), 1}}},
+	}}
+}
+
+// usedUp is a home whose metered line has carried all that it should.
+func usedUp() Policy {
+	p := metered()
+	p.WANs[1].Class, p.Uses = Essential, p.Uses[:1]
+	p.WANs = append(p.WANs, WAN{Name: "other", Device: "lan0", Mark: MarkOf(3), Alive: true, Peer: true, Metered: true, Class: Never})
+	return p
 }
 
 func twoWANs() Policy {

@@ -42,6 +42,8 @@ type WAN struct {
 	Alive     bool         // false: flows that belong to it are no longer sent to it
 	Addresses []netip.Addr // its own addresses, for hairpin port forwards
 	Peer      bool         // the other router over the LAN: no masquerade, no default deny, no clamp
+	Metered   bool         // what it carries is counted, and classes hold on it; a peer's is the other router's business
+	Class     Class        // of everybody who has none by a Use
 }
 
 // Share is a WAN's part of the new flows.
@@ -58,6 +60,7 @@ type Use struct {
 	Ports        []PortRange // of TCP and UDP
 	Via          []Share     // usable WANs of the policy, cheapest only; empty: none is usable
 	Block        bool        // with an empty Via: refuse instead of using any WAN
+	Class        Class       // on metered WANs
 }
 
 // PortRange is First to Last, both included.

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"strings"
+	"time"
 )
 
 // Table is the name of our one table, of the family inet.
@@ -15,6 +16,7 @@ type Ruleset struct {
 	Counters []string // names of counters that rules refer to
 	Sets     []Set
 	Chains   []Chain
+	Meters   []Meter // which of the counters count what
 }
 
 // Chain is one chain. Without a Hook it is only reached by a jump or goto.
@@ -22,6 +24,15 @@ type Chain struct {
 	Name  string
 	Hook  *Hook
 	Rules []Rule
+	// Lasting: it refers to neither sets nor chains, and is left in place by a ruleset that has it unchanged.
+	Lasting bool
+}
+
+// String is the chain as nft text.
+func (c Chain) String() string {
+	var b strings.Builder
+	c.print(&b)
+	return b.String()
 }
 
 // Hook is where a base chain sits in the kernel's packet path.
@@ -41,6 +52,8 @@ type Set struct {
 	Type     Type
 	Interval bool
 	Elements []Element
+	Size     int           // how many there may be; 0: as many as it is made with
+	Timeout  time.Duration // rules fill it, and this long after an element was last touched it goes; 0: neither
 }
 
 // Element is one element, or a range of them when Last differs from First.
@@ -93,6 +106,9 @@ func (s Set) print(b *strings.Builder) {
 	fmt.Fprintf(b, "\tset %s {\n\t\ttype %s\n", s.Name, s.Type)
 	if s.Interval {
 		b.WriteString("\t\tflags interval\n")
+	}
+	if s.Timeout > 0 {
+		fmt.Fprintf(b, "\t\tsize %d\n\t\tflags dynamic,timeout\n\t\ttimeout %ds\n", s.Size, int(s.Timeout.Seconds()))
 	}
 	if len(s.Elements) > 0 {
 		texts := make([]string, len(s.Elements))

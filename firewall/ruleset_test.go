@@ -103,7 +103,7 @@ func anyPolicy(r *rand.Rand) Policy {
 	p.WANs = some(r, 4, anyWAN)
 	p.Uses = some(r, 4, func(r *rand.Rand) Use {
 		return Use{Devices: some(r, 2, anyStation), Sources: some(r, 2, anyPrefix), Destinations: some(r, 2, anyPrefix),
-			Ports: some(r, 3, anyPorts), Via: some(r, 3, anyShare), Block: r.IntN(2) == 0}
+			Ports: some(r, 3, anyPorts), Via: some(r, 3, anyShare), Block: r.IntN(2) == 0, Class: Class(r.IntN(4))}
 	})
 	p.Forwards = some(r, 3, func(r *rand.Rand) Forward {
 		return Forward{Proto: []string{"tcp", "udp", "esp", ""}[r.IntN(4)], Ports: anyPorts(r),
@@ -114,7 +114,7 @@ func anyPolicy(r *rand.Rand) Policy {
 
 func anyWAN(r *rand.Rand) WAN {
 	return WAN{Name: anyName(r), Device: anyName(r), Mark: MarkOf(r.IntN(6)), MTU: r.IntN(2) * r.IntN(70000),
-		Alive: r.IntN(2) == 0, Addresses: some(r, 2, anyAddr), Peer: r.IntN(4) == 0}
+		Alive: r.IntN(2) == 0, Addresses: some(r, 2, anyAddr), Peer: r.IntN(4) == 0, Metered: r.IntN(2) == 0, Class: Class(r.IntN(4))}
 }
 
 func some[T any](r *rand.Rand, most int, one func(*rand.Rand) T) []T {

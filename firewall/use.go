@@ -51,9 +51,8 @@ func (b *builder) spread(shares []Share) []Rule {
 	return rules
 }
 
-// use is one [[policy]]: the rules that lead to its chain, and the chain. The n-th, counted from 1.
-func (b *builder) use(n int, u Use, otherwise Verdict) []Rule {
-	name := fmt.Sprintf("use_%d", n)
+// use is one [[policy]]: the rules that lead to its chain, and the chain.
+func (b *builder) use(name string, u Use, otherwise Verdict) []Rule {
 	shares := b.usable(u.Via)
 	switch {
 	case len(shares) > 0:
@@ -64,12 +63,24 @@ func (b *builder) use(n int, u Use, otherwise Verdict) []Rule {
 		b.chain(name, Rule{otherwise})
 	}
 	var rules []Rule
-	for _, addresses := range b.addressed(name, u) {
-		for _, rest := range b.described(name, u) {
-			rules = append(rules, concat(addresses, rest, []Expr{goTo(name)}))
-		}
+	for _, fit := range b.fits(name, u) {
+		rules = append(rules, concat(fit, []Expr{goTo(name)}))
 	}
 	return rules
+}
+
+// useName names the chain and the sets of the i-th use, counted from 0.
+func useName(i int) string { return fmt.Sprintf("use_%d", i+1) }
+
+// fits are the ways in which a packet can fit a policy.
+func (b *builder) fits(name string, u Use) [][]Expr {
+	var all [][]Expr
+	for _, addresses := range b.addressed(name, u) {
+		for _, rest := range b.described(name, u) {
+			all = append(all, concat(addresses, rest))
+		}
+	}
+	return all
 }
 
 // blocks reports whether a policy lets its packets go nowhere.
@@ -107,7 +118,7 @@ func (b *builder) among(f Field, name string, kind Type, elements []Element) []E
 	if len(elements) == 0 {
 		return nil
 	}
-	return []Expr{in(f, b.set(name, kind, true, elements))}
+	return []Expr{in(f, b.once(name, kind, true, elements))}
 }
 
 // described are the ways in which a packet can have the devices and ports of a policy.

@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/twinpath/twinpath/firewall"
@@ -35,6 +36,7 @@ type Kernel struct {
 	complained map[string]bool
 	applied    map[string][]int // what the last Apply left in the kernel, with the interfaces that it needs
 	ruleset    string           // hash of the last ruleset loaded
+	meters     atomic.Pointer[[]firewall.Meter]
 
 	seen   sync.Mutex
 	bounce map[int]bool // interfaces that Watch saw switched off or vanish since the last Apply
@@ -162,6 +164,7 @@ func (p *pass) look() (err error) {
 // firewall loads the ruleset unless it is there. A plan without one removes ours.
 func (p *pass) firewall() {
 	want := p.plan.Ruleset.Hash()
+	p.k.meters.Store(&p.plan.Ruleset.Meters)
 	now, err := p.k.nft.Loaded()
 	switch {
 	case err != nil:

@@ -22,34 +22,30 @@ const generationTag = "generation_"
 const nftBuffer = 8 << 20
 
 // Nft owns the nftables table inet twinpath of the network namespace it is used in. The zero value is ready.
-type Nft struct{ mu sync.Mutex }
+type Nft struct {
+	mu   sync.Mutex
+	last firewall.Ruleset // that was loaded
+}
 
-// Load replaces the whole table by the ruleset in one transaction: on an error the old one is still in
-// fieldPlace. Counters keep their values. The empty ruleset takes the table away.
+// Load replaces the table's content by the ruleset in one transaction: on an error the old one is still in
+// place. Counters keep their values. The empty ruleset takes the table away.
 func (n *Nft) Load(r firewall.Ruleset) error {
 	if r.Empty() {
 		return n.Remove()
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	t := transaction{table: ourTable(), counted: oldCounters()}
-	t.conn = nftConnect()
-	t.conn.AddTable(t.table) // so that there is one to delete
-	t.conn.DelTable(t.table)
-	t.conn.AddTable(t.table)
-	hash := r.Hash()
-	if err := t.add(r); err != nil {
-		return fmt.Errorf("load ruleset %s: %w", hash, err)
+	old := look()
+	if old.there && n.exchange(r, old) == nil {
+		n.last = r
+		return nil
 	}
-	t.tag(hash)
-	if err := t.conn.Flush(); err != nil {
-		// The kernel may have committed all the same, and only the news of it was lost.
-		if now, look := loadedHash(); look == nil && now == hash {
-			return nil
-		}
-		return fmt.Errorf("load ruleset %s of %d chains and %d sets: %w", hash, len(r.Chains), len(r.Sets), err)
+	// Somebody may have put things into our table that hold on to others.
+	err := n.rebuild(r, old)
+	if err == nil {
+		n.last = r
 	}
-	return nil
+	return err
 }
 
 // Loaded returns the hash of the ruleset in the kernel, empty when there is none or someone flushed it.
@@ -63,6 +59,7 @@ func (n *Nft) Loaded() (string, error) {
 func (n *Nft) Remove() error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	n.last = firewall.Ruleset{}
 	conn := nftConnect()
 	conn.AddTable(ourTable())
 	conn.DelTable(ourTable())

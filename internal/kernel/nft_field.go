@@ -36,6 +36,8 @@ func fieldOf(f firewall.Field) (fieldPlace, error) {
 		return fieldPlace{load: &expr.Ct{Key: expr.CtKeySTATUS, Register: 1}}, nil
 	case firewall.ConnSide:
 		return fieldPlace{load: &expr.Ct{Key: expr.CtKeyDIRECTION, Register: 1}}, nil
+	case firewall.Protocol:
+		return fieldPlace{load: &expr.Meta{Key: expr.MetaKeyL4PROTO, Register: 1}}, nil
 	case firewall.DestKind:
 		return fieldPlace{load: &expr.Fib{Register: 1, FlagDADDR: true, ResultADDRTYPE: true}}, nil
 	}

@@ -85,6 +85,9 @@ func (r *lowering) match(m firewall.Match) error {
 	if m.Field == firewall.Family && !m.Not {
 		r.knows.family = m.Value.Bytes[0]
 	}
+	if m.Field == firewall.Protocol && !m.Not {
+		r.knows.protocol = m.Value.Bytes[0]
+	}
 	r.do(compareTo(equalUnless(m.Not), m.Value.Bytes))
 	return nil
 }

@@ -23,6 +23,8 @@ func (r *lowering) state(e firewall.Expr) error {
 		r.do(&expr.Objref{Type: unix.NFT_OBJECT_COUNTER, Name: e.Name})
 	case firewall.Limit:
 		r.limit(e)
+	case firewall.Throttle:
+		return r.throttle(e)
 	case firewall.Log:
 		r.do(&expr.Log{Key: 1 << unix.NFTA_LOG_PREFIX, Data: []byte(e.Prefix)})
 	case firewall.Notrack:
@@ -85,6 +87,19 @@ func (r *lowering) limit(l firewall.Limit) {
 		unit = expr.LimitTimeMinute
 	}
 	r.do(&expr.Limit{Type: expr.LimitTypePkts, Rate: uint64(l.Rate), Unit: unit, Burst: uint32(l.Burst)})
+}
+
+func (r *lowering) throttle(e firewall.Throttle) error {
+	set, ok := r.t.sets[e.Set]
+	if !ok {
+		return fmt.Errorf("no set %s", e.Set)
+	}
+	if err := r.load(e.Field); err != nil {
+		return err
+	}
+	r.do(&expr.Dynset{SrcRegKey: 1, SetName: set.Name, SetID: set.ID, Operation: unix.NFT_DYNSET_OP_UPDATE, Exprs: []expr.Any{
+		&expr.Limit{Type: expr.LimitTypePktBytes, Rate: uint64(e.Rate), Unit: expr.LimitTimeSecond, Burst: uint32(e.Burst), Over: true}}})
+	return nil
 }
 
 func (r *lowering) redirect(d firewall.Redirect) {

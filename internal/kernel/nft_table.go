@@ -17,12 +17,14 @@ type transaction struct {
 	table   *nftables.Table
 	counted map[string]nftables.CounterObj // what counters begin with
 	sets    map[string]*nftables.Set
+	stays   map[string]bool // chains and counters that are in place already
 }
 
 func (t *transaction) add(r firewall.Ruleset) error {
 	for _, name := range r.Counters {
-		old := t.counted[name]
-		t.conn.AddObj(&nftables.CounterObj{Table: t.table, Name: name, Bytes: old.Bytes, Packets: old.Packets})
+		if old := t.counted[name]; !t.stays[name] {
+			t.conn.AddObj(&nftables.CounterObj{Table: t.table, Name: name, Bytes: old.Bytes, Packets: old.Packets})
+		}
 	}
 	t.sets = map[string]*nftables.Set{}
 	for _, s := range r.Sets {
@@ -32,6 +34,9 @@ func (t *transaction) add(r firewall.Ruleset) error {
 	}
 	chains := make([]*nftables.Chain, len(r.Chains))
 	for i, c := range r.Chains { // all of them before the rules that go to them
+		if t.stays[c.Name] {
+			continue
+		}
 		chain, err := t.chain(c)
 		if err != nil {
 			return fmt.Errorf("chain %s: %w", c.Name, err)
@@ -39,6 +44,9 @@ func (t *transaction) add(r firewall.Ruleset) error {
 		chains[i] = chain
 	}
 	for i, c := range r.Chains {
+		if t.stays[c.Name] {
+			continue
+		}
 		for _, rule := range c.Rules {
 			exprs, err := t.lower(rule)
 			if err != nil {
@@ -93,6 +101,7 @@ func (t *transaction) set(s firewall.Set) error {
 		return err
 	}
 	set := &nftables.Set{Table: t.table, Name: s.Name, KeyType: kind, Interval: s.Interval, KeyByteOrder: binaryutil.BigEndian}
+	set.Dynamic, set.HasTimeout, set.Timeout, set.Size = s.Timeout > 0, s.Timeout > 0, s.Timeout, uint32(s.Size)
 	if s.Type == firewall.Device {
 		set.KeyByteOrder = binaryutil.NativeEndian // or nft lists the names as ""
 	}
@@ -124,6 +133,8 @@ func elementType(t firewall.Type) (nftables.SetDatatype, error) {
 		return nftables.TypeICMPType, nil
 	case firewall.ICMPv6:
 		return nftables.TypeICMP6Type, nil
+	case firewall.Protocols:
+		return nftables.TypeInetProto, nil
 	}
 	return nftables.SetDatatype{}, fmt.Errorf("no element type %v", t)
 }

@@ -38,12 +38,15 @@ func nftPolicies() map[string]firewall.Policy {
 	virtual := single
 	virtual.LAN, virtual.Own = []string{"lan0", "vr2-51-4"}, []string{"dmz0", "dmz1"}
 	virtual.Refused = []netip.Addr{netip.MustParseAddr("192.168.1.254"), netip.MustParseAddr("fd00:1::fe")}
+	metered := single
+	metered.WANs = []firewall.WAN{wans[0], {Name: "stick", Device: "wwan0", Mark: firewall.MarkOf(3), Alive: true, Metered: true, Class: firewall.Essential}}
+	metered.Uses = []firewall.Use{{Devices: full.Uses[0].Devices, Ports: full.Uses[0].Ports, Class: firewall.Never}, {Sources: full.Uses[1].Sources, Class: firewall.Always}}
 	crowd := full
 	crowd.Uses = []firewall.Use{{Via: full.Shares[:1]}}
 	for i := range 6000 { // far more than one message holds; every other address, so that none merge
 		crowd.Uses[0].Sources = append(crowd.Uses[0].Sources, netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 0, byte(i >> 7), byte(i << 1)}), 32))
 	}
-	return map[string]firewall.Policy{"full": full, "single": single, "no LAN": {WANs: wans[:2]}, "crowd": crowd,
+	return map[string]firewall.Policy{"full": full, "single": single, "no LAN": {WANs: wans[:2]}, "crowd": crowd, "metered": metered,
 		"virtual": virtual, "server": {Refused: virtual.Refused}}
 }
 
