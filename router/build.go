@@ -2,10 +2,8 @@ package router
 
 import (
 	"net/netip"
-	"slices"
 
 	"github.com/twinpath/twinpath/firewall"
-	"github.com/twinpath/twinpath/health"
 )
 
 // Plan turns a decision into everything wanted of the kernel. It changes nothing.
@@ -233,7 +231,8 @@ func (s *State) policy(d Decision, lan string) firewall.Policy {
 		p.Subnets = []netip.Prefix{a.Masked()}
 	}
 	for i, l := range s.lines {
-		w := firewall.WAN{Name: l.config.Name, Device: l.link.Name, Mark: l.mark(), MTU: l.pathMTU(), Alive: s.alive(d, i), Peer: l.config.Kind == Peer}
+		w := firewall.WAN{Name: l.config.Name, Device: l.link.Name, Mark: l.mark(), MTU: l.pathMTU(), Alive: s.alive(d, i), Peer: l.config.Kind == Peer,
+			Metered: l.config.Metered, Class: d.Conditions[i].Limited}
 		if l.lease != nil && !w.Peer {
 			w.Addresses = []netip.Addr{l.lease.Address.Addr()}
 		}
@@ -246,21 +245,4 @@ func (s *State) policy(d Decision, lan string) firewall.Policy {
 		p.Uses = append(p.Uses, s.use(d, rule))
 	}
 	return p
-}
-
-// use resolves a [[policy]] to the cheapest usable of its WANs.
-func (s *State) use(d Decision, rule Policy) firewall.Use {
-	u := firewall.Use{Devices: rule.Devices, Sources: rule.Sources, Destinations: rule.Destinations, Ports: rule.Ports, Block: rule.Block}
-	named := func(i int) bool { return slices.Contains(rule.WANs, s.lines[i].config.Name) }
-	names := s.cheapest(d.Conditions, func(i int) bool {
-		return named(i) && d.Conditions[i].usable() && d.Conditions[i].State != health.Unknown && !s.left(i, d.Conditions[i])
-	})
-	if len(names) == 0 {
-		names = s.cheapest(d.Conditions, func(i int) bool { return named(i) && s.alive(d, i) })
-	}
-	for _, name := range names {
-		l := s.line(name)
-		u.Via = append(u.Via, firewall.Share{Mark: l.mark(), Weight: l.config.Weight})
-	}
-	return u
 }

@@ -75,6 +75,8 @@ func (s *State) moveSentence(d Decision, from []string) string {
 			why = append(why, name+" counts as failed, for a rehearsal")
 		case s.lines[i].drained:
 			why = append(why, name+" is drained")
+		case c.Limited == Never:
+			why = append(why, name+" has used up its data")
 		case !c.usable() || c.Lost > 0:
 			why = append(why, name+": "+c.Reason)
 		}
@@ -103,6 +105,9 @@ func (s *State) judge(d Decision) Verdict {
 	}
 	if d.FailOpen {
 		return VerdictOffline
+	}
+	if !slices.ContainsFunc(d.Carrying, func(name string) bool { return d.Conditions[s.index(name)].Limited != Never }) {
+		return VerdictOffline // for the house
 	}
 	best := slices.MinFunc(s.lines, func(a, b *line) int { return a.config.Cost - b.config.Cost }).config.Cost
 	verdict := VerdictOK

@@ -111,21 +111,20 @@ type Policy struct {
 	Sources      []netip.Prefix
 	Destinations []netip.Prefix
 	Ports        []firewall.PortRange
-	WANs         []string
-	Block        bool // when none of them is usable: refuse, instead of any
-	Metered      Class
+	WANs         []string // none: as everybody
+	Block        bool     // when none of them is usable: refuse, instead of any
+	Metered      Class    // of metered lines
 }
 
-// Class says what of a policy's traffic may use a metered line.
-type Class uint8
+// Class says what of the house's traffic may use a metered line.
+type Class = firewall.Class
 
 const (
-	Always    Class = iota // all of it
-	Essential              // names, time, calls, mail, VPN; the rest slowly
-	Never                  // nothing
+	Unclassed = firewall.Unclassed // nothing is said: as everybody
+	Always    = firewall.Always    // all of it
+	Essential = firewall.Essential // names, time, calls, mail, VPN; the rest slowly
+	Never     = firewall.Never     // nothing
 )
-
-func (c Class) String() string { return [...]string{"always", "essential", "never"}[c] }
 
 // Budget is how much data a metered line may carry, in bytes; 0: as much as it likes.
 type Budget struct {
@@ -134,7 +133,7 @@ type Budget struct {
 	Incident uint64
 	Prepaid  uint64
 	From     time.Time // when Prepaid was bought: what was used since counts. A date, local midnight
-	Then     Class     // for everybody, once it is used up: Always means that it is only said
+	Then     Class     // for everybody, once it is used up: Unclassed and Always mean that it is only said
 }
 
 // VirtualRouter is one [[vrrp]]: what the engine needs, and what makes its priority and follows its changes.

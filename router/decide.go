@@ -21,7 +21,7 @@ func (d Decision) Carries(name string) bool { return slices.Contains(d.Carrying,
 func (s *State) Decide(now time.Time) Decision {
 	d := Decision{Conditions: make([]condition, len(s.lines))}
 	for i, l := range s.lines {
-		d.Conditions[i] = l.condition(now, s.config.LAN)
+		d.Conditions[i] = s.rationed(l, l.condition(now, s.config.LAN))
 	}
 	d.Carrying, d.FailOpen = s.choose(d.Conditions)
 	return d
@@ -30,13 +30,16 @@ func (s *State) Decide(now time.Time) Decision {
 // choose tries one pool of WANs after the other and takes the cheapest of the first that is not empty.
 func (s *State) choose(conditions []condition) (carrying []string, failOpen bool) {
 	was := func(i int) bool { return slices.Contains(s.carrying, s.lines[i].config.Name) }
+	// A line that everybody is kept off serves nobody but this router.
+	works := func(i int) bool { return conditions[i].usable() && conditions[i].Limited != Never }
 	pools := []func(int) bool{
 		// An unknown WAN is never a reason to move, so it only stays in.
 		func(i int) bool {
-			return conditions[i].usable() && !s.left(i, conditions[i]) && (conditions[i].State != health.Unknown || was(i))
+			return works(i) && !s.left(i, conditions[i]) && (conditions[i].State != health.Unknown || was(i))
 		},
-		func(i int) bool { return conditions[i].usable() && !s.left(i, conditions[i]) },
-		func(i int) bool { return conditions[i].usable() }, // one that is to be left beats none
+		func(i int) bool { return works(i) && !s.left(i, conditions[i]) },
+		works, // one that is to be left beats none
+		func(i int) bool { return conditions[i].usable() },
 	}
 	for _, in := range pools {
 		if chosen := s.cheapest(conditions, in); len(chosen) > 0 {

@@ -61,6 +61,7 @@ type condition struct {
 	Held   time.Time
 
 	Rehearsed time.Time // until when; zero: it is not
+	Limited   Class     // what everybody may still use it for, its data being used up; Unclassed: it is not
 }
 
 func (c condition) usable() bool { return c.Ready && c.State.Usable() }

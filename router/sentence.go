@@ -63,7 +63,8 @@ func (s *State) internet(d Decision) string {
 	}
 	text = cmp.Or(s.elsewhere("Internet works"), text)
 	broken := func(i int) bool {
-		return d.Conditions[i].State != health.Up && d.Conditions[i].State != health.Unknown || !d.Conditions[i].Rehearsed.IsZero()
+		return d.Conditions[i].State != health.Up && d.Conditions[i].State != health.Unknown || !d.Conditions[i].Rehearsed.IsZero() ||
+			d.Conditions[i].Limited != Unclassed && d.Carries(s.lines[i].config.Name)
 	}
 	return strings.TrimSpace(text + " " + s.complaints(d, broken))
 }
