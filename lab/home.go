@@ -73,6 +73,8 @@ type House struct {
 	page     string         // where somebody outside sees the home's page, as a sentence
 	closers  []func()       // run backwards by Close
 	tasks    sync.WaitGroup // goroutines of servers
+
+	authority *authority // nil without an Internet
 }
 
 // Build makes a house. Everything in it ends with Close, at the latest with the sandbox; ctx bounds the building.

@@ -71,8 +71,11 @@ table ip targets {
 	}
 }`
 
-func (h *House) openServers() error {
+func (h *House) openServers() (err error) {
 	n := h.internet.space
+	if h.authority, err = newAuthority(h.dir); err != nil {
+		return err
+	}
 	if err := h.servePackets(n, fmt.Sprintf("%s:%d", EchoAddress, echoPort), echoAnswer); err != nil {
 		return err
 	}

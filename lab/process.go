@@ -28,6 +28,11 @@ type process struct {
 }
 
 func start(n *sandbox.Namespace, log, name string, args ...string) (*process, error) {
+	return startWith(nil, n, log, name, args...)
+}
+
+// startWith is start with more in the program's environment.
+func startWith(environment []string, n *sandbox.Namespace, log, name string, args ...string) (*process, error) {
 	// Appending, for a sentinel of an earlier daemon may write to the same file.
 	out, err := os.OpenFile(log, os.O_CREATE|os.O_WRONLY|os.O_TRUNC|os.O_APPEND, 0o600)
 	if err != nil {
@@ -36,7 +41,7 @@ func start(n *sandbox.Namespace, log, name string, args ...string) (*process, er
 	defer out.Close()
 	cmd := exec.Command(name, args...)
 	cmd.Stdout, cmd.Stderr = out, out
-	cmd.Env = append(os.Environ(), "TMPDIR=/run") // what a killed program leaves goes with the sandbox
+	cmd.Env = append(append(os.Environ(), "TMPDIR=/run"), environment...) // what a killed program leaves goes with the sandbox
 	if err := n.Start(cmd); err != nil {
 		return nil, fmt.Errorf("start %s in %s: %w", name, n.Name, err)
 	}

@@ -160,7 +160,7 @@ func (b *Box) Restart(ctx context.Context) (err error) {
 	}
 	_ = os.Remove(b.Socket()) // left by a killed one: it must not be taken for the new one's
 	b.api.CloseIdleConnections()
-	b.daemon, err = start(b.space, filepath.Join(b.dir, "log"), b.binary,
+	b.daemon, err = startWith(b.trust(), b.space, filepath.Join(b.dir, "log"), b.binary,
 		"run", "--config", b.Config(), "--state", b.State(), "--socket", b.Socket())
 	if err != nil {
 		return err
@@ -172,6 +172,14 @@ func (b *Box) Restart(ctx context.Context) (err error) {
 		}
 		return conn.Close() == nil
 	})
+}
+
+// trust has the daemon trust the Internet's authority, if there is one.
+func (b *Box) trust() []string {
+	if b.house.authority == nil {
+		return nil
+	}
+	return []string{"SSL_CERT_FILE=" + b.house.authority.file}
 }
 
 var errNotRunning = errors.New("the daemon is not running")
