@@ -84,6 +84,9 @@ func TestReportIsOfAPeriod(t *testing.T) {
 func TestReport(t *testing.T) {
 	h := newOwned(t)
 	h.api.Report = func(w io.Writer, wish ReportWish) error {
+		if wish.WAN == "dsl" {
+			return fmt.Errorf("%q: %w", wish.WAN, router.ErrNoWAN)
+		}
 		if wish.WAN == "broken" {
 			_, _ = io.WriteString(w, "half of it")
 			return errors.New("the disk is gone")
@@ -97,6 +100,8 @@ func TestReport(t *testing.T) {
 	}
 	_, err := c.Report(t.Context(), url.Values{"wan": {"broken"}})
 	refusal(t, "broken", err, http.StatusInternalServerError, "the disk is gone")
+	_, err = c.Report(t.Context(), url.Values{"wan": {"dsl"}})
+	refusal(t, "no such line", err, http.StatusNotFound, `"dsl": there is no such WAN`)
 	_, err = c.Report(t.Context(), url.Values{"from": {"x"}})
 	refusal(t, "no date", err, http.StatusBadRequest, "from:")
 	if w := ask(h.api.Handler(), "GET", "/api/v1/report?format=html", ""); !strings.HasPrefix(w.Header().Get("Content-Type"), "text/html") {

@@ -62,6 +62,7 @@ func commands() []command {
 		{"plan", "[F]", "what would be asked of the kernel", plan},
 		{"status", "[--json] [--watch]", "how the house is served", status},
 		{"events", "[--since T] [--json]", "what happened", events},
+		{"report", "[--from D] [--to D] [--wan W] [--format text|csv|html] [--output F]", "the outages of a period, for the ISP", askReport},
 		{"apply", "F [--confirm 90s]", "new config; back to the old one unless confirmed in time", apply},
 		{"confirm", "", "keep the config just applied", confirm},
 		{"drain", "[WAN]", "planned move: new connections leave this WAN, or the house this router", drain},
@@ -98,14 +99,15 @@ func execute(ctx context.Context, args []string, std stdio) int {
 	}
 	for _, c := range commands() {
 		if c.name == args[0] {
-			return report(c, c.run(ctx, args[1:], std), std)
+			return exitStatus(c, c.run(ctx, args[1:], std), std)
 		}
 	}
 	fmt.Fprintf(std.err, "twinpath: there is no command %q\nhint: \"twinpath help\" lists them\n", args[0])
 	return misused
 }
 
-func report(c command, err error, std stdio) int {
+// exitStatus is that of a command, with the words that belong to it.
+func exitStatus(c command, err error, std stdio) int {
 	var wrong usageError
 	var said saidError
 	switch {
