@@ -3,23 +3,24 @@ package store
 import (
 	"context"
 	"log/slog"
-	"path/filepath"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/twinpath/twinpath/router"
 )
 
 const (
-	// tens and minutes are the steps of the last hour and of the last day.
-	tens, minutes = 10 * time.Second, time.Minute
+	// seconds, tens and minutes are the steps of ten minutes, of the last hour and of the last day.
+	seconds, tens, minutes = time.Second, 10 * time.Second, time.Minute
 	// ratio is how many of the ones make one of the others.
-	ratio = int64(minutes / tens)
-	// hour and day are how many steps are kept.
-	hour, day = int(time.Hour / tens), int(24 * time.Hour / minutes)
+	ratio = int64(minutes / seconds)
+	// hour and day are how many steps are kept in memory.
+	hour, day = int(time.Hour / seconds), int(24 * time.Hour / minutes)
 	// mostLines is how many lines are remembered, with those that are gone: an owner who tries names must not fill the memory.
-	mostLines = 64
+	// One takes 200 KB.
+	mostLines = 32
+	// blink is how late a look may be: in between nothing changed, or there would have been one.
+	blink = 3
 )
 
 // Source is the router as the history needs it.
@@ -28,42 +29,41 @@ type Source interface {
 	Snapshot() (*router.Snapshot, <-chan struct{})
 }
 
-// History is what the lines were like in the last 24 hours. Make it with NewHistory; Run looks at the lines, each ten
-// seconds and at each change, and keeps what it saw in a file.
+// History is what the lines were like: by the second for an hour and by the minute for a day in memory, and in the DB by the minute for two
+// days and by the hour for 400. Make it with NewHistory; Run looks at the lines, each second and at each change.
 //
-// Steps are counted by the monotonic clock; the wall clock only labels them when somebody asks. So setting the clock moves the whole
-// graph, and tears nothing.
+// Steps are counted by the monotonic clock; the wall clock only labels them when somebody asks, or when they are written. So
+// setting the clock moves the whole graph, and tears nothing.
 type History struct {
+	db       *DB
 	source   Source
 	counters func() router.Counters
-	path     string
 	log      *slog.Logger
 
-	failing atomic.Bool // the file cannot be written
-
-	mu      sync.Mutex
-	epoch   time.Time // the beginning of step 0
-	tick    int64     // the step of ten seconds under way
-	closed  time.Time // when the one before was
-	last    *router.Snapshot
-	lines   []*line
-	earlier *memory // what an earlier run saw; nil: nothing
+	mu       sync.Mutex
+	epoch    time.Time // the beginning of step 0
+	tick     int64     // the second under way
+	closed   time.Time // when the one before was
+	last     *router.Snapshot
+	lines    []*line
+	past     remembered // what an earlier run saw
+	recalled bool       // it was looked for
+	saved    int64      // the minute from which on nothing is in the file
+	offered  int64      // what saved becomes when the rows are
 }
 
-// NewHistory returns the history kept in a directory. It opens nothing.
-func NewHistory(dir string, source Source, counters func() router.Counters, log *slog.Logger) *History {
-	return &History{source: source, counters: counters, path: filepath.Join(dir, "history.json.gz"), log: log}
+// NewHistory returns the history whose past is in a DB. It starts nothing. It is made before the DB runs.
+func NewHistory(db *DB, source Source, counters func() router.Counters, log *slog.Logger) *History {
+	h := &History{db: db, source: source, counters: counters, log: log}
+	h.begin(time.Now())
+	db.measured = h
+	return h
 }
 
-// Run looks until ctx ends, and then writes the file once more.
+// Run looks until ctx ends. The DB writes what was seen.
 func (h *History) Run(ctx context.Context) error {
 	h.begin(time.Now())
-	h.load()
-	var keeping sync.WaitGroup
-	keeping.Go(func() { h.keep(ctx) })
 	h.look(ctx)
-	keeping.Wait()
-	h.save()
 	return nil
 }
 
@@ -75,7 +75,7 @@ func (h *History) begin(now time.Time) {
 	h.tick = h.tickOf(now)
 }
 
-func (h *History) tickOf(now time.Time) int64 { return int64(now.Sub(h.epoch) / tens) }
+func (h *History) tickOf(now time.Time) int64 { return int64(now.Sub(h.epoch) / seconds) }
 
 func (h *History) look(ctx context.Context) {
 	timer := time.NewTimer(0)
@@ -98,23 +98,35 @@ func (h *History) look(ctx context.Context) {
 func (h *History) see(now time.Time, s *router.Snapshot) time.Duration {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	tick := h.tickOf(now)
-	if tick != h.tick {
-		h.close(now)
-		h.tick = tick
-		h.forget()
-	}
+	tick := h.turn(now)
 	h.last = s
 	for _, w := range s.WANs {
-		l := h.line(w.Name)
-		if l == nil {
-			continue
+		if l := h.line(w.Name); l != nil {
+			l.see(tick, w)
 		}
-		l.seen = tick
-		l.tens.at(tick).see(w)
-		l.minutes.at(tick / ratio).see(w)
 	}
-	return h.epoch.Add(time.Duration(tick+1) * tens).Sub(now)
+	return h.epoch.Add(time.Duration(tick+1) * seconds).Sub(now)
+}
+
+// turn closes the second under way when it is over, and returns the one of now.
+func (h *History) turn(now time.Time) int64 {
+	tick := h.tickOf(now)
+	if tick == h.tick {
+		return tick
+	}
+	h.close(now)
+	if missed := tick - h.tick - 1; missed > 0 && missed < blink && h.last != nil {
+		for _, w := range h.last.WANs {
+			for t := h.tick + 1; t < tick; t++ {
+				if l := h.line(w.Name); l != nil {
+					l.see(t, w)
+				}
+			}
+		}
+	}
+	h.tick = tick
+	h.forget()
+	return tick
 }
 
 // close adds what was counted since the last time to the step under way.
@@ -164,7 +176,7 @@ func (h *History) line(name string) *line {
 
 // forget drops what is older than a day.
 func (h *History) forget() {
-	const kept = int64(24 * time.Hour / tens)
+	const kept = int64(24 * time.Hour / seconds)
 	still := h.lines[:0]
 	for _, l := range h.lines {
 		if l.seen > h.tick-kept {
@@ -174,6 +186,6 @@ func (h *History) forget() {
 	clear(h.lines[len(still):])
 	h.lines = still
 	if h.tick > kept {
-		h.earlier = nil
+		h.past = remembered{}
 	}
 }

@@ -17,13 +17,12 @@ const down = uint8(len(states) - 1)
 
 // cell is what a line was like for one step.
 type cell struct {
-	tick           int64 // the step's number; a cell of another number is of another day
-	known          bool  // somebody looked
-	state          uint8 // index of states
-	active         bool
+	tick           int32   // the step's number; a cell of another number is of another day
 	rtt, low, high uint32  // microseconds, 0 for none
-	probes         uint32  // with an outcome
-	loss           float32 // share of them
+	loss           float32 // share of the probes
+	probes         uint16  // with an outcome; so many at most
+	state          uint8   // index of states
+	known, active  bool    // somebody looked; the line carried the house
 	rx, tx         uint64
 }
 
@@ -37,19 +36,67 @@ func (c *cell) see(w router.WANSnapshot) {
 
 // count adds what became of probes, but not their median.
 func (c *cell) count(s health.Span) {
-	n := uint32(s.Answered + s.Lost)
+	n := s.Answered + s.Lost
 	if n == 0 {
 		return
 	}
-	c.loss = (c.loss*float32(c.probes) + float32(s.Lost)) / float32(c.probes+n)
-	c.probes += n
-	if s.Answered == 0 {
+	c.probed(n, float32(s.Lost)/float32(n))
+	if s.Answered > 0 {
+		c.between(micros(s.Min), micros(s.Max))
+	}
+}
+
+// probed adds so many probes, of which this share was lost.
+func (c *cell) probed(n int, loss float32) {
+	if n == 0 {
 		return
 	}
-	if low := micros(s.Min); c.high == 0 || low < c.low {
+	all := int(c.probes) + n
+	c.loss = (c.loss*float32(c.probes) + loss*float32(n)) / float32(all)
+	c.probes = uint16(min(all, math.MaxUint16))
+}
+
+// between adds the shortest and the longest of some round trips.
+func (c *cell) between(low, high uint32) {
+	if c.high == 0 || low < c.low {
 		c.low = low
 	}
-	c.high = max(c.high, micros(s.Max))
+	c.high = max(c.high, high)
+}
+
+// join adds another step. The round trip of all is the caller's.
+func (c *cell) join(other cell) {
+	if !other.known {
+		return
+	}
+	c.known, c.active, c.state = true, c.active || other.active, max(c.state, other.state)
+	c.probed(int(other.probes), other.loss)
+	if other.high > 0 {
+		c.between(other.low, other.high)
+	}
+	c.rx, c.tx = c.rx+other.rx, c.tx+other.tx
+}
+
+// sum is several steps as one. Its round trip is the median of theirs.
+func sum(cells []cell) (whole cell) {
+	medians := make([]uint32, 0, len(cells))
+	for _, c := range cells {
+		whole.join(c)
+		if c.rtt > 0 {
+			medians = append(medians, c.rtt)
+		}
+	}
+	whole.rtt = middle(medians)
+	return whole
+}
+
+// middle is the median of some round trips, which it sorts; 0 of none.
+func middle(of []uint32) uint32 {
+	if len(of) == 0 {
+		return 0
+	}
+	slices.Sort(of)
+	return of[len(of)/2]
 }
 
 // micros is a round trip in microseconds, and at least one of them: 0 is none.
@@ -76,39 +123,24 @@ func milliseconds(micros uint32) router.Milliseconds {
 	return router.Milliseconds(time.Duration(micros) * time.Microsecond)
 }
 
-// cellOf is a cell that shows as the point, as an earlier run wrote it.
-func cellOf(p *router.Point) cell {
-	if p == nil {
-		return cell{}
-	}
-	c := cell{known: true, active: p.Active, loss: float32(p.Loss), probes: 1, rx: p.Rx, tx: p.Tx}
-	c.state = uint8(max(slices.Index(states[:], p.State), 0))
-	for _, value := range [...]struct {
-		to   *uint32
-		from router.Milliseconds
-	}{{&c.rtt, p.RTT}, {&c.low, p.MinRTT}, {&c.high, p.MaxRTT}} {
-		if value.from > 0 {
-			*value.to = micros(time.Duration(value.from))
-		}
-	}
-	return c
-}
-
 // ring is the newest cells of a line.
 type ring []cell
 
 // at returns the cell of a step, a fresh one when it is the first time.
 func (r ring) at(tick int64) *cell {
 	c := &r[int(tick%int64(len(r)))]
-	if c.tick != tick {
-		*c = cell{tick: tick}
+	if c.tick != int32(tick) {
+		*c = cell{tick: int32(tick)}
 	}
 	return c
 }
 
 // get returns the cell of a step from 0 on; an unknown one when it is not there.
 func (r ring) get(tick int64) cell {
-	if c := r[int(tick%int64(len(r)))]; c.tick == tick {
+	if tick < 0 || len(r) == 0 {
+		return cell{}
+	}
+	if c := r[int(tick%int64(len(r)))]; c.tick == int32(tick) {
 		return c
 	}
 	return cell{}
@@ -116,22 +148,29 @@ func (r ring) get(tick int64) cell {
 
 // line is one WAN.
 type line struct {
-	name          string
-	seen          int64 // the latest step in which it was there
-	tens, minutes ring
-	medians       []uint32 // of the minute under way
-	minute        int64
-	meter         meter
+	name             string
+	seen             int64 // the latest second in which it was there
+	seconds, minutes ring
+	medians          []uint32 // of the minute under way, ascending
+	minute           int64
+	meter            meter
 }
 
 func newLine(name string, tick int64) *line {
-	return &line{name: name, seen: tick, tens: make(ring, hour), minutes: make(ring, day)}
+	return &line{name: name, seen: tick, seconds: make(ring, hour), minutes: make(ring, day)}
 }
 
-// add puts what was counted into a step and its minute. The minute's median is that of its tens.
+// see takes in how the line is in a second.
+func (l *line) see(tick int64, w router.WANSnapshot) {
+	l.seen = tick
+	l.seconds.at(tick).see(w)
+	l.minutes.at(tick / ratio).see(w)
+}
+
+// add puts what was counted into a second and its minute. The minute's median is that of its seconds.
 func (l *line) add(tick int64, s health.Span, moved router.Traffic) {
-	ten, minute := l.tens.at(tick), l.minutes.at(tick/ratio)
-	for _, c := range [...]*cell{ten, minute} {
+	second, minute := l.seconds.at(tick), l.minutes.at(tick/ratio)
+	for _, c := range [...]*cell{second, minute} {
 		c.count(s)
 		c.rx += moved.Rx
 		c.tx += moved.Tx
@@ -142,9 +181,9 @@ func (l *line) add(tick int64, s health.Span, moved router.Traffic) {
 	if s.Answered == 0 {
 		return
 	}
-	ten.rtt = micros(s.Median)
-	l.medians = append(l.medians, ten.rtt)
-	slices.Sort(l.medians)
+	second.rtt = micros(s.Median)
+	at, _ := slices.BinarySearch(l.medians, second.rtt)
+	l.medians = slices.Insert(l.medians, at, second.rtt)
 	minute.rtt = l.medians[len(l.medians)/2]
 }
 
@@ -173,7 +212,7 @@ func (m *meter) read(device string, now router.Traffic, there bool, elapsed time
 		was.last = router.Traffic{}
 	}
 	moved := router.Traffic{Rx: now.Rx - was.last.Rx, Tx: now.Tx - was.last.Tx}
-	if most := fastest * max(elapsed, tens).Seconds(); float64(moved.Rx) > most || float64(moved.Tx) > most {
+	if most := fastest * max(elapsed, minutes).Seconds(); float64(moved.Rx) > most || float64(moved.Tx) > most {
 		return router.Traffic{}
 	}
 	return moved

@@ -2,7 +2,6 @@ package store
 
 import (
 	"fmt"
-	"log/slog"
 	"strings"
 	"sync"
 	"testing"
@@ -63,7 +62,7 @@ func on(name, state string) router.WANSnapshot {
 
 func fresh(t *testing.T, at *home) *History {
 	t.Helper()
-	return NewHistory(t.TempDir(), at, at.count, slog.New(slog.DiscardHandler))
+	return NewHistory(New(t.TempDir(), quiet), at, at.count, quiet)
 }
 
 // states are those of a line's newest points; "-" where there is none.

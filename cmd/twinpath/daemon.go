@@ -71,7 +71,7 @@ type household struct {
 	log    *slog.Logger
 	kernel *kernel.Kernel
 	router *router.Router
-	events *store.Events
+	events *store.DB
 	past   *store.History
 	keeper *config.Keeper
 	socket *web.Socket
@@ -88,7 +88,7 @@ type household struct {
 // assemble makes the parts that h does not have yet.
 func assemble(keeper *config.Keeper, h *household) (*household, error) {
 	log := h.log
-	h.kernel, h.events, h.script = kernel.New(log), store.NewEvents(keeper.State, log), script.New(log)
+	h.kernel, h.events, h.script = kernel.New(log), store.New(keeper.State, log), script.New(log)
 	h.keeper, h.prober = keeper, health.NewProber(anyWay())
 	h.checks = check.New(h.look, func(v check.Verdict) { h.router.Tell(router.CheckSeen(v)) }, log)
 	h.keeper.Use = h.use
@@ -105,7 +105,7 @@ func assemble(keeper *config.Keeper, h *household) (*household, error) {
 		return nil, err
 	}
 	connect(h.link, h.router)
-	h.past = store.NewHistory(keeper.State, h.router, h.kernel.Counters, log)
+	h.past = store.NewHistory(h.events, h.router, h.kernel.Counters, log)
 	h.openPage(cfg)
 	h.lan = h.newSteward(cfg)
 	return h, nil

@@ -1,0 +1,5 @@
+package store
+
+const victimVariable = "TWINPATH_STORE_VICTIM"
+
+func victim(string) {}

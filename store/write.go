@@ -1,0 +1,171 @@
+package store
+
+import (
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/twinpath/twinpath/router"
+)
+
+const (
+	// longestSentence and longestIncident are in bytes; ours are a tenth. What is longer loses its details.
+	longestSentence = 4 << 10
+	longestIncident = 32 << 10
+)
+
+// write puts a batch into the file, as a whole.
+func (f *file) write(b *box) error {
+	tidy := b.trusted && (f.trimmed.IsZero() || b.at.Sub(f.trimmed).Abs() >= time.Hour)
+	err := transact(f.db, func(tx *sql.Tx) error {
+		for _, part := range [...]func(*sql.Tx, *box) error{writeEvents, writeIncidents, writeUsage, writeItems, writeMinutes, writeHours} {
+			if err := part(tx, b); err != nil {
+				return err
+			}
+		}
+		if tidy {
+			return trim(tx, b.at)
+		}
+		return nil
+	})
+	if err == nil && tidy {
+		f.trimmed = b.at
+	}
+	return err
+}
+
+func writeEvents(tx *sql.Tx, b *box) error {
+	for _, e := range b.events {
+		if len(e.Sentence) > longestSentence {
+			e.Sentence = e.Sentence[:longestSentence] + " …"
+		}
+		text, err := json.Marshal(e)
+		if err != nil {
+			return fmt.Errorf("encode event: %w", err)
+		}
+		if _, err := tx.Exec("INSERT INTO events (at, event) VALUES (?, ?)", e.Time.UnixMicro(), string(text)); err != nil {
+			return fmt.Errorf("events: %w", err)
+		}
+	}
+	return nil
+}
+
+func writeIncidents(tx *sql.Tx, b *box) error {
+	for _, i := range b.incidents {
+		text, err := json.Marshal(i)
+		if err == nil && len(text) > longestIncident {
+			i.Steps, i.Carried = nil, nil
+			text, err = json.Marshal(i)
+		}
+		if err != nil {
+			return fmt.Errorf("encode incident: %w", err)
+		}
+		var until sql.NullInt64
+		if end, over := ended(i); over {
+			until = sql.NullInt64{Int64: end.UnixMicro(), Valid: true}
+		}
+		_, err = tx.Exec(`INSERT INTO incidents (id, start, until, incident) VALUES (?, ?, ?, ?)
+			ON CONFLICT (id) DO UPDATE SET start = excluded.start, until = excluded.until, incident = excluded.incident`,
+			i.ID, i.Start.UnixMicro(), until, string(text))
+		if err != nil {
+			return fmt.Errorf("incidents: %w", err)
+		}
+	}
+	return nil
+}
+
+// ended returns when an incident was over: a moment at once.
+func ended(i router.Incident) (end time.Time, over bool) {
+	if i.Open() {
+		return time.Time{}, false
+	}
+	if i.End.IsZero() {
+		return i.Start, true
+	}
+	return i.End, true
+}
+
+func writeUsage(tx *sql.Tx, b *box) error {
+	for k, moved := range b.usage {
+		_, err := tx.Exec(`INSERT INTO usage (day, wan, rx, tx) VALUES (?, ?, ?, ?)
+			ON CONFLICT (day, wan) DO UPDATE SET rx = rx + excluded.rx, tx = tx + excluded.tx`, k.day, k.wan, whole(moved.Rx), whole(moved.Tx))
+		if err != nil {
+			return fmt.Errorf("usage: %w", err)
+		}
+	}
+	return nil
+}
+
+// whole is a number of bytes as SQLite counts: with a sign, and sums must fit, too.
+func whole(n uint64) int64 { return int64(min(n, math.MaxInt64/1024)) }
+
+func writeItems(tx *sql.Tx, b *box) error {
+	for _, i := range b.items {
+		var err error
+		if i.dropped {
+			_, err = tx.Exec("DELETE FROM shelf WHERE shelf = ? AND key = ?", i.shelf, i.key)
+		} else {
+			_, err = tx.Exec(`INSERT INTO shelf (shelf, key, at, value) VALUES (?, ?, ?, ?)
+				ON CONFLICT (shelf, key) DO UPDATE SET at = excluded.at, value = excluded.value`, i.shelf, i.key, i.at.UnixMicro(), i.value)
+		}
+		if err == nil && !i.dropped {
+			_, err = tx.Exec("DELETE FROM shelf WHERE id IN (SELECT id FROM shelf WHERE shelf = ? ORDER BY id DESC LIMIT -1 OFFSET ?)", i.shelf, mostItems)
+		}
+		if err != nil {
+			return fmt.Errorf("shelf: %w", err)
+		}
+	}
+	return nil
+}
+
+const (
+	putMinute = "INSERT OR REPLACE INTO minutes (at, wan, state, active, rtt, low, high, probes, loss, rx, tx) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+	putHour   = "INSERT OR REPLACE INTO hours (at, wan, state, active, rtt, low, high, probes, loss, rx, tx) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+
+func writeMinutes(tx *sql.Tx, b *box) error {
+	if err := putRows(tx, putMinute, b.rows); err != nil {
+		return fmt.Errorf("minutes: %w", err)
+	}
+	return nil
+}
+
+func putRows(tx *sql.Tx, put string, rows []row) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	statement, err := tx.Prepare(put)
+	if err != nil {
+		return err
+	}
+	defer statement.Close()
+	for _, r := range rows {
+		_, err := statement.Exec(r.at.Unix(), r.wan, states[r.state], r.active, r.rtt, r.low, r.high, r.probes, float64(r.loss), whole(r.rx), whole(r.tx))
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// writeHours makes each hour anew that minutes came to.
+func writeHours(tx *sql.Tx, b *box) error {
+	var last time.Time
+	for _, r := range b.rows {
+		hour := r.at.Truncate(time.Hour)
+		if hour.Equal(last) {
+			continue
+		}
+		last = hour
+		minutes, err := queryRows(tx, getMinutes, hour, hour.Add(time.Hour))
+		if err == nil {
+			err = putRows(tx, putHour, combine(hour, minutes))
+		}
+		if err != nil {
+			return fmt.Errorf("hours: %w", err)
+		}
+	}
+	return nil
+}
