@@ -9,6 +9,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"fmt"
+	"log/slog"
 	"math/big"
 	"net"
 	"net/http"
@@ -87,7 +88,8 @@ func (h *House) serveHTTPS(n *sandbox.Namespace, port int, page http.HandlerFunc
 	if err != nil {
 		return err
 	}
-	server := &http.Server{Handler: page}
+	// Who hangs up in the middle, or trusts somebody else, is no news.
+	server := &http.Server{Handler: page, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelInfo)}
 	h.onClose(func() { _ = server.Close() })
 	secure := tls.NewListener(listener, &tls.Config{Certificates: []tls.Certificate{cert}})
 	h.tasks.Go(func() { _ = server.Serve(secure) }) // ends with Close
