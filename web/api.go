@@ -29,7 +29,7 @@ type History interface {
 	Since(time.Time) ([]router.Event, error)
 }
 
-// Measures is where measurements are kept. Hours are 1 to 24.
+// Measures is where measurements are kept. Hours are 1 to 9600.
 type Measures interface {
 	History(hours int) router.Measures
 }

@@ -103,7 +103,7 @@ func (c *Client) Ports(ctx context.Context) ([]wizard.Port, error) {
 	return ports, err
 }
 
-// History returns the measurements of the last hours, 1 to 24, as the daemon's JSON.
+// History returns the measurements of the last hours, 1 to 9600, as the daemon's JSON.
 func (c *Client) History(ctx context.Context, hours int) (json.RawMessage, error) {
 	return c.Raw(ctx, "/api/v1/history?hours="+strconv.Itoa(hours))
 }

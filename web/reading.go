@@ -35,12 +35,15 @@ func (a *API) events(w http.ResponseWriter, r *http.Request) {
 	reply(w, events)
 }
 
+// mostHours are 400 days, for which hours are kept.
+const mostHours = 400 * 24
+
 func (a *API) history(w http.ResponseWriter, r *http.Request) {
 	hours := 24
 	if text := r.URL.Query().Get("hours"); text != "" {
 		n, err := strconv.Atoi(text)
-		if err != nil || n < 1 || n > 24 {
-			http.Error(w, "hours: not a number from 1 to 24", http.StatusBadRequest)
+		if err != nil || n < 1 || n > mostHours {
+			http.Error(w, fmt.Sprintf("hours: not a number from 1 to %d", mostHours), http.StatusBadRequest)
 			return
 		}
 		hours = n

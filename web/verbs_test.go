@@ -170,8 +170,8 @@ func TestOtherVerbs(t *testing.T) {
 	if text, err := c.History(t.Context(), 3); err != nil || !strings.Contains(string(text), `"step_s":3`) {
 		t.Errorf("history: %s, %v", text, err)
 	}
-	_, err = c.History(t.Context(), 25)
-	refusal(t, "25 hours", err, http.StatusBadRequest, "hours: not a number from 1 to 24")
+	_, err = c.History(t.Context(), 9601)
+	refusal(t, "9601 hours", err, http.StatusBadRequest, "hours: not a number from 1 to 9600")
 	if err := errors.Join(c.Drain(t.Context(), "fibre"), c.Resume(t.Context(), "")); err != nil || fmt.Sprint(h.source.wishes) != "[drain fibre resume ]" {
 		t.Errorf("the router got %q, %v", h.source.wishes, err)
 	}
