@@ -2,7 +2,6 @@ package channel
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"net/http"
 	"net/url"
@@ -20,9 +19,9 @@ func readDiscord(u *url.URL) (service, error) {
 	return discord{id: u.Host, token: u.User.Username()}, nil
 }
 
-func (s discord) send(ctx context.Context, c *Channel, m Message) error {
-	body := map[string]any{"content": cut(m.whole(), 2000), "allowed_mentions": map[string]any{"parse": []string{}}}
-	return c.do(ctx, call{url: "https://discord.com/api/webhooks/" + url.PathEscape(s.id) + "/" + url.PathEscape(s.token), json: body}, nil)
+func (s discord) send(ctx context.Context, e *errand, m Message) error {
+	body := map[string]any{"content": cut(m.Whole(), 2000), "allowed_mentions": map[string]any{"parse": []string{}}}
+	return e.do(ctx, call{url: "https://discord.com/api/webhooks/" + url.PathEscape(s.id) + "/" + url.PathEscape(s.token), json: body}, nil)
 }
 
 // slack posts to an incoming webhook (api.slack.com/messaging/webhooks).
@@ -40,9 +39,32 @@ func readSlack(u *url.URL) (service, error) {
 	return slack{text}, nil
 }
 
-func (s slack) send(ctx context.Context, c *Channel, m Message) error {
-	plain := strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(m.whole())
-	return c.do(ctx, call{url: "https://hooks.slack.com/services/" + s.path, json: map[string]any{"text": plain}}, nil)
+func (s slack) send(ctx context.Context, e *errand, m Message) error {
+	plain := strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(m.Whole())
+	return e.do(ctx, call{url: "https://hooks.slack.com/services/" + s.path, json: map[string]any{"text": plain}}, nil)
+}
+
+// mattermost posts to an incoming webhook (developers.mattermost.com/integrate/webhooks/incoming).
+type mattermost struct{ url, user, channel string }
+
+// readMattermost takes shoutrrr's form.
+func readMattermost(u *url.URL) (service, error) {
+	token, channel, _ := strings.Cut(strings.Trim(u.Path, "/"), "/")
+	if token == "" || u.Host == "" || strings.Contains(channel, "/") {
+		return nil, errors.New("names no webhook's token\nhint: mattermost://HOST/TOKEN, or mattermost://HOST/TOKEN/CHANNEL")
+	}
+	return mattermost{url: scheme(u) + "://" + u.Host + "/hooks/" + url.PathEscape(token), user: u.User.Username(), channel: channel}, nil
+}
+
+func (s mattermost) send(ctx context.Context, e *errand, m Message) error {
+	body := map[string]any{"text": m.Whole()}
+	if s.user != "" {
+		body["username"] = s.user
+	}
+	if s.channel != "" {
+		body["channel"] = s.channel
+	}
+	return e.do(ctx, call{url: s.url, json: body}, nil)
 }
 
 // matrix sends into rooms that the owner of the token is in (Matrix client-server API v1.11, §8.6.2).
@@ -68,27 +90,27 @@ func readMatrix(u *url.URL) (service, error) {
 	return s, nil
 }
 
-func (s matrix) send(ctx context.Context, c *Channel, m Message) error {
+func (s matrix) send(ctx context.Context, e *errand, m Message) error {
 	var errs []error
 	for _, room := range s.rooms {
-		errs = append(errs, s.say(ctx, c, room, m))
+		errs = append(errs, s.say(ctx, e, room, m))
 	}
 	return errors.Join(errs...)
 }
 
-func (s matrix) say(ctx context.Context, c *Channel, room string, m Message) error {
+func (s matrix) say(ctx context.Context, e *errand, room string, m Message) error {
 	auth := http.Header{"Authorization": {"Bearer " + s.token}}
 	if room[0] == '#' {
 		var found struct {
 			Room string `json:"room_id"`
 		}
-		if err := c.do(ctx, call{method: http.MethodGet, url: s.url + "directory/room/" + url.PathEscape(room), header: auth}, &found); err != nil {
+		if err := e.do(ctx, call{method: http.MethodGet, url: s.url + "directory/room/" + url.PathEscape(room), header: auth}, &found); err != nil {
 			return err
 		}
 		room = found.Room
 	}
-	to := s.url + "rooms/" + url.PathEscape(room) + "/send/m.room.message/" + rand.Text()
-	return c.do(ctx, call{method: http.MethodPut, url: to, header: auth, json: map[string]any{"msgtype": "m.text", "body": m.whole()}}, nil)
+	to := s.url + "rooms/" + url.PathEscape(room) + "/send/m.room.message/" + m.key() // a transaction: taken once
+	return e.do(ctx, call{method: http.MethodPut, url: to, header: auth, json: map[string]any{"msgtype": "m.text", "body": m.Whole()}}, nil)
 }
 
 // webhook posts JSON to an address of the owner's choice.
@@ -100,16 +122,6 @@ func readWebhook(u *url.URL) (service, error) {
 	return webhook{url: bare.String(), basic: basic(u)}, nil
 }
 
-func (s webhook) send(ctx context.Context, c *Channel, m Message) error {
-	body := map[string]any{"title": m.Title, "text": m.Text, "priority": m.Priority.String()}
-	return c.do(ctx, call{url: s.url, header: authorized(s.basic), json: body}, nil)
-}
-
-// mqtt is known, so that a configuration may name it, but not spoken.
-type mqtt struct{}
-
-func readMQTT(*url.URL) (service, error) { return mqtt{}, nil }
-
-func (mqtt) send(context.Context, *Channel, Message) error {
-	return errors.New("this version cannot send to mqtt")
+func (s webhook) send(ctx context.Context, e *errand, m Message) error {
+	return e.do(ctx, call{url: s.url, header: authorized(s.basic), json: told(m)}, nil)
 }

@@ -1,170 +1,174 @@
 package channel
 
 import (
-	"bytes"
 	"context"
-	"crypto/rand"
 	"crypto/tls"
-	"encoding/base64"
 	"errors"
 	"fmt"
-	"mime"
 	"net"
 	"net/mail"
-	"net/smtp"
 	"net/textproto"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
+
+	gomail "github.com/wneessen/go-mail"
 )
 
-// mailer hands a message to a mail server (RFC 6409), over TLS whenever the server has it.
+// mailer hands a message to a mail server (RFC 6409).
 type mailer struct {
-	host, port     string
+	host           string
+	port           int
 	implicit       bool // TLS from the first byte (RFC 8314, §3.3)
+	clear          bool // never TLS: in the house, where the owner says so
 	user, password string
 	from           string
 	to             []string
 }
 
 func readSMTP(u *url.URL) (service, error) {
-	s := mailer{host: u.Hostname(), port: u.Port(), user: u.User.Username(), implicit: u.Scheme == "smtps"}
+	const hint = "\nhint: smtp://USER:PASSWORD@HOST:587/?from=ADDRESS&to=ADDRESS"
+	s := mailer{host: u.Hostname(), user: u.User.Username(), implicit: u.Scheme == "smtps", clear: u.Query().Get("tls") == "off"}
 	s.password, _ = u.User.Password()
-	if s.port == "" {
-		s.port = map[bool]string{false: "587", true: "465"}[s.implicit]
+	if s.port, _ = strconv.Atoi(u.Port()); u.Port() == "" {
+		s.port = map[bool]int{false: 587, true: 465}[s.implicit]
 	}
-	s.implicit = s.implicit || s.port == "465"
+	s.implicit = s.implicit || s.port == 465
 	s.to = list(u, "to", "toaddresses", "toAddresses")
 	if len(s.to) == 0 {
-		return nil, errors.New("names nobody to write to\nhint: smtp://USER:PASSWORD@HOST:587/?from=ADDRESS&to=ADDRESS")
+		return nil, errors.New("names nobody to write to" + hint)
 	}
-	for _, name := range [...]string{"from", "fromaddress", "fromAddress"} {
-		if s.from == "" {
-			s.from = u.Query().Get(name)
-		}
-	}
-	if s.from == "" {
-		s.from = s.to[0]
+	s.from = s.to[0]
+	if from := list(u, "from", "fromaddress", "fromAddress"); len(from) > 0 {
+		s.from = from[0]
 	}
 	for _, a := range append([]string{s.from}, s.to...) {
 		if parsed, err := mail.ParseAddress(a); err != nil || parsed.Address != a {
-			return nil, errors.New("from or to is not a mail address\nhint: smtp://USER:PASSWORD@HOST:587/?from=ADDRESS&to=ADDRESS")
+			return nil, errors.New("from or to is not a mail address" + hint)
 		}
+	}
+	switch {
+	case s.clear && s.implicit:
+		return nil, errors.New("cannot be without TLS on this port\nhint: leave tls=off out, or use smtp:// with port 25 or 587")
+	case s.clear && !atHome(s.host):
+		return nil, errors.New("must not be without TLS: the server is not in the house\nhint: leave tls=off out")
 	}
 	return s, nil
 }
 
-func (s mailer) send(ctx context.Context, c *Channel, m Message) error {
-	conn, err := c.dial(ctx, "tcp", net.JoinHostPort(s.host, s.port))
+// send opens the connection itself: the library leaves it open where a server does not answer as it should.
+func (s mailer) send(ctx context.Context, e *errand, m Message) error {
+	letter, err := s.letter(m)
+	if err != nil {
+		return err
+	}
+	conn, err := e.dial(ctx, "tcp", net.JoinHostPort(s.host, strconv.Itoa(s.port)))
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
-	if until, limited := ctx.Deadline(); limited {
-		if err := conn.SetDeadline(until); err != nil {
-			return err
-		}
-	}
 	defer context.AfterFunc(ctx, func() { _ = conn.Close() })()
+	client, err := s.client(conn, e)
+	if err != nil {
+		return err
+	}
+	if err := client.DialWithContext(ctx); err != nil {
+		return e.polite(err)
+	}
+	if err := client.Send(letter); err != nil && !letter.IsDelivered() {
+		return e.polite(err)
+	}
+	_ = client.Close() // a server that hangs up first has the message all the same
+	return nil
+}
+
+func (s mailer) client(conn net.Conn, e *errand) (*gomail.Client, error) {
+	encryption := e.encryption(s.host)
+	options := []gomail.Option{
+		gomail.WithPort(s.port), gomail.WithTimeout(e.limit), gomail.WithTLSConfig(encryption), gomail.WithHELO("localhost"), // no name of the house
+		gomail.WithTLSPolicy(s.policy()), gomail.WithoutNoop(),
+		gomail.WithDialContextFunc(func(ctx context.Context, _, _ string) (net.Conn, error) {
+			if s.implicit {
+				encrypted := tls.Client(conn, encryption)
+				return encrypted, encrypted.HandshakeContext(ctx)
+			}
+			return conn, nil
+		}),
+	}
 	if s.implicit {
-		conn = tls.Client(conn, s.encryption(c))
+		options = append(options, gomail.WithSSL())
 	}
-	return c.polite(s.deliver(conn, c, m))
+	if s.user != "" {
+		options = append(options, gomail.WithUsername(s.user), gomail.WithPassword(s.password), s.login())
+	}
+	return gomail.NewClient(s.host, options...)
 }
 
-func (s mailer) encryption(c *Channel) *tls.Config {
-	config := new(tls.Config)
-	if c.tls != nil {
-		config = c.tls.Clone()
+// policy has TLS whenever a password goes out, and else whenever the server has it.
+func (s mailer) policy() gomail.TLSPolicy {
+	switch {
+	case s.clear:
+		return gomail.NoTLS
+	case s.user != "":
+		return gomail.TLSMandatory
 	}
-	config.ServerName = s.host
-	return config
+	return gomail.TLSOpportunistic
 }
 
-func (s mailer) deliver(conn net.Conn, c *Channel, m Message) error {
-	client, err := smtp.NewClient(conn, s.host)
-	if err != nil {
-		return err
+func (s mailer) login() gomail.Option {
+	if s.clear {
+		return gomail.WithOpportunisticSMTPAuth(gomail.SMTPAuthSCRAMSHA256, gomail.SMTPAuthCramMD5, gomail.SMTPAuthPlainNoEnc, gomail.SMTPAuthLoginNoEnc)
 	}
-	defer client.Close()
-	if err := s.login(client, c); err != nil {
-		return err
-	}
-	if err := client.Mail(s.from); err != nil {
-		return err
-	}
-	for _, to := range s.to {
-		if err := client.Rcpt(to); err != nil {
-			return err
-		}
-	}
-	w, err := client.Data()
-	if err != nil {
-		return err
-	}
-	if _, err := w.Write(s.text(m, time.Now())); err != nil {
-		return err
-	}
-	if err := w.Close(); err != nil { // the server's word that it has taken it
-		return err
-	}
-	_ = client.Quit() // a server that hangs up first has the message all the same
-	return nil
+	return gomail.WithOpportunisticSMTPAuth(gomail.SMTPAuthPlain, gomail.SMTPAuthLogin, gomail.SMTPAuthSCRAMSHA256, gomail.SMTPAuthCramMD5)
 }
 
-// login encrypts and says who we are. A password never goes out in the clear.
-func (s mailer) login(client *smtp.Client, c *Channel) error {
-	if ok, _ := client.Extension("STARTTLS"); ok && !s.implicit {
-		if err := client.StartTLS(s.encryption(c)); err != nil {
-			return fmt.Errorf("start TLS: %w", err)
-		}
-	}
-	if s.user == "" {
-		return nil
-	}
-	if _, encrypted := client.TLSConnectionState(); !encrypted {
-		return errors.New("the server offers no TLS, and the password is not sent in the clear")
-	}
-	if err := client.Auth(smtp.PlainAuth("", s.user, s.password, s.host)); err != nil {
-		return fmt.Errorf("log in: %w", c.polite(err))
-	}
-	return nil
-}
-
-// text is the mail (RFC 5322). The body is base64, so that no line of it can be taken for anything else.
-func (s mailer) text(m Message, now time.Time) []byte {
-	title := m.Title
+// letter is the mail (RFC 5322). All mails of an incident answer one that never was, so that mail programs show them as one thread,
+// whichever of them arrives.
+func (s mailer) letter(m Message) (*gomail.Msg, error) {
+	title, domain := m.Title, s.from[strings.LastIndex(s.from, "@"):]
 	if title == "" {
 		title = "Twinpath"
 	}
-	var b bytes.Buffer
-	for _, header := range [][2]string{
-		{"From", "Twinpath <" + s.from + ">"},
-		{"To", strings.Join(s.to, ", ")},
-		{"Subject", mime.QEncoding.Encode("utf-8", title)},
-		{"Date", now.Format(time.RFC1123Z)},
-		{"Message-ID", "<" + rand.Text() + s.from[strings.LastIndex(s.from, "@"):] + ">"},
-		{"Auto-Submitted", "auto-generated"}, // RFC 3834: answered by no holiday note
-		{"MIME-Version", "1.0"},
-		{"Content-Type", "text/plain; charset=utf-8"},
-		{"Content-Transfer-Encoding", "base64"},
-	} {
-		fmt.Fprintf(&b, "%s: %s\r\n", header[0], header[1])
+	letter := gomail.NewMsg(gomail.WithNoDefaultUserAgent(), gomail.WithEncoding(gomail.EncodingQP))
+	if err := errors.Join(letter.FromFormat("Twinpath", s.from), letter.To(s.to...)); err != nil {
+		return nil, err
 	}
-	b.WriteString("\r\n")
-	for rest := base64.StdEncoding.EncodeToString([]byte(m.Text)); rest != ""; {
-		n := min(len(rest), 76) // RFC 2045, §6.8
-		b.WriteString(rest[:n] + "\r\n")
-		rest = rest[n:]
+	letter.Subject(title)
+	letter.SetDateWithValue(time.Now())
+	letter.SetMessageIDWithValue(m.key() + domain)
+	letter.SetGenHeader("Auto-Submitted", "auto-generated") // RFC 3834: answered by no holiday note
+	if m.ID != "" {
+		root := "<" + Message{ID: m.ID}.key() + domain + ">" // an ID may be of any letters
+		letter.SetGenHeader(gomail.HeaderInReplyTo, root)
+		letter.SetGenHeader(gomail.HeaderReferences, root)
 	}
-	return b.Bytes()
+	if m.Priority >= High {
+		letter.SetImportance(gomail.ImportanceHigh)
+	}
+	letter.SetBodyString(gomail.TypeTextPlain, m.Text)
+	return letter, nil
 }
 
-// polite makes a server's own words fit to be shown.
+// polite makes of what went wrong a line that an owner can do something with.
 func (c *Channel) polite(err error) error {
 	var said *textproto.Error
-	if errors.As(err, &said) {
-		return fmt.Errorf("it answers %d: %s", said.Code, clean(c.scrub(said.Msg)))
+	var network net.Error
+	switch text := err.Error(); {
+	case strings.HasPrefix(text, "STARTTLS mode set to"):
+		return errors.New("the server offers no TLS, and the password is not sent in the clear\nhint: a server in the house may go without: add tls=off to the URL")
+	case strings.HasPrefix(text, "server does not support SMTP AUTH"):
+		return errors.New("the server takes no password\nhint: leave user and password out of the URL")
+	case errors.As(err, &said):
+		step := ""
+		if strings.HasPrefix(text, "SMTP AUTH failed") {
+			step = "log in: "
+		}
+		return fmt.Errorf("%sit answers %d: %s", step, said.Code, clean(c.scrub(said.Msg)))
+	case errors.As(err, &network):
+		return err
+	default:
+		text, _, _ = strings.Cut(text, ", affected ") // recipients and a number of ours
+		return errors.New(clean(c.scrub(text)))
 	}
-	return err
 }

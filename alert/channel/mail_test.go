@@ -5,11 +5,11 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
 	"mime"
+	"mime/quotedprintable"
 	"net"
 	"net/http/httptest"
 	"net/mail"
@@ -59,7 +59,7 @@ func (o *postOffice) serve(conn net.Conn) {
 		case "DATA":
 			answer("354 go on")
 			for line := ""; line != ".\r\n"; {
-				o.letter += line
+				o.letter += strings.TrimPrefix(line, ".") // RFC 5321, §4.5.2
 				if line, err = lines.ReadString('\n'); err != nil {
 					return
 				}
@@ -91,7 +91,7 @@ func write(t *testing.T, o *postOffice, address string, m Message) error {
 		o.tls = server.TLS
 	}
 	closed := make(chan struct{})
-	c.dial = func(_ context.Context, _, to string) (net.Conn, error) {
+	c.direct = func(_ context.Context, _, to string) (net.Conn, error) {
 		ours, theirs := net.Pipe()
 		go func() {
 			defer close(closed)
@@ -104,7 +104,7 @@ func write(t *testing.T, o *postOffice, address string, m Message) error {
 		}()
 		return ours, nil
 	}
-	err = c.Send(t.Context(), m)
+	err = c.Send(t.Context(), Way{Dial: c.direct}, m)
 	<-closed
 	return err
 }
@@ -125,8 +125,8 @@ func TestMail(t *testing.T) {
 			t.Fatal(err)
 		}
 		subject, _ := new(mime.WordDecoder).DecodeHeader(letter.Header.Get("Subject"))
-		text, err := io.ReadAll(base64.NewDecoder(base64.StdEncoding, letter.Body))
-		if subject != "Störung: Bcc: all@example.com fibre" || letter.Header.Get("Bcc") != "" || err != nil || string(text) != m.Text {
+		text, err := io.ReadAll(quotedprintable.NewReader(letter.Body))
+		if subject != "Störung: Bcc: all@example.com fibre" || letter.Header.Get("Bcc") != "" || err != nil || strings.ReplaceAll(string(text), "\r\n", "\n") != m.Text {
 			t.Errorf("subject %q, Bcc %q, text %q, %v", subject, letter.Header.Get("Bcc"), text, err)
 		}
 		if _, err := letter.Header.Date(); err != nil {
@@ -148,7 +148,7 @@ func TestMailInTheHouse(t *testing.T) { // a relay without TLS and password
 	if err := write(t, o, "smtp://192.168.1.9:25/?to=a@b.example", Message{Title: "test"}); err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(o.letter, "From: Twinpath <a@b.example>\r\n") {
+	if !strings.Contains(o.letter, "From: \"Twinpath\" <a@b.example>\r\n") {
 		t.Errorf("%s", o.letter)
 	}
 }
@@ -162,7 +162,7 @@ func TestMailThatIsNotSent(t *testing.T) {
 	}{
 		"no TLS":            {new(postOffice), "smtp://me:" + secret + "@example.com/?to=a@b.example", "the server offers no TLS, and the password is not sent in the clear"},
 		"wrong password":    {refused, "smtp://me:" + secret + "@example.com/?to=a@b.example", "log in: it answers 535: 5.7.8 wrong: …"},
-		"wrong certificate": {&postOffice{tls: new(tls.Config)}, "smtp://me:" + secret + "@other.test/?to=a@b.example", "start TLS: tls: failed to verify certificate: x509: certificate is valid for example.com"},
+		"wrong certificate": {&postOffice{tls: new(tls.Config)}, "smtp://me:" + secret + "@other.test/?to=a@b.example", "tls: failed to verify certificate: x509: certificate is valid for example.com"},
 	} {
 		err := write(t, c.office, c.address, Message{Title: "test"})
 		if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), secret) {
@@ -179,10 +179,10 @@ func TestMailServerThatIsNotThere(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.dial = func(context.Context, string, string) (net.Conn, error) {
+	way := Way{Dial: func(context.Context, string, string) (net.Conn, error) {
 		return nil, errors.New("dial tcp 192.0.2.1:587: connect: connection refused")
-	}
-	if err := c.Send(t.Context(), outage); err == nil || err.Error() != "send to smtp://mail.example/…: dial tcp 192.0.2.1:587: connect: connection refused" {
+	}}
+	if err := c.Send(t.Context(), way, outage); err == nil || err.Error() != "send to smtp://mail.example/…: dial tcp 192.0.2.1:587: connect: connection refused" {
 		t.Error(err)
 	}
 }

@@ -29,12 +29,12 @@ type call struct {
 }
 
 // do makes a call and decodes the answer's JSON when into is not nil.
-func (c *Channel) do(ctx context.Context, what call, into any) error {
+func (e *errand) do(ctx context.Context, what call, into any) error {
 	r, err := what.request(ctx)
 	if err != nil {
 		return err
 	}
-	response, err := c.client.Do(r)
+	response, err := e.client.Do(r)
 	if err != nil {
 		return err
 	}
@@ -43,12 +43,10 @@ func (c *Channel) do(ctx context.Context, what call, into any) error {
 	if err != nil {
 		return err
 	}
-	switch {
-	case response.StatusCode >= 300 && response.StatusCode < 400:
-		return fmt.Errorf("it answers with a redirect (%d)\nhint: name the address that it leads to", response.StatusCode)
-	case response.StatusCode < 200 || response.StatusCode > 299:
-		return errors.New(refusal(response.StatusCode, text, c.scrub))
-	case into != nil:
+	if response.StatusCode < 200 || response.StatusCode > 299 {
+		return refused(response.StatusCode, text, e.scrub)
+	}
+	if into != nil {
 		return json.Unmarshal(text, into)
 	}
 	return nil
@@ -82,9 +80,12 @@ func (what call) request(ctx context.Context) (*http.Request, error) {
 	return r, nil
 }
 
-// refusal is what a service says instead of taking a message: its status and its words. Secrets go before the cut, which might
+// refused is what a service says instead of taking a message: its status and its words. Secrets go before the cut, which might
 // leave half of one.
-func refusal(status int, text []byte, scrub func(string) string) string {
+func refused(status int, text []byte, scrub func(string) string) error {
+	if status/100 == 3 {
+		return fmt.Errorf("it answers with a redirect (%d)\nhint: name the address that it leads to", status)
+	}
 	said := fmt.Sprintf("it answers %d", status)
 	if name := http.StatusText(status); name != "" {
 		said += " " + name
@@ -92,7 +93,7 @@ func refusal(status int, text []byte, scrub func(string) string) string {
 	if own := clean(scrub(string(text))); own != "" {
 		said += ": " + own
 	}
-	return said
+	return errors.New(said)
 }
 
 // clean makes one short line of somebody else's text.

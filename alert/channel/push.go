@@ -37,7 +37,7 @@ func authorized(by string) http.Header {
 	return http.Header{"Authorization": {by}}
 }
 
-func (s ntfy) send(ctx context.Context, c *Channel, m Message) error {
+func (s ntfy) send(ctx context.Context, e *errand, m Message) error {
 	body := map[string]any{"topic": s.topic, "message": cut(m.Text, 4000)} // bytes; larger ones become attachments
 	if m.Title != "" {
 		body["title"] = m.Title
@@ -48,7 +48,7 @@ func (s ntfy) send(ctx context.Context, c *Channel, m Message) error {
 	if p := [...]int{0, 2, 3, 4, 5}[min(m.Priority, Urgent)]; p > 0 {
 		body["priority"] = p
 	}
-	return c.do(ctx, call{url: s.url, header: authorized(s.basic), json: body}, nil)
+	return e.do(ctx, call{url: s.url, header: authorized(s.basic), json: body}, nil)
 }
 
 // telegram speaks the Bot API (core.telegram.org/bots/api#sendmessage).
@@ -65,11 +65,11 @@ func readTelegram(u *url.URL) (service, error) {
 	return s, nil
 }
 
-func (s telegram) send(ctx context.Context, c *Channel, m Message) error {
+func (s telegram) send(ctx context.Context, e *errand, m Message) error {
 	var errs []error
 	for _, chat := range s.chats {
-		body := map[string]any{"chat_id": chat, "text": cut(m.whole(), 4096), "disable_notification": m.Priority == Low}
-		errs = append(errs, c.do(ctx, call{url: "https://api.telegram.org/bot" + s.token + "/sendMessage", json: body}, nil))
+		body := map[string]any{"chat_id": chat, "text": cut(m.Whole(), 4096), "disable_notification": m.Priority == Low}
+		errs = append(errs, e.do(ctx, call{url: "https://api.telegram.org/bot" + s.token + "/sendMessage", json: body}, nil))
 	}
 	return errors.Join(errs...)
 }
@@ -92,7 +92,7 @@ func readPushover(u *url.URL) (service, error) {
 	return s, nil
 }
 
-func (s pushover) send(ctx context.Context, c *Channel, m Message) error {
+func (s pushover) send(ctx context.Context, e *errand, m Message) error {
 	form := url.Values{"token": {s.token}, "user": {s.user}, "title": {cut(m.Title, 250)}, "message": {cut(m.Text, 1024)}}
 	if m.Text == "" {
 		form.Set("title", "")
@@ -102,7 +102,7 @@ func (s pushover) send(ctx context.Context, c *Channel, m Message) error {
 	if len(s.devices) > 0 {
 		form.Set("device", strings.Join(s.devices, ","))
 	}
-	return c.do(ctx, call{url: "https://api.pushover.net/1/messages.json", form: form}, nil)
+	return e.do(ctx, call{url: "https://api.pushover.net/1/messages.json", form: form}, nil)
 }
 
 // gotify posts to an application of a server of one's own (gotify.net/docs/pushmsg).
@@ -116,10 +116,10 @@ func readGotify(u *url.URL) (service, error) {
 	return gotify{url: scheme(u) + "://" + u.Host + path.Join("/", dir, "message"), token: token}, nil
 }
 
-func (s gotify) send(ctx context.Context, c *Channel, m Message) error {
+func (s gotify) send(ctx context.Context, e *errand, m Message) error {
 	body := map[string]any{"title": m.Title, "message": m.Text, "priority": [...]int{5, 2, 5, 8, 10}[min(m.Priority, Urgent)]}
 	if m.Text == "" {
 		body["title"], body["message"] = "", m.Title
 	}
-	return c.do(ctx, call{url: s.url, header: http.Header{"X-Gotify-Key": {s.token}}, json: body}, nil)
+	return e.do(ctx, call{url: s.url, header: http.Header{"X-Gotify-Key": {s.token}}, json: body}, nil)
 }

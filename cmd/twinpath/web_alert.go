@@ -12,7 +12,7 @@ func testAlert(ctx context.Context, url string) error {
 	if err != nil {
 		return err
 	}
-	return c.Send(ctx, channel.Message{
+	return c.Send(ctx, channel.Way{}, channel.Message{
 		Title: "A test of " + hostname(), Text: "This is how " + hostname() + " would tell you that a line is down. Nothing is wrong.",
 	})
 }
