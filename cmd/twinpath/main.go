@@ -81,6 +81,7 @@ func commands() []command {
 		{"sentinel", "", "", runSentinel}, // only the daemon starts these
 		{"web", "", "", runWeb},
 		{"verify", "", "", runVerify},
+		{"shout", "", "", runShout},
 		{"setup", "", "", runSetup}, // only the image's unit does
 	}
 }
