@@ -66,6 +66,9 @@ type condition struct {
 
 func (c condition) usable() bool { return c.Ready && c.State.Usable() }
 
+// ComingBack is the reason of a line that has its cable and its lease again, but has not answered for long enough yet.
+const ComingBack = "it is back, but has to answer for a while first"
+
 // condition walks down the ladder and stops at the first broken thing.
 func (l *line) condition(now time.Time, lan LAN) condition {
 	if c, broken := l.attachment(now, lan); broken {
@@ -73,7 +76,7 @@ func (l *line) condition(now time.Time, lan LAN) condition {
 	}
 	c := condition{State: health.Unknown, Reason: "first checks under way", Ready: true}
 	if l.suspect {
-		c = condition{State: health.Down, Lost: 100, Reason: "it is back, but has to answer for a while first", Ready: true}
+		c = condition{State: health.Down, Lost: 100, Reason: ComingBack, Ready: true}
 	}
 	if l.checked {
 		c.State, c.Lost, c.Reason = l.verdict.State, l.verdict.Lost, l.verdict.Reason
