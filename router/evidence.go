@@ -142,7 +142,7 @@ func with[V any](m map[string]V, key string, v V) map[string]V {
 func (e *evidence) show(s *Snapshot) {
 	for i := range s.WANs {
 		w := &s.WANs[i]
-		if b, known := e.budgets[w.Name]; known {
+		if b, known := e.budgets[w.Name]; known && w.Metered {
 			w.Budget = &b
 		}
 		if d, known := e.drills[w.Name]; known {

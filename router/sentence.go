@@ -87,7 +87,6 @@ func (s *State) Snapshot(now time.Time, version string, d Decision) *Snapshot {
 		WANs: []WANSnapshot{}, Drained: s.drained, Kernel: s.kernel, Time: now.UTC(),
 	}
 	s.showVirtual(snap)
-	s.evidence.show(snap)
 	snap.Kernel.Applied = snap.Kernel.Applied.UTC()
 	if !s.pending.IsZero() {
 		snap.Pending = &PendingView{Until: s.pending.UTC()}
@@ -97,6 +96,7 @@ func (s *State) Snapshot(now time.Time, version string, d Decision) *Snapshot {
 		w.Heirs = s.heirs(d, i)
 		snap.WANs = append(snap.WANs, w)
 	}
+	s.evidence.show(snap)
 	return snap
 }
 
