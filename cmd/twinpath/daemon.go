@@ -71,7 +71,7 @@ type household struct {
 	log    *slog.Logger
 	kernel *kernel.Kernel
 	router *router.Router
-	events *store.DB
+	store  *store.DB
 	past   *store.History
 	keeper *config.Keeper
 	socket *web.Socket
@@ -81,6 +81,7 @@ type household struct {
 	prober *health.NetProber // of the checks
 	page   *front.Attendant
 	lan    *steward
+	life   *life
 
 	ethernet string // a pattern for names, instead of every Ethernet port
 }
@@ -88,24 +89,24 @@ type household struct {
 // assemble makes the parts that h does not have yet.
 func assemble(keeper *config.Keeper, h *household) (*household, error) {
 	log := h.log
-	h.kernel, h.events, h.script = kernel.New(log), store.New(keeper.State, log), script.New(log)
-	h.keeper, h.prober = keeper, health.NewProber(anyWay())
+	h.kernel, h.store, h.script = kernel.New(log), store.New(keeper.State, log), script.New(log)
+	h.keeper, h.prober, h.life = keeper, health.NewProber(anyWay()), newLife(keeper.State, log)
 	h.checks = check.New(h.look, func(v check.Verdict) { h.router.Tell(router.CheckSeen(v)) }, log)
-	h.keeper.Use = h.use
+	h.keeper.Use, h.keeper.Undone, h.store.Say = h.use, h.undone, h.record
 	cfg, err := h.keeper.Load()
 	if err != nil {
 		return nil, fmt.Errorf("the configuration cannot be used:\n%w", err)
 	}
 	for _, sentence := range config.Unserved(cfg) {
 		log.Warn(sentence)
-		h.events.Record(router.Event{Time: time.Now(), Kind: router.EventRouter, Blame: router.BlameOwner, Sentence: sentence})
+		h.record(router.Event{Time: time.Now(), Kind: router.EventRouter, Blame: router.BlameOwner, Sentence: sentence})
 	}
 	h.router, err = router.New(cfg, version, h.ports(keeper.State), log)
 	if err != nil {
 		return nil, err
 	}
 	connect(h.link, h.router)
-	h.past = store.NewHistory(h.events, h.router, h.kernel.Counters, log)
+	h.past = store.NewHistory(h.store, h.router, h.kernel.Counters, log)
 	h.openPage(cfg)
 	h.lan = h.newSteward(cfg)
 	return h, nil
@@ -113,14 +114,16 @@ func assemble(keeper *config.Keeper, h *household) (*household, error) {
 
 // run starts everything in one group and stops it together.
 func (h *household) run(ctx context.Context) error {
-	h.events.Record(router.Event{Time: time.Now(), Kind: router.EventRouter, Sentence: "Twinpath " + version + " has started."})
+	kept := h.keep(ctx)
+	for _, e := range h.life.begin(time.Now(), version, bootID()) {
+		h.record(e)
+	}
 	hangups := make(chan os.Signal, 1) // caught before anybody can know that we are here: uncaught it would end us
 	signal.Notify(hangups, syscall.SIGHUP)
 	defer signal.Stop(hangups)
 	group, ctx := errgroup.WithContext(ctx)
 	for _, task := range []func(context.Context) error{
 		h.router.Run,
-		h.events.Run,
 		h.past.Run,
 		h.socket.Run,
 		h.link.Run,
@@ -132,6 +135,9 @@ func (h *household) run(ctx context.Context) error {
 		func(ctx context.Context) error { return h.kernel.Watch(ctx, h.lookAgain) },
 		func(ctx context.Context) error { return h.reloads(ctx, hangups) },
 		h.watchdog,
+		h.watchDisk,
+		h.watchClock,
+		h.watchUpdate,
 	} {
 		group.Go(func() error { return task(ctx) })
 	}
@@ -139,9 +145,12 @@ func (h *household) run(ctx context.Context) error {
 	h.prober.Close()
 	h.keeper.Close()
 	if errors.Is(err, context.Canceled) {
-		return nil
+		err = nil
 	}
-	return err
+	if err == nil {
+		h.record(h.life.end(time.Now()))
+	}
+	return errors.Join(err, kept())
 }
 
 // use makes a configuration the running one. The kernel takes milliseconds; ten seconds mean that it never will.
@@ -163,47 +172,6 @@ func (h *household) lookAgain() {
 	h.router.Look()
 	h.page.Look()
 	h.lan.Look()
-}
-
-// Apply implements web.Applier.
-func (h *household) Apply(ctx context.Context, name string, text []byte, confirm time.Duration) error {
-	if err := h.keeper.Apply(ctx, name, text, confirm); err != nil {
-		return err
-	}
-	h.waits()
-	return nil
-}
-
-// waits tells the router of a configuration that waits for its confirmation.
-func (h *household) waits() {
-	if p := h.keeper.Status(); p.Waiting {
-		h.router.Tell(router.PendingSet{Until: p.Until})
-	}
-}
-
-// Confirm implements web.Applier.
-func (h *household) Confirm() error {
-	if err := h.keeper.Confirm(); err != nil {
-		return err
-	}
-	h.router.Tell(router.PendingSet{})
-	return nil
-}
-
-// reloads reads the boot file again at each SIGHUP. A bad one is said and changes nothing.
-func (h *household) reloads(ctx context.Context, hangups <-chan os.Signal) error {
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-hangups:
-			if err := h.keeper.Reload(); err != nil {
-				h.log.Error("reload refused, the running configuration stays", "err", err)
-				h.events.Record(router.Event{Time: time.Now(), Kind: router.EventRouter, Blame: router.BlameOwner,
-					Sentence: "The configuration file was not taken over, the running one stays: " + err.Error()})
-			}
-		}
-	}
 }
 
 // watchdog tells systemd that we are ready and, for as long as the loop answers, alive (sd_notify(3)).

@@ -23,7 +23,7 @@ type steward struct {
 
 func (h *household) newSteward(cfg router.Config) *steward {
 	s := &steward{
-		server: lan.New(h.keeper.State, h.events.Record, h.log),
+		server: lan.New(h.keeper.State, h.record, h.log),
 		links:  h.kernel.Links, view: h.router.Snapshot, log: h.log, news: make(chan struct{}, 1),
 	}
 	s.Use(cfg)

@@ -25,7 +25,7 @@ func (h *household) ports(state string) router.Ports {
 		Client:   func(a router.Attached) wan.Client { return client(a, state, h.log) },
 		Monitor:  func(w router.Watched) router.Monitor { return newMonitor(w, start, h.log) },
 		Scout:    newScout(),
-		Record:   h.events.Record,
+		Record:   h.record,
 		VRRP:     h.link,
 		Checks:   h.checks,
 		Script:   h.script.Change,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"path/filepath"
 	"time"
 
@@ -20,7 +21,7 @@ const noticeName = "web-fingerprint"
 // openPage connects the API and the page to the daemon's parts.
 func (h *household) openPage(cfg router.Config) {
 	h.page = front.New(
-		&front.Doors{Links: h.kernel.Links, Lines: h.lines, Record: h.events.Record, Log: h.log},
+		&front.Doors{Links: h.kernel.Links, Lines: h.lines, Record: h.record, Log: h.log},
 		&front.Papers{File: filepath.Join(h.keeper.State, "web.pem"), Notice: filepath.Join(filepath.Dir(h.socket.Path), noticeName)},
 		version, h.log)
 	h.page.Origin = h.origin
@@ -30,8 +31,10 @@ func (h *household) openPage(cfg router.Config) {
 		File: filepath.Join(h.keeper.State, "sessions.json"), Hash: h.page.Password, Verify: check.verify, Log: h.log,
 	}
 	entry.Load(time.Now())
+	out := &lookout{record: h.record}
+	entry.Guessed = func(source netip.Addr) { out.guessed(time.Now(), source) }
 	api := &web.API{
-		Source: h.router, History: h.events, Applier: h, Configs: kept{h}, Door: entry,
+		Source: h.router, History: h.store, Applier: h, Configs: kept{h}, Door: entry,
 		Measures: h.past, Counters: h.kernel.Counters, Pairing: h.pairing(),
 		Settings: h.page.Settings, Serves: h.page.Serves, Ports: h.newPorts().list, TestAlert: testAlert,
 		SetPassword: func(ctx context.Context, password string) error { return h.setPassword(ctx, check, password) },
