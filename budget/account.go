@@ -116,19 +116,20 @@ func (a *account) count(now time.Time, set bool, boot string, counted router.Tra
 	return used
 }
 
-// resume is what was used since an earlier run's anchor: all of it, and the part that the store does not have, because nobody ran or
-// because it did not reach the disk. Without an earlier run counting begins now.
-func (a *account) resume(boot string, counted router.Traffic) (missing, all router.Traffic) {
+// resume is what was used since an earlier run's anchor, and what of that and of before the store does not have: because nobody ran,
+// or because it did not reach the disk. Without an earlier run counting begins now.
+func (a *account) resume(boot string, counted router.Traffic) (missing, meanwhile router.Traffic) {
 	b := a.before
 	if b.Boot == "" {
-		return missing, all
+		return missing, meanwhile
 	}
-	stored := less(a.between(b.Day, ""), b.Used)
-	missing = counted // after a boot the kernel has begun anew
+	stored := a.between(b.Day, "")
 	if b.Boot == boot {
-		missing = less(since(counted, b.Counted), stored)
+		meanwhile = since(counted, b.Counted)
+	} else { // the kernel has begun anew
+		meanwhile = plus(less(stored, b.Used), counted)
 	}
-	return missing, plus(stored, missing)
+	return less(plus(b.Used, meanwhile), stored), meanwhile
 }
 
 // since is how far counters have come. Those that are smaller than before have begun anew.

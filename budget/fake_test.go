@@ -64,10 +64,11 @@ func (b *box) begin() {
 
 func (b *box) days(wan, from, to string) (map[string]router.Traffic, error) {
 	all := map[string]router.Traffic{}
-	for _, part := range []map[string]router.Traffic{b.disk, b.memory} {
-		if b.broken != nil && len(part) == len(b.disk) {
-			continue
-		}
+	parts := []map[string]router.Traffic{b.memory, b.disk}
+	if b.broken != nil {
+		parts = parts[:1]
+	}
+	for _, part := range parts {
 		for day, used := range part {
 			if wan == "lte" && day >= from && day <= to {
 				all[day] = plus(all[day], used)
