@@ -16,6 +16,9 @@ const maxChannels = 16
 func alertKeys() keys[router.Alert] {
 	return keys[router.Alert]{
 		{"wait", func(a *router.Alert, v value) { a.Wait = v.duration(0, time.Hour) }},
+		{"remind", func(a *router.Alert, v value) { a.Remind = v.duration(0, 31*24*time.Hour) }},
+		{"heartbeat", func(a *router.Alert, v value) { a.Heartbeat = v.secretPage() }},
+		{"heartbeat_every", func(a *router.Alert, v value) { a.Every = v.duration(time.Minute, 24*time.Hour) }},
 		{"to", func(a *router.Alert, v value) { tables(v, maxChannels, alertToKeys(), &a.To) }},
 	}
 }
@@ -46,6 +49,22 @@ func (r *reading) alert(a router.Alert) {
 	}
 }
 
+// hearts finds one watch for two things, which would never notice that one of them has stopped.
+func (r *reading) hearts(cfg router.Config) {
+	first := map[string]string{}
+	if cfg.Alert.Heartbeat != "" {
+		first[cfg.Alert.Heartbeat] = "alert.heartbeat"
+	}
+	for i, w := range cfg.WANs {
+		at := join(element("wan", i), "heartbeat")
+		if other, twice := first[w.Heartbeat]; twice {
+			r.problem(at, "make a watch for each", "is given twice: also %s in line %d", other, r.lines.of(other))
+		} else if w.Heartbeat != "" {
+			first[w.Heartbeat] = at
+		}
+	}
+}
+
 // channel reads the URL of an alert channel. It holds tokens and passwords, so no part of it but a known scheme appears in a problem.
 func (v value) channel() string {
 	text := v.secret(2048)
@@ -62,6 +81,24 @@ func (v value) channel() string {
 		return ""
 	}
 	return text
+}
+
+// secretPage reads the URL of a page whose address is its only password: whoever knows it can keep the watch from barking.
+func (v value) secretPage() string {
+	text := v.secret(2048)
+	if text == "" {
+		return ""
+	}
+	u, err := url.Parse(text)
+	switch {
+	case err != nil || u.Scheme != "http" && u.Scheme != "https" || !isTarget(u.Hostname()) || u.Port() != "" && port(u.Port()) == 0:
+		v.problem(`for example "https://hc-ping.com/…"`, "is not an https:// URL")
+	case u.Scheme == "http" && !atHome(u.Hostname()):
+		v.problem("use https://; http:// only to an address in the house", "is not encrypted")
+	default:
+		return text
+	}
+	return ""
 }
 
 // atHome reports whether host is an address that the Internet does not have: what is sent there in the clear stays in the house.

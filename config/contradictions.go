@@ -26,6 +26,7 @@ func (r *reading) contradictions(cfg router.Config) {
 	r.policies(cfg)
 	r.forwards(cfg)
 	r.virtual(cfg)
+	r.hearts(cfg)
 	if r.has("web") {
 		r.web(cfg)
 	}

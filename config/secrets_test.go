@@ -18,6 +18,8 @@ func TestSecretsStayOutOfProblems(t *testing.T) {
 		"pair":           "[pair]\npeer = \"192.0.2.1\"\nsecret = ",
 		"pair itself":    "pair = ",
 		"alert":          "[[alert.to]]\nurl = ",
+		"heartbeat":      "[alert]\nheartbeat = ",
+		"WAN heartbeat":  "[[wan]]\nname = \"a\"\ninterface = \"b\"\nheartbeat = ",
 		"alert itself":   "[alert]\nto = ",
 		"vrrp":           "[[vrrp]]\nname = \"a\"\nid = 1\n[vrrp.auth]\nkind = \"hmac\"\nkey = ",
 		"vrrp, several":  "[[vrrp]]\nname = \"a\"\nid = 1\n[vrrp.auth]\nkind = \"hmac\"\nactive = 1\nkeys = ",

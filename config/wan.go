@@ -29,6 +29,7 @@ func wanKeys() keys[router.WANConfig] {
 				w.Failback = router.Move
 			}
 		}},
+		{"heartbeat", func(w *router.WANConfig, v value) { w.Heartbeat = v.secretPage() }},
 		{"health", func(w *router.WANConfig, v value) { healthKeys().read(v, &w.Health) }},
 		{"check", func(w *router.WANConfig, v value) {
 			tables(v, maxChecks, checkKeys(), &w.Health.Checks)

@@ -29,10 +29,13 @@ func TestFullPage(t *testing.T) {
 		Names:    []string{"router.example", "house"},
 	})
 	equal(t, "pair", cfg.Pair, router.Pair{Peer: netip.MustParseAddr("192.168.1.3"), Secret: "4c1f0a6de85b2793"})
-	equal(t, "alert", cfg.Alert, router.Alert{Wait: 90 * time.Second, To: []router.AlertTo{
-		{URL: "ntfy://ntfy.sh/a-topic-that-nobody-guesses", Events: []string{"wan", "router"}},
-		{URL: "http://192.168.1.10:8123/api/webhook/x"},
-	}})
+	equal(t, "alert", cfg.Alert, router.Alert{
+		Wait: 90 * time.Second, Heartbeat: "https://hc-ping.com/one", Every: 10 * time.Minute,
+		To: []router.AlertTo{
+			{URL: "ntfy://ntfy.sh/a-topic-that-nobody-guesses", Events: []string{"wan", "router"}},
+			{URL: "http://192.168.1.10:8123/api/webhook/x"},
+		},
+	})
 }
 
 func TestThePageAndAlertsByDefault(t *testing.T) {
@@ -41,5 +44,7 @@ func TestThePageAndAlertsByDefault(t *testing.T) {
 	equal(t, "no web", parsed(t, lan).Web, router.Web{})
 	equal(t, "without a house", parsed(t, "[web]\nlisten = \"127.0.0.1:8080\"\n").Web,
 		router.Web{On: true, Listen: []netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:8080")}})
-	equal(t, "alert", parsed(t, "[alert]\n").Alert, router.Alert{Wait: time.Minute})
+	equal(t, "alert", parsed(t, "[alert]\n").Alert, router.Alert{Wait: time.Minute, Remind: 24 * time.Hour, Every: 5 * time.Minute})
+	line := parsed(t, "[[wan]]\nname = \"fibre\"\ninterface = \"wan0\"\nheartbeat = \"https://hc-ping.com/two\"\n").WANs[0]
+	equal(t, "a line's heartbeat", line.Heartbeat, "https://hc-ping.com/two")
 }
