@@ -1,0 +1,189 @@
+package drill
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/netip"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/net/dns/dnsmessage"
+
+	"github.com/twinpath/twinpath/router"
+)
+
+// queryWait is how long one answer of a name server is waited for: twice what a resolver of a home waits before it asks again.
+const queryWait = 2 * time.Second
+
+// names asks each of the line's servers, over UDP and over TCP. One that answers over UDP is enough for the house.
+func (p *prover) names(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, dnsLimit)
+	defer cancel()
+	if len(p.Line.DNS) == 0 {
+		err := errors.New("it has no name server")
+		p.say(router.DrillStep{What: "dns", Detail: err.Error()})
+		return err
+	}
+	steps := make([]router.DrillStep, len(p.Line.DNS))
+	var asked sync.WaitGroup
+	for i, server := range p.Line.DNS {
+		asked.Go(func() { steps[i] = p.server(ctx, server) })
+	}
+	asked.Wait()
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return ctx.Err()
+	}
+	var silent []string
+	for i, s := range steps {
+		p.say(s)
+		if !s.OK {
+			silent = append(silent, p.Line.DNS[i].Addr().String())
+		}
+	}
+	switch {
+	case len(silent) < len(steps):
+		return nil
+	case len(silent) == 1:
+		return fmt.Errorf("its name server %s does not answer", silent[0])
+	}
+	return fmt.Errorf("none of its name servers answers (%s)", list(silent))
+}
+
+// server asks one server both ways at once.
+func (p *prover) server(ctx context.Context, server netip.AddrPort) router.DrillStep {
+	began := time.Now()
+	var overTCP error
+	var other sync.WaitGroup
+	other.Go(func() { _, overTCP = query(ctx, p.Line, "tcp", server, p.Name) })
+	_, err := query(ctx, p.Line, "udp", server, p.Name)
+	if err != nil && ctx.Err() == nil {
+		_, err = query(ctx, p.Line, "udp", server, p.Name) // a datagram may be lost
+	}
+	took := time.Since(began)
+	other.Wait()
+	s := router.DrillStep{What: "dns", OK: err == nil, Took: router.Milliseconds(took), Detail: fmt.Sprintf("%s in %s", server.Addr(), milliseconds(took))}
+	switch {
+	case err != nil && overTCP == nil:
+		s.Detail = fmt.Sprintf("%s answers over TCP only: %v", server.Addr(), err)
+	case err != nil:
+		s.Detail = fmt.Sprintf("%s: %v", server.Addr(), err)
+	case overTCP != nil:
+		s.Detail += fmt.Sprintf("; not over TCP (%v)", overTCP)
+	default:
+		s.Detail += ", over TCP too"
+	}
+	return s
+}
+
+// finder turns names into addresses by the line's servers, else by those of the other line.
+type finder struct{ line, other Line }
+
+func newFinder(line, other Line) *finder { return &finder{line, other} }
+
+func (f *finder) address(ctx context.Context, host string) (netip.Addr, error) {
+	if a, err := netip.ParseAddr(host); err == nil {
+		return a, nil
+	}
+	for _, line := range []Line{f.line, f.other} {
+		for _, server := range line.DNS {
+			for _, network := range []string{"udp", "tcp"} {
+				if found, err := query(ctx, line, network, server, host); err == nil && len(found) > 0 {
+					return found[0], nil
+				}
+			}
+		}
+	}
+	return netip.Addr{}, fmt.Errorf("the name %s does not resolve", host)
+}
+
+// query asks a server for the IPv4 addresses of a name.
+func query(ctx context.Context, line Line, network string, server netip.AddrPort, name string) ([]netip.Addr, error) {
+	ctx, cancel := context.WithTimeout(ctx, queryWait)
+	defer cancel()
+	found, err := exchange(ctx, line, network, server, name)
+	return found, plain(ctx, err)
+}
+
+func exchange(ctx context.Context, line Line, network string, server netip.AddrPort, name string) ([]netip.Addr, error) {
+	id := uint16(rand.Uint32())
+	ask, err := question(id, name)
+	if err != nil {
+		return nil, err
+	}
+	dialer := net.Dialer{Control: line.Control}
+	conn, err := dialer.DialContext(ctx, network, server.String())
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
+	defer stop()
+	if network == "tcp" {
+		ask = append(binary.BigEndian.AppendUint16(nil, uint16(len(ask))), ask...)
+	}
+	if _, err := conn.Write(ask); err != nil {
+		return nil, err
+	}
+	for {
+		text, err := receive(conn, network)
+		if err != nil {
+			return nil, err
+		}
+		if ours, found, err := answers(text, id); ours {
+			return found, err
+		}
+	}
+}
+
+// receive reads one message; over TCP its length comes first (RFC 1035 §4.2.2).
+func receive(conn net.Conn, network string) ([]byte, error) {
+	text := make([]byte, 4096)
+	if network != "tcp" {
+		n, err := conn.Read(text)
+		return text[:n], err
+	}
+	if _, err := io.ReadFull(conn, text[:2]); err != nil {
+		return nil, err
+	}
+	n := int(binary.BigEndian.Uint16(text))
+	if n > len(text) {
+		return nil, errors.New("an answer that is far too long")
+	}
+	_, err := io.ReadFull(conn, text[:n])
+	return text[:n], err
+}
+
+func question(id uint16, name string) ([]byte, error) {
+	full, err := dnsmessage.NewName(strings.TrimSuffix(name, ".") + ".")
+	if err != nil {
+		return nil, err
+	}
+	m := dnsmessage.Message{
+		Header:    dnsmessage.Header{ID: id, RecursionDesired: true},
+		Questions: []dnsmessage.Question{{Name: full, Type: dnsmessage.TypeA, Class: dnsmessage.ClassINET}},
+	}
+	return m.Pack()
+}
+
+// answers reads the addresses of an answer to our question.
+func answers(text []byte, id uint16) (ours bool, found []netip.Addr, err error) {
+	var m dnsmessage.Message
+	if err := m.Unpack(text); err != nil || m.ID != id || !m.Response {
+		return false, nil, nil
+	}
+	if m.RCode != dnsmessage.RCodeSuccess {
+		return true, nil, fmt.Errorf("it says: %s", strings.ToLower(strings.TrimPrefix(m.RCode.String(), "RCode")))
+	}
+	for _, r := range m.Answers {
+		if a, ok := r.Body.(*dnsmessage.AResource); ok {
+			found = append(found, netip.AddrFrom4(a.A))
+		}
+	}
+	return true, found, nil
+}
