@@ -104,9 +104,13 @@ func (b *Book) See(now time.Time, s *router.Snapshot) []router.Incident {
 	b.name = s.Router
 	b.notice(now, s)
 	b.measure(s)
-	found := b.findings(now, s)
-	for _, f := range found {
-		b.settle(now, f)
+	var found []finding
+	for _, find := range [...]func(time.Time, *router.Snapshot) []finding{b.lines, b.house} { // the house goes by what its lines are
+		news := find(now, s)
+		for _, f := range news {
+			b.settle(now, f)
+		}
+		found = append(found, news...)
 	}
 	for _, e := range slices.Clone(b.open) {
 		if leveled(e.subject.cause) && !slices.ContainsFunc(found, func(f finding) bool { return f.subject == e.subject }) {

@@ -106,6 +106,9 @@ func (e *entry) explain(now time.Time, f finding) {
 		e.Cause, e.dirty = f.cause, true
 	}
 	switch {
+	case f.cause == router.CauseMetered:
+		e.dirty = e.dirty || e.Blame != f.blame
+		e.Blame = f.blame
 	case f.reason == "" || f.reason == e.reason && f.blame == e.Blame:
 		e.candidate = ""
 	case worse || e.reason == "" || e.Blame == router.BlameNobody && f.blame != router.BlameNobody:

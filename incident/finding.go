@@ -113,12 +113,18 @@ func (e *entry) concerns(event router.Event) bool {
 	return false
 }
 
-// findings are what a look says of everything that looks can say something of.
-func (b *Book) findings(now time.Time, s *router.Snapshot) []finding {
+// lines are what a look says of each line.
+func (b *Book) lines(now time.Time, s *router.Snapshot) []finding {
 	var all []finding
 	for _, w := range s.WANs {
 		all = append(all, b.line(now, s, w), unsure(w), metered(s, w))
 	}
+	return all
+}
+
+// house is what a look says of everything else.
+func (b *Book) house(now time.Time, s *router.Snapshot) []finding {
+	var all []finding
 	if len(s.WANs) > 0 {
 		all = append(all, b.offline(now, s))
 	}

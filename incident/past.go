@@ -50,6 +50,12 @@ func (b *Book) Restore(left []router.Incident, last time.Time) {
 			e.steps = append(e.steps, step{s.Time, s.Sentence})
 		}
 		e.reason, e.plain = explained(i.Sentence), true
+		if !leveled(e.subject.cause) {
+			e.reason = clause(i.Sentence)
+		}
+		if i.Cause == router.CauseDrill { // it is not over before one passes, whoever looks
+			e.restored, e.plain, e.since = false, false, b.born
+		}
 		e.off = &life{last: last}
 		if b.find(e.subject) != nil { // it was read late, and the trouble has another entry already
 			e.close(b.born)
@@ -84,12 +90,12 @@ func (b *Book) comeBack(now time.Time, s *router.Snapshot) {
 	}
 	for _, e := range slices.Clone(b.open) {
 		switch {
+		case e.Cause == router.CauseDrill:
+			b.drilled(now, s, e)
 		case e.off != nil && !e.restored:
 			e.resumed(now)
-		case e.restored && !leveled(e.subject.cause) && e.Cause != router.CauseDrill && now.Sub(b.born) >= settled:
+		case e.restored && !leveled(e.subject.cause) && now.Sub(b.born) >= settled:
 			b.end(now, e)
-		case e.restored && e.Cause == router.CauseDrill:
-			b.drilled(now, s, e)
 		}
 	}
 }
@@ -101,11 +107,13 @@ func (e *entry) resumed(now time.Time) {
 	e.off = nil
 }
 
-// drilled keeps a rehearsal that failed open until one passes, or its line is no more.
+// drilled ends a rehearsal's failure when one has passed, or its line is no more.
 func (b *Book) drilled(now time.Time, s *router.Snapshot, e *entry) {
 	at := slices.IndexFunc(s.WANs, func(w router.WANSnapshot) bool { return w.Name == e.WAN })
-	if at < 0 && b.look.seen || at >= 0 && s.WANs[at].Drill != nil && s.WANs[at].Drill.OK {
-		e.restored = false
+	if at < 0 {
+		e.gone = true
+		b.end(now, e)
+	} else if d := s.WANs[at].Drill; d != nil && d.OK && d.End.After(label(now, e.began)) {
 		b.end(now, e)
 	}
 }

@@ -48,11 +48,11 @@ func (b *Book) said(at time.Time, event router.Event) {
 		e.step(at, event.Sentence)
 	case event.To == "begins":
 		if e.restored {
-			e.restored, e.since = false, at
+			e.restored, e.plain, e.since = false, false, at
 		}
 		b.describe(e, event)
 	case event.To == "ends" && e != nil:
-		e.restored = false
+		e.restored, e.plain = false, false
 		b.end(at, e)
 	}
 }
