@@ -36,7 +36,7 @@ func (h *household) openPage(cfg router.Config) {
 	api := &web.API{
 		Source: h.router, History: h.store, Applier: h, Configs: kept{h}, Door: entry,
 		Measures: h.past, Counters: h.kernel.Counters, Pairing: h.pairing(),
-		Settings: h.page.Settings, Serves: h.page.Serves, Ports: h.newPorts().list, TestAlert: testAlert,
+		Settings: h.page.Settings, Serves: h.page.Serves, Ports: h.newPorts().list, TestAlert: h.testAlert,
 		SetPassword: func(ctx context.Context, password string) error { return h.setPassword(ctx, check, password) },
 	}
 	h.socket.Handler = api.Handler()
