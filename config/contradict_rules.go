@@ -12,7 +12,7 @@ import (
 func (r *reading) policies(cfg router.Config) {
 	for i, p := range cfg.Policies {
 		at := element("policy", i)
-		r.required(at, "wan")
+		r.classed(at, p, cfg)
 		r.wans(join(at, "wan"), p.WANs, cfg)
 	}
 }

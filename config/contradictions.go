@@ -18,6 +18,7 @@ func (r *reading) contradictions(cfg router.Config) {
 		at := element("wan", i)
 		r.unique(seen, "name "+w.Name, join(at, "name"), w.Name)
 		r.line(at, w, cfg)
+		r.budget(at, w, cfg)
 		r.health(join(at, "health"), w.Health)
 		r.checks(join(at, "check"), w.Health.Checks)
 	}

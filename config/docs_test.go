@@ -23,6 +23,7 @@ func schema() map[string][]string {
 		"[wan.static]":         staticKeys().names(),
 		"[wan.pppoe]":          pppoeKeys().names(),
 		"[wan.peer]":           peerKeys().names(),
+		"[wan.budget]":         budgetKeys().names(),
 		"[wan.health]":         healthKeys().names(),
 		"[[wan.check]]":        checkKeys().names(),
 		"[[policy]]":           policyKeys().names(),

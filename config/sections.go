@@ -108,6 +108,7 @@ func policyKeys() keys[router.Policy] {
 		{"port", func(p *router.Policy, v value) { v.some(func(v value) { p.Ports = append(p.Ports, v.ports()) }) }},
 		{"wan", func(p *router.Policy, v value) { v.some(func(v value) { p.WANs = append(p.WANs, v.word(32)) }) }},
 		{"else", func(p *router.Policy, v value) { p.Block = v.choice("block", "any") == "block" }},
+		{"metered", func(p *router.Policy, v value) { p.Metered = v.class() }},
 	}
 }
 

@@ -30,6 +30,7 @@ func wanKeys() keys[router.WANConfig] {
 			}
 		}},
 		{"heartbeat", func(w *router.WANConfig, v value) { w.Heartbeat = v.secretPage() }},
+		{"budget", func(w *router.WANConfig, v value) { budgetKeys().read(v, &w.Budget) }},
 		{"health", func(w *router.WANConfig, v value) { healthKeys().read(v, &w.Health) }},
 		{"check", func(w *router.WANConfig, v value) {
 			tables(v, maxChecks, checkKeys(), &w.Health.Checks)
