@@ -55,7 +55,9 @@ type message struct {
 	kind    messageKind
 	id, seq uint16
 	cookie  uint64     // of an echo
+	source  netip.Addr // of an error: who had sent the request
 	target  netip.Addr // of an error: where the request was going
+	expired bool       // of an error: it was that the request had made all the hops it was allowed to
 	reason  string
 }
 
@@ -100,8 +102,10 @@ func (f *family) quoted(b []byte) message {
 	m := numbers(quote[f.inner:])
 	m.kind = refused
 	m.target, _ = netip.AddrFromSlice(quote[f.target : f.target+f.size])
+	m.source, _ = netip.AddrFromSlice(quote[f.target-f.size : f.target])
 	m.reason = "destination unreachable"
 	if b[0] == f.exceeded {
+		m.expired = true
 		m.reason = "too many hops, the packet goes in circles"
 	}
 	return m
