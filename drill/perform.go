@@ -3,6 +3,7 @@ package drill
 import (
 	"context"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -88,11 +89,22 @@ func (t *trial) carrying(s *router.Snapshot) *router.WANSnapshot {
 }
 
 func (t *trial) task(w router.WANSnapshot, other *router.WANSnapshot) Task {
-	task := Task{Line: t.ports.Line(w), Fetch: t.cfg.Drill.Fetch, Name: t.cfg.Drill.Name}
+	task := Task{Line: t.line(w), Fetch: t.cfg.Drill.Fetch, Name: t.cfg.Drill.Name}
 	if other != nil {
-		task.Other = t.ports.Line(*other)
+		task.Other = t.line(*other)
 	}
 	return task
+}
+
+// line is a way over one line. Where its lease names no servers, the house asks those of the file through it.
+func (t *trial) line(w router.WANSnapshot) Line {
+	line := t.ports.Line(w)
+	if len(line.DNS) == 0 {
+		for _, a := range t.cfg.LAN.DNS.Upstream {
+			line.DNS = append(line.DNS, netip.AddrPortFrom(a, 53))
+		}
+	}
+	return line
 }
 
 // said shows each step as it is done, with the line's name where there are several.

@@ -16,8 +16,10 @@ import (
 	"github.com/coreos/go-systemd/v22/daemon"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/twinpath/twinpath/budget"
 	"github.com/twinpath/twinpath/check"
 	"github.com/twinpath/twinpath/config"
+	"github.com/twinpath/twinpath/drill"
 	"github.com/twinpath/twinpath/health"
 	"github.com/twinpath/twinpath/internal/kernel"
 	"github.com/twinpath/twinpath/router"
@@ -82,6 +84,8 @@ type household struct {
 	page   *front.Attendant
 	lan    *steward
 	life   *life
+	drill  *drill.Driller
+	budget *budget.Counter
 
 	ethernet string // a pattern for names, instead of every Ethernet port
 }
@@ -107,8 +111,10 @@ func assemble(keeper *config.Keeper, h *household) (*household, error) {
 	}
 	connect(h.link, h.router)
 	h.past = store.NewHistory(h.store, h.router, h.kernel.Counters, log)
+	h.drill = h.newDriller(cfg)
 	h.openPage(cfg)
-	h.lan = h.newSteward(cfg)
+	h.lan, h.budget = h.newSteward(cfg), h.newCounter()
+	h.inform(cfg)
 	return h, nil
 }
 
@@ -132,6 +138,8 @@ func (h *household) run(ctx context.Context) error {
 		h.page.Run,
 		h.lan.Run,
 		h.lan.server.Run,
+		h.budget.Run,
+		h.drill.Run,
 		func(ctx context.Context) error { return h.kernel.Watch(ctx, h.lookAgain) },
 		func(ctx context.Context) error { return h.reloads(ctx, hangups) },
 		h.watchdog,
@@ -163,8 +171,15 @@ func (h *household) use(cfg router.Config) error {
 	if err == nil {
 		h.page.Use(cfg)
 		h.lan.Use(cfg)
+		h.inform(cfg)
 	}
 	return err
+}
+
+// inform passes a configuration on to those who need it after the router has it. It never blocks.
+func (h *household) inform(cfg router.Config) {
+	h.budget.Use(cfg)
+	h.drill.Use(cfg)
 }
 
 // lookAgain passes on that the kernel's interfaces or addresses may have changed.

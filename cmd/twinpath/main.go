@@ -67,6 +67,7 @@ func commands() []command {
 		{"confirm", "", "keep the config just applied", confirm},
 		{"drain", "[WAN]", "planned move: new connections leave this WAN, or the house this router", drain},
 		{"resume", "[WAN]", "use it again", resume},
+		{"drill", "WAN [--full] [--json]", "rehearse its failure: would the other line carry the house?", drillCommand},
 		{"wizard", "[--config F] [--socket S] [--output F]", "questions, then a config; the page asks the same", runWizard},
 		{"lab", "[--play | --no-story] [--runs N]", "a whole home in network namespaces, to pull its cables", labCommand},
 		{"import", "F [--host H]", "keepalived.conf or freevrrpd.conf, as a config of ours", importConfig},

@@ -1,0 +1,90 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/twinpath/twinpath/drill"
+	"github.com/twinpath/twinpath/health"
+	"github.com/twinpath/twinpath/internal/kernel"
+	"github.com/twinpath/twinpath/router"
+	"github.com/twinpath/twinpath/store"
+	"github.com/twinpath/twinpath/web"
+)
+
+// newDriller connects rehearsals to the daemon's parts.
+func (h *household) newDriller(cfg router.Config) *drill.Driller {
+	return drill.New(cfg, drill.Ports{
+		Source: h.router, Tell: h.router.Tell, Record: h.record, Shelf: drillShelf{h.store.Shelf("drill")},
+		Line: drillLine, Prove: drill.Prove,
+		House: func(ctx context.Context, target string) (time.Duration, error) {
+			return h.prober.Probe(ctx, health.Check{Kind: health.Ping, Target: target})
+		},
+		Now: time.Now, Spread: rand.Float64(), Log: h.log,
+	})
+}
+
+// drillLine is a way that leads over one line: its device and its mark together let nothing leave by another one.
+func drillLine(w router.WANSnapshot) drill.Line {
+	line := drill.Line{
+		Name: w.Name, Control: kernel.Control(w.Interface, own(w.Mark)), MTU: w.MTU, Metered: w.Metered, RTT: time.Duration(w.RTT),
+		Targets: pingTargets(w.Checks),
+	}
+	for _, text := range w.DNS {
+		if a, err := netip.ParseAddr(text); err == nil {
+			line.DNS = append(line.DNS, netip.AddrPortFrom(a, 53))
+		}
+	}
+	return line
+}
+
+// pingTargets are the addresses among a line's checks, those that answer first; else those that lines are checked with by default.
+func pingTargets(checks []router.CheckSnapshot) []string {
+	var all, silent []string
+	for _, c := range checks {
+		target, ping := strings.CutPrefix(c.Target, "ping ")
+		switch _, err := netip.ParseAddr(target); {
+		case !ping || err != nil:
+		case c.OK:
+			all = append(all, target)
+		default:
+			silent = append(silent, target)
+		}
+	}
+	if all = append(all, silent...); len(all) > 0 {
+		return all
+	}
+	for _, c := range health.DefaultChecks() {
+		all = append(all, c.Target)
+	}
+	return all
+}
+
+// drillShelf is where rehearsals are kept.
+type drillShelf struct{ *store.Shelf }
+
+// All implements drill.Shelf.
+func (s drillShelf) All() ([][]byte, error) {
+	items, err := s.Shelf.All()
+	all := make([][]byte, 0, len(items))
+	for _, i := range items {
+		all = append(all, i.Value)
+	}
+	return all, err
+}
+
+// drills gives the API's name to what has to wait.
+type drills struct{ *drill.Driller }
+
+// Start implements web.Drills.
+func (d drills) Start(wan string, full bool) (router.DrillView, error) {
+	view, err := d.Driller.Start(wan, full)
+	if errors.Is(err, drill.ErrBusy) {
+		err = web.Conflict{Err: err}
+	}
+	return view, err
+}
