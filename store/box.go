@@ -26,6 +26,7 @@ type box struct {
 	usage     map[usageKey]router.Traffic
 	items     []item
 	told      []chan<- error // who waits
+	refused   error          // the last thing of the batch that SQLite did not want
 	rows      []row          // of measurements, taken in just before the batch is written
 }
 

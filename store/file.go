@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"modernc.org/sqlite"
@@ -61,6 +62,9 @@ func sqliteFile(path string) *sql.DB {
 // openFile opens the file, makes it when there is none, checks it and brings it to the newest version.
 func openFile(dir string, open opener, steps []string) (*file, error) {
 	f := &file{path: filepath.Join(dir, name)}
+	if err := touch(f.path); err != nil { // it says more than SQLite does
+		return nil, err
+	}
 	f.db = open(f.path)
 	f.db.SetMaxOpenConns(1)
 	err := f.prepare(steps)
@@ -68,6 +72,15 @@ func openFile(dir string, open opener, steps []string) (*file, error) {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", f.path, err), f.db.Close())
 	}
 	return f, nil
+}
+
+// touch makes the file when there is none, with the mode that its journal will have, too.
+func touch(path string) error {
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o640)
+	if err != nil {
+		return err
+	}
+	return file.Close()
 }
 
 func (f *file) prepare(steps []string) (err error) {
@@ -126,13 +139,14 @@ func (e *damageError) Error() string { return "damaged: " + e.found }
 // damaged reports whether an error means that the file's content is broken, not the disk's way to it.
 func damaged(err error) bool {
 	var found *damageError
+	return errors.As(err, &found) || is(err, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+}
+
+// is reports whether an error is one of SQLite's primary result codes.
+func is(err error, codes ...int) bool {
+	const primary = 0xff // of an extended code
 	var of *sqlite.Error
-	if errors.As(err, &of) {
-		const primary = 0xff // of an extended result code
-		code := of.Code() & primary
-		return code == sqlite3.SQLITE_CORRUPT || code == sqlite3.SQLITE_NOTADB
-	}
-	return errors.As(err, &found)
+	return errors.As(err, &of) && slices.Contains(codes, of.Code()&primary)
 }
 
 // setAside gives a damaged file another name, in place of an earlier one. Its journal is of no use without it.

@@ -102,12 +102,20 @@ func (w *writer) next() time.Time {
 
 // turn does what is due.
 func (w *writer) turn(now time.Time) {
+	if w.file != nil && w.next().After(now) {
+		return
+	}
+	if w.file != nil {
+		if err := w.file.there(); err != nil {
+			w.log.Warn("the history was taken away", "err", err)
+			w.drop()
+		}
+	}
 	if w.file == nil {
 		w.attempt()
+		return
 	}
-	if w.file != nil && !w.next().After(now) {
-		w.batch(now)
-	}
+	w.batch(now)
 }
 
 // attempt opens the file, and writes what waits: only then the disk is known to work.
@@ -152,8 +160,8 @@ func (w *writer) anew(cause error) (*file, error) {
 func (w *writer) batch(now time.Time) {
 	b := w.take(now)
 	stop := w.watch()
-	err := w.file.there()
-	if err == nil && !b.empty() {
+	var err error
+	if !b.empty() {
 		err = w.file.write(b)
 	}
 	stop()
@@ -169,6 +177,9 @@ func (w *writer) batch(now time.Time) {
 	if err != nil {
 		w.lose(err)
 		return
+	}
+	if b.refused != nil {
+		w.log.Error("something cannot be kept", "err", b.refused)
 	}
 	if w.measured != nil {
 		w.measured.kept()
@@ -195,10 +206,15 @@ func (w *writer) take(now time.Time) *box {
 	return b
 }
 
-// lose closes a file that cannot be written, and tries again later: at once when it was damaged or is gone.
-func (w *writer) lose(err error) {
-	_ = w.file.close() // the first error says why
+// drop closes a file that is of no use any more.
+func (w *writer) drop() {
+	_ = w.file.close() // who calls knows why
 	w.file = nil
+}
+
+// lose closes a file that cannot be written, and tries again later: at once when it is damaged.
+func (w *writer) lose(err error) {
+	w.drop()
 	w.failed(fmt.Errorf("write %s: %w", name, err))
 	if damaged(err) {
 		w.retry = time.Time{}

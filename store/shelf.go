@@ -32,7 +32,7 @@ func (s *Shelf) Put(key string, value []byte) error {
 	if len(value) > largestItem {
 		return fmt.Errorf("keep %s: %d bytes, more than %d", key, len(value), largestItem)
 	}
-	return s.settle(item{shelf: s.name, key: key, value: slices.Clone(value), at: time.Now()})
+	return s.settle(item{shelf: s.name, key: key, value: append([]byte{}, value...), at: time.Now()})
 }
 
 // Drop takes a thing off the shelf. One that is not there is no error.

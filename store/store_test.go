@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"math"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -112,5 +113,32 @@ func TestEverythingSurvivesARestart(t *testing.T) {
 	check(in(t, dir))
 	if _, err := os.Stat(filepath.Join(dir, name+"-wal")); err == nil {
 		t.Log("a journal is there while the store runs, as it should be")
+	}
+}
+
+// What cannot be kept does not hold up the rest.
+func TestNonsenseIsLeftOut(t *testing.T) {
+	dir := t.TempDir()
+	d := New(dir, quiet)
+	stop := running(t, d)
+	never := event(1)
+	never.Time = time.Date(100_000, 1, 1, 0, 0, 0, 0, time.UTC)
+	endless := incident(1, time.Hour)
+	endless.Start = never.Time
+	d.Record(event(0))
+	d.Record(never)
+	d.PutIncident(endless)
+	d.Record(event(2))
+	d.AddUsage("lte", "2026-11-20", math.MaxUint64, 1)
+	d.AddUsage("lte", "2026-11-20", 1, math.MaxUint64)
+	for range 3 {
+		d.AddUsage("lte", "2026-11-20", math.MaxUint64/2, 1)
+		if err := d.Shelf("empty").Put("", nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	stop()
+	if got := sentences(t, in(t, dir), time.Time{}); got != "event 0, event 2" {
+		t.Errorf("kept: %s", got)
 	}
 }

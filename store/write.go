@@ -7,6 +7,8 @@ import (
 	"math"
 	"time"
 
+	sqlite3 "modernc.org/sqlite/lib"
+
 	"github.com/twinpath/twinpath/router"
 )
 
@@ -42,10 +44,11 @@ func writeEvents(tx *sql.Tx, b *box) error {
 			e.Sentence = e.Sentence[:longestSentence] + " …"
 		}
 		text, err := json.Marshal(e)
-		if err != nil {
-			return fmt.Errorf("encode event: %w", err)
+		if err != nil { // a year of five digits, for example
+			b.refused = fmt.Errorf("encode event: %w", err)
+			continue
 		}
-		if _, err := tx.Exec("INSERT INTO events (at, event) VALUES (?, ?)", e.Time.UnixMicro(), string(text)); err != nil {
+		if err := b.put(tx, "INSERT INTO events (at, event) VALUES (?, ?)", e.Time.UnixMicro(), string(text)); err != nil {
 			return fmt.Errorf("events: %w", err)
 		}
 	}
@@ -60,13 +63,14 @@ func writeIncidents(tx *sql.Tx, b *box) error {
 			text, err = json.Marshal(i)
 		}
 		if err != nil {
-			return fmt.Errorf("encode incident: %w", err)
+			b.refused = fmt.Errorf("encode incident: %w", err)
+			continue
 		}
 		var until sql.NullInt64
 		if end, over := ended(i); over {
 			until = sql.NullInt64{Int64: end.UnixMicro(), Valid: true}
 		}
-		_, err = tx.Exec(`INSERT INTO incidents (id, start, until, incident) VALUES (?, ?, ?, ?)
+		err = b.put(tx, `INSERT INTO incidents (id, start, until, incident) VALUES (?, ?, ?, ?)
 			ON CONFLICT (id) DO UPDATE SET start = excluded.start, until = excluded.until, incident = excluded.incident`,
 			i.ID, i.Start.UnixMicro(), until, string(text))
 		if err != nil {
@@ -89,13 +93,29 @@ func ended(i router.Incident) (end time.Time, over bool) {
 
 func writeUsage(tx *sql.Tx, b *box) error {
 	for k, moved := range b.usage {
-		_, err := tx.Exec(`INSERT INTO usage (day, wan, rx, tx) VALUES (?, ?, ?, ?)
+		err := b.put(tx, `INSERT INTO usage (day, wan, rx, tx) VALUES (?, ?, ?, ?)
 			ON CONFLICT (day, wan) DO UPDATE SET rx = rx + excluded.rx, tx = tx + excluded.tx`, k.day, k.wan, whole(moved.Rx), whole(moved.Tx))
 		if err != nil {
 			return fmt.Errorf("usage: %w", err)
 		}
 	}
 	return nil
+}
+
+// refused reports whether an error is about what was to be written, not about the disk. Trying again would not help, and would hold
+// up everything else.
+func refused(err error) bool {
+	return is(err, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_TOOBIG)
+}
+
+// put runs a statement that keeps one thing. One that is refused is left out.
+func (b *box) put(tx *sql.Tx, query string, args ...any) error {
+	_, err := tx.Exec(query, args...)
+	if refused(err) {
+		b.refused = err
+		return nil
+	}
+	return err
 }
 
 // whole is a number of bytes as SQLite counts: with a sign, and sums must fit, too.
@@ -105,13 +125,13 @@ func writeItems(tx *sql.Tx, b *box) error {
 	for _, i := range b.items {
 		var err error
 		if i.dropped {
-			_, err = tx.Exec("DELETE FROM shelf WHERE shelf = ? AND key = ?", i.shelf, i.key)
+			err = b.put(tx, "DELETE FROM shelf WHERE shelf = ? AND key = ?", i.shelf, i.key)
 		} else {
-			_, err = tx.Exec(`INSERT INTO shelf (shelf, key, at, value) VALUES (?, ?, ?, ?)
+			err = b.put(tx, `INSERT INTO shelf (shelf, key, at, value) VALUES (?, ?, ?, ?)
 				ON CONFLICT (shelf, key) DO UPDATE SET at = excluded.at, value = excluded.value`, i.shelf, i.key, i.at.UnixMicro(), i.value)
 		}
 		if err == nil && !i.dropped {
-			_, err = tx.Exec("DELETE FROM shelf WHERE id IN (SELECT id FROM shelf WHERE shelf = ? ORDER BY id DESC LIMIT -1 OFFSET ?)", i.shelf, mostItems)
+			err = b.put(tx, "DELETE FROM shelf WHERE id IN (SELECT id FROM shelf WHERE shelf = ? ORDER BY id DESC LIMIT -1 OFFSET ?)", i.shelf, mostItems)
 		}
 		if err != nil {
 			return fmt.Errorf("shelf: %w", err)
