@@ -17,8 +17,5 @@ func Unserved(cfg router.Config) []string {
 	if cfg.Pair.Peer.IsValid() {
 		not = append(not, "pair is set, but this version hands no connections over: they break when the other router takes the house over.")
 	}
-	if len(cfg.Alert.To) > 0 {
-		not = append(not, "alert is set, but this version sends test messages only.")
-	}
 	return not
 }
