@@ -8,6 +8,8 @@ import (
 	"mime"
 	"net/http"
 	"path"
+
+	"github.com/twinpath/twinpath/report"
 )
 
 //go:embed templates
@@ -36,10 +38,15 @@ func loadAssets() assets {
 		if err != nil {
 			panic(err)
 		}
-		sum := sha256.Sum256(text)
-		all[e.Name()] = asset{hash: hex.EncodeToString(sum[:6]), kind: kindOf(e.Name()), text: text, gzip: compress(text)}
+		all.add(e.Name(), text)
 	}
+	all.add("report.css", []byte(report.Style)) // the one of the reports that stand by themselves
 	return all
+}
+
+func (a assets) add(name string, text []byte) {
+	sum := sha256.Sum256(text)
+	a[name] = asset{hash: hex.EncodeToString(sum[:6]), kind: kindOf(name), text: text, gzip: compress(text)}
 }
 
 // kindOf does not ask the machine's own table, which differs from box to box.

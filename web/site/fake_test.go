@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twinpath/twinpath/report"
 	"github.com/twinpath/twinpath/router"
 	"github.com/twinpath/twinpath/web"
 )
@@ -36,6 +37,7 @@ type fakeDaemon struct {
 	snapshot *router.Snapshot
 	changed  chan struct{}
 	events   []router.Event
+	troubles []router.Incident // newest first
 	measures router.Measures
 	settings web.Settings
 	session  string // the one good token
@@ -75,7 +77,7 @@ func (d *fakeDaemon) times(path string) int {
 func (d *fakeDaemon) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	d.mu.Lock()
 	d.asked[r.URL.Path]++
-	deaf, events, measures, settings, session, verb := d.deaf, d.events, d.measures, d.settings, d.session, d.verb
+	deaf, events, troubles, measures, settings, session, verb := d.deaf, d.events, d.troubles, d.measures, d.settings, d.session, d.verb
 	d.mu.Unlock()
 	if deaf {
 		<-r.Context().Done()
@@ -86,6 +88,10 @@ func (d *fakeDaemon) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		d.stream(w, r)
 	case "GET /api/v1/events":
 		writeJSON(w, events)
+	case "GET /api/v1/incidents":
+		writeJSON(w, troubles)
+	case "GET /api/v1/report":
+		reported(w, r, settings.Router, troubles)
 	case "GET /api/v1/history":
 		writeJSON(w, measures)
 	case "GET /api/v1/settings":
@@ -128,6 +134,25 @@ func (d *fakeDaemon) stream(w http.ResponseWriter, r *http.Request) {
 		case <-r.Context().Done():
 			return
 		}
+	}
+}
+
+// reported is the daemon's report of all that it knows, for any period.
+func reported(w http.ResponseWriter, r *http.Request, name string, all []router.Incident) {
+	if from := r.FormValue("from"); from == "x" {
+		http.Error(w, "from: \"x\" is neither a date, such as 2026-11-20, nor an RFC 3339 time", http.StatusBadRequest)
+		return
+	}
+	made := report.Make(report.Facts{Router: name, Version: "1.0", From: noon.AddDate(0, 0, -30), To: noon, Now: noon, WAN: r.FormValue("wan"), Incidents: all})
+	switch r.FormValue("format") {
+	case "csv":
+		_ = report.CSV(w, made)
+	case "html":
+		_ = report.HTML(w, made)
+	case "json":
+		writeJSON(w, made)
+	default:
+		_ = report.Text(w, made)
 	}
 }
 

@@ -196,8 +196,9 @@ func (s *Site) encrypted(next http.Handler) http.Handler {
 // forEverybody reports whether a request only looks, so that no password or session is needed.
 func forEverybody(r *http.Request) bool {
 	switch r.URL.Path {
-	case "/", "/part", "/graphs", "/here", "/metrics", "/whoami", "/healthz",
-		"/api/v1/status", "/api/v1/stream", "/api/v1/events", "/api/v1/history":
+	case "/", "/part", "/graphs", "/report", "/here", "/metrics", "/whoami", "/healthz",
+		"/api/v1/status", "/api/v1/stream", "/api/v1/events", "/api/v1/history",
+		"/api/v1/incidents", "/api/v1/report", "/api/v1/drills":
 		return true
 	case "/api/v1/pair/offer": // sealed; the code opens it
 		return r.Method != http.MethodPost

@@ -1,6 +1,7 @@
 package site
 
 import (
+	"fmt"
 	"math"
 	"net/netip"
 	"time"
@@ -61,14 +62,15 @@ func pictures() map[string]picture {
 		"degraded": {daemon: plain(degraded())},
 		"offline": {daemon: plain(house(router.VerdictOffline, "No Internet. fibre: no cable in wan0, or nothing behind it has power (look at the cable and at the power of the modem). lte: none of 3 checks answers (the provider's side; nothing to do here).",
 			down(line("fibre", "wan0", 0, true), "no cable in wan0, or nothing behind it has power"), down(standby(), "none of 3 checks answers")))},
-		"unknown": {daemon: plain(house(router.VerdictUnknown, "Looking for the Internet: first checks are under way.", starting(line("fibre", "wan0", 0, false))))},
-		"silent":  {daemon: onBackup, silent: true},
-		"captive": {daemon: plain(captive())},
-		"pair":    {daemon: paired, twin: twin()},
-		"servers": {daemon: plain(servers())},
-		"three":   {daemon: three},
-		"setup":   {daemon: setup},
-		"nothing": {daemon: plain(nil)},
+		"unknown":  {daemon: plain(house(router.VerdictUnknown, "Looking for the Internet: first checks are under way.", starting(line("fibre", "wan0", 0, false))))},
+		"silent":   {daemon: onBackup, silent: true},
+		"evidence": {daemon: plain(evident())},
+		"captive":  {daemon: plain(captive())},
+		"pair":     {daemon: paired, twin: twin()},
+		"servers":  {daemon: plain(servers())},
+		"three":    {daemon: three},
+		"setup":    {daemon: setup},
+		"nothing":  {daemon: plain(nil)},
 	}
 }
 
@@ -90,7 +92,7 @@ func onBackup() *fakeDaemon {
 		down(line("fibre", "wan0", 0, false), "the line from the provider is down"), lte)
 	s.Since = noon.Add(-12 * time.Minute)
 	d := newDaemon(s)
-	d.events = happenings()
+	d.troubles = troubles()
 	d.measures = measured("fibre", "lte")
 	return d
 }
@@ -105,6 +107,22 @@ func degraded() *router.Snapshot {
 	s := house(router.VerdictDegraded, "Internet works, on fibre, but not as it should. fibre: 2 of 3 checks answer; 8.8.8.8 does not.", w, held)
 	s.Pending = &router.PendingView{Until: noon.Add(70 * time.Second)}
 	s.Kernel.Error = "set default route via 203.0.113.1 dev wan0: network is unreachable"
+	return s
+}
+
+// evident has what the others know: data budgets, rehearsals, alerts, a full disk, and no clock.
+func evident() *router.Snapshot {
+	fibre, lte, sat := line("fibre", "wan0", 0, true), standby(), standby()
+	sat.Name, sat.Interface = "sat", "usb1"
+	fibre.Drill = &router.DrillView{WAN: "fibre", Through: "lte", Start: noon.Add(-150 * time.Hour), End: noon.Add(-149 * time.Hour), OK: true, Sentence: "lte would carry the house: 22 Mbit/s, 42 ms."}
+	lte.Drill = &router.DrillView{WAN: "lte", Through: "fibre", Start: noon.Add(-80 * time.Hour), End: noon.Add(-80 * time.Hour), Sentence: "fibre would not carry the house: its DNS does not answer."}
+	sat.Drill = &router.DrillView{WAN: "sat", Through: "fibre", Start: noon, Sentence: "Asking for names."}
+	lte.Budget = &router.BudgetView{Month: 5_000_000_000, Incident: 1_000_000_000, Prepaid: 10_000_000_000, Percent: 95, Resets: time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC),
+		Used: router.Used{Month: 1_200_000_000, Incident: 870_000_000, Prepaid: 10_000_000_001}, Class: "essential"}
+	sat.Budget = &router.BudgetView{Used: router.Used{Month: 120_000_000}, Resets: time.Date(2026, 12, 15, 0, 0, 0, 0, time.UTC)}
+	s := house(router.VerdictOK, "Internet works, on fibre.", fibre, lte, sat)
+	s.Disk, s.ClockUnset = "write the store: no space left on device", true
+	s.Alerts = &router.AlertsView{Sender: true, Waiting: 3, Channels: []router.ChannelView{{Name: "ntfy://ntfy.sh/…", Sent: noon}, {Name: "smtp://mail.example", Error: "no route to host"}}}
 	return s
 }
 
@@ -154,12 +172,10 @@ func three() *fakeDaemon {
 	d := newDaemon(s)
 	d.measures = measured("fibre", "cable", "lte")
 	for n := range 60 {
-		at := noon.Add(-time.Duration(n+1) * 2 * time.Hour)
-		d.events = append([]router.Event{
-			{Time: at, Kind: router.EventWAN, WAN: "fibre", From: "up", To: "down", Blame: router.BlameISP, Sentence: "fibre is down: none of 3 checks answers (the provider's side; nothing to do here)."},
-			{Time: at.Add(time.Second), Kind: router.EventSwitch, WAN: "lte", From: "fibre", To: "lte", Sentence: "The house moves from fibre to lte: fibre: none of 3 checks answers."},
-			{Time: at.Add(time.Duration(n+2) * time.Minute), Kind: router.EventWAN, WAN: "fibre", From: "down", To: "up", Sentence: "fibre is up: 3 of 3 checks answer."},
-		}, d.events...)
+		at, i := noon.Add(-time.Duration(n+1)*2*time.Hour), troubles()[0]
+		i.ID, i.Start, i.End = fmt.Sprint(n), at, at.Add(time.Duration(n+2)*time.Minute)
+		i.Lasted = router.Seconds(i.End.Sub(i.Start))
+		d.troubles = append(d.troubles, i)
 	}
 	return d
 }
@@ -172,20 +188,49 @@ func setup() *fakeDaemon {
 	return d
 }
 
-// happenings are one of each kind of incident, oldest first.
-func happenings() []router.Event {
+// troubles are one of each kind of incident, newest first.
+func troubles() []router.Incident {
 	at := func(before time.Duration) time.Time { return noon.Add(-before) }
-	return []router.Event{
-		{Time: at(75 * time.Hour), Kind: router.EventRouter, Sentence: "Twinpath 1.0 has started."},
-		{Time: at(50 * time.Hour), Kind: router.EventWAN, WAN: "lte", From: "up", To: "degraded", Blame: router.BlameTarget, Sentence: "lte is degraded: 2 of 3 checks answer; 8.8.8.8 does not."},
-		{Time: at(49 * time.Hour), Kind: router.EventRouter, To: "ended", Sentence: "Twinpath 1.0 has ended."},
-		{Time: at(47 * time.Hour), Kind: router.EventRouter, To: "started", Sentence: "Twinpath 1.0 has started."},
-		{Time: at(20 * time.Hour), Kind: router.EventRouter, Blame: router.BlameOther, Sentence: "Another program removed 2 routes of ours; they are back."},
-		{Time: at(12*time.Minute + 2*time.Second), Kind: router.EventWAN, WAN: "fibre", From: "up", To: "degraded", Sentence: "fibre is degraded: 2 of 3 checks answer."},
-		{Time: at(12 * time.Minute), Kind: router.EventWAN, WAN: "fibre", From: "degraded", To: "down", Blame: router.BlameISP, Sentence: "fibre is down: none of 3 checks answers (the provider's side; nothing to do here)."},
-		{Time: at(12 * time.Minute), Kind: router.EventSwitch, WAN: "lte", From: "fibre", To: "lte", Sentence: "The house moves from fibre to lte: fibre: none of 3 checks answers."},
-		{Time: at(11 * time.Minute), Kind: router.EventWAN, WAN: "fibre", Blame: router.BlameISP, Sentence: "fibre: the line from the provider is down (the provider's side; nothing to do here)."},
+	const length = 12*time.Minute + 2*time.Second
+	fibre := router.Incident{
+		ID: "main-20261121T114758Z-9", Cause: router.CauseWAN, WAN: "fibre", State: "down", Start: at(length), Lasted: router.Seconds(length), Clock: true, Blame: router.BlameISP,
+		Sentence: "fibre: the line from the provider is down (the provider's side; nothing to do here).",
+		Ladder:   []router.Rung{{What: "cable", State: "ok"}, {What: "address", State: "ok"}, {What: "modem", State: "ok"}, {What: "first hop", State: "broken", Detail: "no answer"}},
+		LastHop:  netip.MustParseAddr("192.168.100.1"), Load: router.Load{Rx: 52_000, Tx: 8_100},
+		Others: []router.Witness{{WAN: "lte", State: "up", RTT: router.Milliseconds(42 * time.Millisecond)}},
+		Steps:  []router.Step{{Time: at(12 * time.Minute), Sentence: "The house moves from fibre to lte: fibre: none of 3 checks answers."}},
 	}
+	fibre.Carried = []router.Carrier{{From: fibre.Start, To: at(12 * time.Minute)}, {WAN: "lte", Metered: true, From: at(12 * time.Minute), Data: 48_000_000}}
+	all := []router.Incident{fibre,
+		{ID: "m", Cause: router.CauseMetered, WAN: "lte", Start: at(12 * time.Minute), Lasted: router.Seconds(12 * time.Minute), Clock: true, Sentence: "The metered lte carries the house."}}
+	moment := func(before time.Duration, i router.Incident) {
+		i.ID, i.Start, i.Clock, i.Moment = fmt.Sprint(before), at(before), true, true
+		all = append(all, i)
+	}
+	stretch := func(before, length time.Duration, i router.Incident) {
+		i.ID, i.Start, i.End, i.Lasted, i.Clock = fmt.Sprint(before), at(before), at(before-length), router.Seconds(length), true
+		all = append(all, i)
+	}
+	moment(19*time.Hour, router.Incident{Cause: router.CauseUndone, Sentence: "The configuration before is in use again: nobody kept the new one."})
+	stretch(20*time.Hour, 3*time.Second, router.Incident{Cause: router.CauseOffline, Sentence: "Nothing worked for 3 s."})
+	stretch(21*time.Hour, time.Hour, router.Incident{Cause: router.CauseUnsure, WAN: "fibre", Drops: 4, Sentence: "fibre failed 4 times, and is held back."})
+	stretch(23*time.Hour, time.Hour, router.Incident{Cause: router.CausePortal, WAN: "lte", Sentence: "lte wanted a login."})
+	stretch(25*time.Hour, time.Hour, router.Incident{Cause: router.CauseIdle, WAN: "lte", Cut: true, Sentence: "lte was down: there was no backup."})
+	moment(26*time.Hour, router.Incident{Cause: router.CauseVRRP, VRRP: "lan", State: "active", Sentence: "main is Active for lan."})
+	stretch(27*time.Hour, time.Minute, router.Incident{Cause: router.CauseVRRP, VRRP: "lan", State: "fault", Sentence: "lan was in fault: lan0 had no carrier."})
+	stretch(28*time.Hour, time.Minute, router.Incident{Cause: router.CauseTwo, VRRP: "lan", Sentence: "Two routers served 192.168.1.1."})
+	stretch(29*time.Hour, time.Minute, router.Incident{Cause: router.CausePeer, Sentence: "spare did not answer."})
+	stretch(49*time.Hour, 2*time.Hour, router.Incident{Cause: router.CauseRestart, Sentence: "Twinpath was off: no data."})
+	stretch(50*time.Hour, time.Hour, router.Incident{Cause: router.CauseWAN, WAN: "lte", State: "degraded", Sentence: "lte is degraded: 2 of 3 checks answer; 8.8.8.8 does not."})
+	moment(60*time.Hour, router.Incident{Cause: router.CauseUpdate, Sentence: "Twinpath 1.0 runs now, after 0.9."})
+	moment(61*time.Hour, router.Incident{Cause: router.CauseBudget, WAN: "lte", Sentence: "80 % of this month's data of lte are used."})
+	stretch(62*time.Hour, time.Hour, router.Incident{Cause: router.CauseDisk, Sentence: "Nothing could be kept: no space left on device."})
+	stretch(63*time.Hour, time.Hour, router.Incident{Cause: router.CauseClock, Sentence: "Nobody had set the clock."})
+	all[len(all)-1].Clock = false
+	moment(64*time.Hour, router.Incident{Cause: router.CauseDrill, WAN: "fibre", Sentence: "If fibre failed, lte would not carry the house: its DNS does not answer."})
+	moment(65*time.Hour, router.Incident{Cause: router.CauseLogin, Sentence: "Somebody tried 12 wrong passwords from 192.168.1.77."})
+	moment(75*time.Hour, router.Incident{Cause: "later", Sentence: "Something that this version does not know."})
+	return all
 }
 
 // measured is a day with a gap of two hours, and with an outage of the first line at its end.

@@ -44,6 +44,7 @@ type hub struct {
 	set     atomic.Pointer[web.Settings]
 
 	happened kept[[]router.Event]
+	troubles kept[[]router.Incident]
 	measured kept[*router.Measures]
 	counted  [2]kept[[]byte] // metrics: the text format, OpenMetrics
 

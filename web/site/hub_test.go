@@ -217,14 +217,14 @@ func TestManyReadersCostTheDaemonNothing(t *testing.T) {
 	}
 	began := time.Now()
 	for range 200 {
-		for _, target := range []string{"/", "/part", "/graphs", "/metrics", "/api/v1/events", "/api/v1/history"} {
+		for _, target := range []string{"/", "/part", "/graphs", "/metrics", "/api/v1/events", "/api/v1/history", "/report"} {
 			if w := get(s, target); w.Code != http.StatusOK {
 				t.Fatalf("%s: %d", target, w.Code)
 			}
 		}
 	}
 	seconds := int(time.Since(began).Seconds()) + 1
-	for _, path := range []string{"/metrics", "/api/v1/events", "/api/v1/history"} {
+	for _, path := range []string{"/metrics", "/api/v1/events", "/api/v1/history", "/api/v1/incidents", "/api/v1/report"} {
 		if n := d.times(path); n > seconds {
 			t.Errorf("200 readers within %d s were %d questions for %s, want one a second", seconds, n, path)
 		}

@@ -9,76 +9,82 @@ import (
 	"github.com/twinpath/twinpath/router"
 )
 
-// told writes a timeline as one line per incident.
-func told(all []incident) string {
-	var b strings.Builder
-	at := func(t time.Time) string { return t.Format("Mon 15:04") }
-	for _, i := range all {
-		end := at(i.End)
-		switch {
-		case i.Moment:
-			end = "at once"
-		case i.Open():
-			end = "goes on"
-		case i.Cut:
-			end = "nobody looked after " + end
+// Every cause has a colour, an icon that there is, and words of its own.
+func TestEveryCauseHasAFace(t *testing.T) {
+	words := map[string]router.Cause{}
+	for _, i := range troubles() {
+		mood, name, what := nature(i)
+		if _, err := icon(name); err != nil || mood == "" {
+			t.Errorf("%s is %s with the icon %q: %v", i.Cause, mood, name, err)
 		}
-		fmt.Fprintf(&b, "%s – %s: %s (%s)", at(i.Start), end, i.Sentence, i.State)
-		for _, s := range i.Steps {
-			fmt.Fprintf(&b, " / %s %s", at(s.At), s.Sentence)
+		if other, twice := words[what]; twice && other != i.Cause {
+			t.Errorf("%s and %s are both called %q", i.Cause, other, what)
 		}
-		b.WriteByte('\n')
+		words[what] = i.Cause
 	}
-	return b.String()
-}
-
-func TestTimeline(t *testing.T) {
-	const want = `Sat 11:47 – goes on: fibre: the line from the provider is down (the provider's side; nothing to do here). (down) / Sat 11:48 The house moves from fibre to lte: fibre: none of 3 checks answers.
-Fri 16:00 – at once: Another program removed 2 routes of ours; they are back. (other)
-Thu 11:00 – Thu 13:00: Twinpath was off: no data. (off)
-Thu 10:00 – nobody looked after Thu 11:00: lte is degraded: 2 of 3 checks answer; 8.8.8.8 does not. (degraded)
-Wed 09:00 – at once: Twinpath 1.0 has started. (off)
-`
-	if got := told(timeline(happenings())); got != want {
-		t.Errorf("got\n%swant\n%s", got, want)
-	}
-}
-
-func TestOneIncidentPerTrouble(t *testing.T) {
-	at := func(minute int) time.Time { return noon.Add(time.Duration(minute) * time.Minute) }
-	wan := func(minute int, line, to, sentence string) router.Event {
-		return router.Event{Time: at(minute), Kind: router.EventWAN, WAN: line, To: to, Sentence: sentence}
-	}
-	vrrp := func(minute int, from, to string) router.Event {
-		return router.Event{Time: at(minute), Kind: router.EventVRRP, VRRP: "lan", Family: "ipv4", From: from, To: to, Sentence: "lan is " + to + "."}
-	}
-	events := []router.Event{
-		wan(0, "a", "up", "a is up."),
-		wan(1, "a", "degraded", "a is degraded."),
-		wan(2, "b", "down", "b is down."),
-		wan(3, "a", "down", "a is down."),
-		wan(4, "a", "", "a: the modem does not answer."),
-		wan(5, "a", "unknown", "a is unknown."),
-		wan(6, "a", "degraded", "a is held back."),
-		wan(7, "b", "up", "b is up."),
-		wan(8, "b", "", "b has a new address."),
-		wan(9, "a", "up", "a is up."),
-		vrrp(10, "backup", "fault"), vrrp(11, "fault", "fault"), vrrp(12, "fault", "backup"), vrrp(13, "backup", "active"),
-	}
-	const want = `Sat 12:13 – at once: lan is active. (active)
-Sat 12:10 – Sat 12:12: lan is fault. (fault)
-Sat 12:02 – Sat 12:07: b is down. (down)
-Sat 12:01 – Sat 12:09: a: the modem does not answer. (down)
-`
-	if got := told(timeline(events)); got != want {
-		t.Errorf("got\n%swant\n%s", got, want)
+	for _, cause := range []router.Cause{
+		router.CauseWAN, router.CausePortal, router.CauseIdle, router.CauseMetered, router.CauseOffline, router.CauseUnsure, router.CauseVRRP, router.CauseTwo, router.CausePeer,
+		router.CauseRestart, router.CauseUpdate, router.CauseUndone, router.CauseDisk, router.CauseClock, router.CauseBudget, router.CauseDrill, router.CauseLogin,
+	} {
+		if _, _, what := nature(router.Incident{Cause: cause}); strings.HasPrefix(what, "Something") {
+			t.Errorf("%s has no words", cause)
+		}
 	}
 }
 
 func TestTheTimelineIsBounded(t *testing.T) {
-	all := timeline(three().events)
+	all := timeline(three().troubles)
 	if len(all) != shown || !all[0].Start.Equal(noon.Add(-2*time.Hour)) {
 		t.Errorf("%d incidents from %s, want the newest %d", len(all), all[0].Start, shown)
+	}
+	keys := map[string]bool{}
+	for _, i := range all {
+		keys[i.Key()] = true
+	}
+	if len(keys) != len(all) {
+		t.Errorf("%d incidents have %d names", len(all), len(keys))
+	}
+}
+
+func TestGauges(t *testing.T) {
+	const gb = 1_000_000_000
+	for want, b := range map[string]*router.BudgetView{
+		"[]": nil,
+		"[1.2 of 5 GB this month, resets 1 Dec good]":      {Month: 5 * gb, Used: router.Used{Month: 12 * gb / 10}, Resets: time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC)},
+		"[800 MB of 1 GB this month warn]":                 {Month: gb - 1e5, Used: router.Used{Month: 8 * gb / 10}},
+		"[999 MB of 5 GB this month good]":                 {Month: 5 * gb, Used: router.Used{Month: gb - 1e6}},
+		"[5 of 5 GB this month bad]":                       {Month: 5 * gb, Used: router.Used{Month: 5 * gb}},
+		"[1.2 GB this month calm]":                         {Used: router.Used{Month: 12 * gb / 10}},
+		"[0 B of 10 GB prepaid good]":                      {Prepaid: 10 * gb, Incident: gb},
+		"[870 MB of 1 GB since it carries the house warn]": {Incident: gb, Used: router.Used{Incident: 870e6}},
+	} {
+		var got []string
+		for _, g := range gaugesOf(b) {
+			got = append(got, g.Text+" "+g.Mood)
+		}
+		if fmt.Sprint(got) != want {
+			t.Errorf("%v, want %s", got, want)
+		}
+	}
+}
+
+func TestProofs(t *testing.T) {
+	s := evident()
+	for n, want := range []string{"good lte proven 15 Nov", "bad rehearsal failed 18 Nov", "calm rehearsal under way"} {
+		if p := proofOf(s.WANs[n], s); p == nil || p.Mood+" "+p.Word != want {
+			t.Errorf("%s: %+v, want %s", s.WANs[n].Name, p, want)
+		}
+	}
+	s.WANs[0].Drill.End = noon.Add(-40 * 24 * time.Hour)
+	if p := proofOf(s.WANs[0], s); p.Mood != "warn" {
+		t.Errorf("after 40 days: %+v", p)
+	}
+	s.WANs[0].Drill = nil
+	if p := proofOf(s.WANs[0], s); p == nil || p.Word != "never rehearsed" {
+		t.Errorf("without one: %+v", p)
+	}
+	if p := proofOf(s.WANs[0], house(router.VerdictOK, "", s.WANs[0])); p != nil {
+		t.Errorf("with nothing to rehearse: %+v", p)
 	}
 }
 

@@ -25,6 +25,7 @@ type statusView struct {
 	Incidents        []incident
 	Forgotten        bool // the events cannot be read
 	Setup            bool
+	Mute             []router.ChannelView // that did not take their last message
 }
 
 // look turns what was seen into what is shown.
@@ -43,7 +44,7 @@ func look(n *seen, day *router.Measures) statusView {
 	if s.Pair != nil {
 		v.Couple = pairOf(s, n.twin)
 	}
-	v.Groups = groups(s)
+	v.Groups, v.Mute = groups(s), mute(s.Alerts)
 	return v
 }
 
@@ -86,12 +87,15 @@ type lineCard struct {
 	RoleMood         string
 	Day              total
 	Strip            template.HTML
+	Gauges           []gauge
+	Proof            *proof
 }
 
 func card(w router.WANSnapshot, s *router.Snapshot, day *router.Measures) lineCard {
 	c := lineCard{WANSnapshot: w}
 	c.Mood, c.Icon, c.Word = condition(w.State)
 	c.Role, c.RoleMood = role(w, s)
+	c.Gauges, c.Proof = gaugesOf(w.Budget), proofOf(w, s)
 	if points := measuredOf(day, w.Name); len(points) > 0 {
 		c.Day = sum(points, step(day))
 		c.Strip = strip(points, covered(points))

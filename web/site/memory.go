@@ -43,6 +43,13 @@ func (h *hub) events(ctx context.Context) ([]router.Event, int, error) {
 	})
 }
 
+// incidents are those of the last week, newest first.
+func (h *hub) incidents(ctx context.Context) ([]router.Incident, int, error) {
+	return h.troubles.get(ctx, h.age(fresh), func(ctx context.Context, _ []router.Incident) ([]router.Incident, error) {
+		return h.client.Incidents(ctx, time.Now().Add(-week), time.Time{})
+	})
+}
+
 // day is what the lines were like over the last 24 hours.
 func (h *hub) day(ctx context.Context) (*router.Measures, int, error) {
 	return h.measured.get(ctx, h.age(minute), func(ctx context.Context, _ *router.Measures) (*router.Measures, error) {

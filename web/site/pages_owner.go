@@ -37,6 +37,8 @@ func (s *Site) ownerRoutes(mux *http.ServeMux) {
 		"POST /settings/password":     s.password,
 		"GET /settings/alert":         s.alertPage,
 		"POST /settings/alert":        s.alertTest,
+		"GET /settings/drill":         s.drillPage,
+		"POST /settings/drill":        s.drill,
 		"GET /settings/pair":          s.pairPage,
 		"POST /settings/pair":         s.pairOffer,
 	} {

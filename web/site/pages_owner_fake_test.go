@@ -35,6 +35,7 @@ type authority struct {
 	refuses map[string]error // by verb: what it says instead; nil error: the connection breaks
 	did     []string         // the verbs that changed something
 	pair    web.PairCode
+	drills  []router.DrillView
 	ports   []wizard.Port
 	pairing wizard.Pairing
 }
@@ -54,6 +55,7 @@ const (
 )
 
 func newAuthority() *authority {
+	past := time.Date(2026, 11, 15, 4, 10, 0, 0, time.UTC)
 	return &authority{
 		settings: web.Settings{Router: "main", Version: "1.2.3", Password: true, URLs: []string{"http://192.168.1.1/"}},
 		snapshot: router.Snapshot{Router: "main", Version: "1.2.3", Verdict: router.VerdictOK, Sentence: "Internet works, on fibre.", WANs: []router.WANSnapshot{
@@ -63,6 +65,13 @@ func newAuthority() *authority {
 		kept: []web.Kept{
 			{Number: 7, Modified: time.Date(2026, 11, 20, 20, 0, 0, 0, time.UTC), Text: goodText},
 			{Number: 6, Modified: time.Date(2026, 11, 19, 8, 30, 0, 0, time.UTC), Text: "# older\n" + goodText},
+		},
+		drills: []router.DrillView{
+			{ID: "2", WAN: "fibre", Through: "mobile", Start: past, End: past.Add(20 * time.Second), OK: true, Weekly: true, Sentence: "mobile would carry the house: 22 Mbit/s.",
+				Steps: []router.DrillStep{{What: "dns", OK: true, Took: router.Milliseconds(42 * time.Millisecond), Detail: "192.0.2.1 answers"}},
+				Felt:  []string{"42 ms instead of 9 ms"}},
+			{ID: "1", WAN: "fibre", Through: "mobile", Full: true, Start: past.Add(-time.Hour), End: past.Add(-time.Hour), Sentence: "mobile would not carry the house: no TLS.",
+				Steps: []router.DrillStep{{What: "tls", Detail: "no answer within 5 s"}}},
 		},
 		pair: web.PairCode{Code: "K7QM-4XRD-AB2C-9WZT", Until: time.Now().Add(10 * time.Minute)},
 	}
@@ -85,6 +94,7 @@ func (a *authority) handler() http.Handler {
 	open("GET /api/v1/settings", func(*http.Request) (any, error) { return a.settings, nil })
 	open("GET /api/v1/status", func(*http.Request) (any, error) { return a.snapshot, nil })
 	open("GET /whoami", func(*http.Request) (any, error) { return "main", nil })
+	open("GET /api/v1/drills", func(*http.Request) (any, error) { return a.drills, nil })
 	mux.HandleFunc("GET /api/v1/stream", a.stream)
 	open("POST /api/v1/login", a.login)
 	owner("POST /api/v1/logout", func(r *http.Request) (any, error) { clear(a.sessions); return nil, nil })
@@ -112,6 +122,7 @@ func (a *authority) changes(owner func(string, func(*http.Request) (any, error))
 		return nil, a.note("alert " + to.URL)
 	})
 	owner("POST /api/v1/pair/offer", func(*http.Request) (any, error) { return a.pair, a.note("offer") })
+	owner("POST /api/v1/drill", a.drill)
 	owner("GET /api/v1/ports", func(*http.Request) (any, error) { return a.ports, nil })
 	owner("POST /api/v1/pair/join", func(*http.Request) (any, error) { return a.pairing, a.note("join") })
 }
@@ -232,6 +243,28 @@ func (a *authority) confirm(r *http.Request) (any, error) {
 	}
 	a.snapshot.Pending = nil
 	return nil, a.note("confirm")
+}
+
+func (a *authority) drill(r *http.Request) (any, error) {
+	goes := len(a.drills) > 0 && a.drills[0].End.IsZero()
+	switch wan := r.FormValue("wan"); {
+	case r.FormValue("stop") != "":
+		a.drills = a.drills[1:]
+		return nil, a.note("drill stop")
+	case wan != "fibre" && wan != "mobile":
+		return nil, refusal{404, fmt.Sprintf("%q: there is no such WAN", wan)}
+	case goes:
+		return nil, refusal{409, "another rehearsal goes on"}
+	default:
+		full := r.FormValue("full") != ""
+		d := router.DrillView{ID: "3", WAN: wan, Through: "mobile", Full: full, Start: time.Now(), Sentence: "Asking for names."}
+		a.drills = append([]router.DrillView{d}, a.drills...)
+		verb := "drill " + wan
+		if full {
+			verb += " full"
+		}
+		return d, a.note(verb)
+	}
 }
 
 func (a *authority) setPassword(r *http.Request) (any, error) {

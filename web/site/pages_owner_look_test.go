@@ -65,6 +65,8 @@ func scenes() []scene {
 		{"kept-one", nil, visit("/settings/kept/6")},
 		{"password", nil, func(d *desk) page { return d.post("/settings/password", "new", "short", "again", "short") }},
 		{"alert", func(a *authority) { a.text += "[[alert.to]]\nurl = \"ntfy://ntfy.sh/secret\"\n" }, visit("/settings/alert")},
+		{"drill", nil, visit("/settings/drill")},
+		{"drill-refused", nil, func(d *desk) page { return d.post("/settings/drill", "wan", "dsl") }},
 		{"pair", nil, visit("/settings/pair")},
 		{"pair-code", nil, func(d *desk) page { return d.post("/settings/pair") }},
 	}
@@ -123,6 +125,11 @@ func poison(a *authority) {
 		a.snapshot.WANs[i].Name, a.snapshot.WANs[i].State = tricks, tricks
 	}
 	a.pair.Code = tricks
+	for i := range a.drills {
+		d := &a.drills[i]
+		d.WAN, d.Through, d.Sentence, d.Felt = tricks, tricks, tricks, []string{tricks}
+		d.Steps = []router.DrillStep{{What: tricks, Detail: tricks}}
+	}
 	for i := range a.kept {
 		a.kept[i].Text = "# " + tricks + "\n" + a.kept[i].Text
 	}
@@ -133,6 +140,7 @@ func refusals() []scene {
 	pages := map[string]string{
 		"apply": "/settings/config", "config": "/settings/config", "confirm": "/confirm", "revert": "/confirm", "login": "/login",
 		"password": "/settings/password", "alert/test": "/settings/alert", "pair/offer": "/settings/pair", "drain": "/settings/drain",
+		"drill": "/settings/drill", "drills": "/settings/drill",
 	}
 	buttons := map[string]string{"revert": "back", "apply": "apply", "config": "preview"}
 	var all []scene

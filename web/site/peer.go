@@ -22,9 +22,9 @@ const (
 	gone   = 15 * time.Second
 	// quick is how long it may take to answer: it is on the same LAN.
 	quick = 2 * time.Second
-	// report is the largest status that it may have, and clause the longest text of it that is shown: everybody gets it, again
+	// fullest is the largest status that it may have, and clause the longest text of it that is shown: everybody gets it, again
 	// and again.
-	report, clause = 256 << 10, 300
+	fullest, clause = 256 << 10, 300
 )
 
 // meeting is what the other router of the pair last said of itself.
@@ -94,11 +94,11 @@ func (h *hub) ask(ctx context.Context, peer netip.Addr) (meeting, error) {
 	if answer.StatusCode != http.StatusOK {
 		return m, fmt.Errorf("ask %s how it is: %s", peer, answer.Status)
 	}
-	text, err := io.ReadAll(io.LimitReader(answer.Body, report+1))
+	text, err := io.ReadAll(io.LimitReader(answer.Body, fullest+1))
 	switch {
 	case err != nil:
 		return m, fmt.Errorf("ask %s how it is: %w", peer, err)
-	case len(text) > report:
+	case len(text) > fullest:
 		return m, errors.New("ask " + peer.String() + " how it is: it says too much")
 	}
 	m.theirs, m.at = new(router.Snapshot), time.Now()

@@ -4,7 +4,7 @@
 // (web.Client), and everything it changes is a verb there that needs the owner's session. One hub watches the daemon, so a
 // thousand readers cost it as much as one.
 //
-// frame.go draws a page, guard*.go keeps the wrong requests out, hub*.go holds the newest view, status*.go is the page at /;
+// frame.go draws a page, guard*.go keeps the wrong requests out, hub*.go holds the newest view, status*.go is the page at / and report.go that at /report;
 // pages_owner*.go are the owner's pages and wizard_*.go those of the wizard.
 package site
 
@@ -33,6 +33,7 @@ type Site struct {
 	grants   grants
 	crowd    crowd
 	streams  streams
+	past     past
 	large    atomic.Int32 // bodies that are held
 	easels   struct {
 		guest, owner        easel // the whole page
@@ -57,6 +58,7 @@ func (s *Site) Handler() http.Handler {
 	mux.HandleFunc("GET /static/{hash}/{name}", s.static)
 	s.statusRoutes(mux)
 	s.apiRoutes(mux)
+	s.reportRoutes(mux)
 	s.ownerRoutes(mux)
 	s.wizardRoutes(mux)
 	mux.HandleFunc("/", s.nowhere)

@@ -109,12 +109,12 @@ func (s *Site) now(ctx context.Context) (*drawn, error) {
 			return s.pages.draw("status", "now", statusView{Setup: s.hub.settings().Setup})
 		})
 	}
-	events, told, err := s.hub.events(ctx)
+	incidents, told, err := s.hub.incidents(ctx)
 	day, measured, _ := s.hub.day(ctx) // the page goes without where nothing is measured
 	facts := fmt.Sprint(seen.number, told, err != nil, measured, seen.snapshot.Time.Minute())
 	return s.easels.now.draw(facts, func() ([]byte, error) {
 		v := look(seen, day)
-		v.Incidents, v.Forgotten, v.Setup = timeline(events), err != nil, s.hub.settings().Setup
+		v.Incidents, v.Forgotten, v.Setup = timeline(incidents), err != nil, s.hub.settings().Setup
 		return s.pages.draw("status", "now", v)
 	})
 }

@@ -1,6 +1,7 @@
 package site
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -43,6 +44,7 @@ func (s *Site) verbRoutes(mux *http.ServeMux) {
 		"POST /api/v1/resume": func(ctx context.Context, d *web.Client, r *http.Request) (any, error) {
 			return nil, d.Resume(ctx, r.FormValue("wan"))
 		},
+		"POST /api/v1/drill":      startDrill,
 		"GET /api/v1/ports":       func(ctx context.Context, d *web.Client, _ *http.Request) (any, error) { return d.Ports(ctx) },
 		"POST /api/v1/password":   changePassword,
 		"POST /api/v1/alert/test": testAlert,
@@ -152,6 +154,21 @@ func testAlert(ctx context.Context, d *web.Client, r *http.Request) (any, error)
 		return nil, err
 	}
 	return nil, d.TestAlert(ctx, wish.URL)
+}
+
+func startDrill(ctx context.Context, d *web.Client, r *http.Request) (any, error) {
+	flags := map[string]bool{}
+	for _, key := range []string{"stop", "full"} {
+		yes, err := strconv.ParseBool(cmp.Or(r.FormValue(key), "0"))
+		if err != nil {
+			return nil, badRequest(key + ": neither 1 nor 0")
+		}
+		flags[key] = yes
+	}
+	if flags["stop"] {
+		return nil, d.StopDrill(ctx)
+	}
+	return d.StartDrill(ctx, r.FormValue("wan"), flags["full"])
 }
 
 func joinPair(ctx context.Context, d *web.Client, r *http.Request) (any, error) {

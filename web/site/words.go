@@ -21,6 +21,13 @@ func icon(name string) (template.HTML, error) {
 		"active":   `<path d="M5 12h13m0 0-5-5m5 5-5 5"/>`,
 		"silent":   `<path d="M4 4l16 16M8.5 16a5 5 0 0 1 5-1.3M5 12.5a9.6 9.6 0 0 1 4-2.4M19 12.5a9.7 9.7 0 0 0-5-2.7M12 19.5v.1"/>`,
 		"clock":    `<circle cx="12" cy="12" r="9"/><path d="M12 7v5l3.2 2"/>`,
+		"off":      `<path d="M12 4v8"/><path d="M7.5 6.8a7.5 7.5 0 1 0 9 0"/>`,
+		"new":      `<circle cx="12" cy="12" r="9"/><path d="M12 16.5v-9m0 0-3.5 3.5M12 7.5l3.5 3.5"/>`,
+		"undone":   `<path d="M8 5 4 9l4 4"/><path d="M4 9h10a5.5 5.5 0 0 1 0 11H9"/>`,
+		"disk":     `<ellipse cx="12" cy="6.5" rx="8" ry="3"/><path d="M4 6.5v11c0 1.7 3.6 3 8 3s8-1.3 8-3v-11M4 12c0 1.7 3.6 3 8 3s8-1.3 8-3"/>`,
+		"data":     `<path d="M5 20V10m7 10V4m7 16v-7"/>`,
+		"drill":    `<path d="M5 21V4m0 1h12l-2.5 4L17 13H5"/>`,
+		"bell":     `<path d="M6 16V11a6 6 0 0 1 12 0v5l1.5 2h-15zM10 21h4"/>`,
 		"pair":     `<rect x="3" y="8" width="7" height="8" rx="1.5"/><rect x="14" y="8" width="7" height="8" rx="1.5"/><path d="M10 12h4"/>`,
 	}
 	path, ok := paths[name]

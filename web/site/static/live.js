@@ -46,6 +46,8 @@
 		tags.set(path, answer.headers.get("ETag"));
 		const page = new DOMParser().parseFromString(`<div id="${into.id}" class="parts">${await answer.text()}</div>`, "text/html");
 		local(page.body);
+		// What is unfolded stays so, also where something new has moved it down.
+		into.querySelectorAll("details[open][id]").forEach(d => page.getElementById(d.id)?.setAttribute("open", ""));
 		like(into, document.adoptNode(page.body.firstElementChild));
 		count();
 	};
