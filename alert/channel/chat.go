@@ -95,7 +95,7 @@ func (s matrix) send(ctx context.Context, e *errand, m Message) error {
 	for _, room := range s.rooms {
 		errs = append(errs, s.say(ctx, e, room, m))
 	}
-	return errors.Join(errs...)
+	return each(errs)
 }
 
 func (s matrix) say(ctx context.Context, e *errand, room string, m Message) error {

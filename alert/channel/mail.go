@@ -164,11 +164,12 @@ func (c *Channel) polite(err error) error {
 		if strings.HasPrefix(text, "SMTP AUTH failed") {
 			step = "log in: "
 		}
-		return fmt.Errorf("%sit answers %d: %s", step, said.Code, clean(c.scrub(said.Msg)))
+		return &failure{text: fmt.Sprintf("%sit answers %d: %s", step, said.Code, clean(c.scrub(said.Msg))), final: said.Code/100 == 5}
 	case errors.As(err, &network):
 		return err
 	default:
 		text, _, _ = strings.Cut(text, ", affected ") // recipients and a number of ours
-		return errors.New(clean(c.scrub(text)))
+		var sent *gomail.SendError
+		return &failure{text: clean(c.scrub(text)), final: errors.As(err, &sent) && sent.ErrorCode()/100 == 5}
 	}
 }

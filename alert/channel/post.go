@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -82,9 +83,9 @@ func (what call) request(ctx context.Context) (*http.Request, error) {
 
 // refused is what a service says instead of taking a message: its status and its words. Secrets go before the cut, which might
 // leave half of one.
-func refused(status int, text []byte, scrub func(string) string) error {
+func refused(status int, text []byte, scrub func(string) string) *failure {
 	if status/100 == 3 {
-		return fmt.Errorf("it answers with a redirect (%d)\nhint: name the address that it leads to", status)
+		return &failure{text: fmt.Sprintf("it answers with a redirect (%d)\nhint: name the address that it leads to", status), final: true}
 	}
 	said := fmt.Sprintf("it answers %d", status)
 	if name := http.StatusText(status); name != "" {
@@ -93,7 +94,8 @@ func refused(status int, text []byte, scrub func(string) string) error {
 	if own := clean(scrub(string(text))); own != "" {
 		said += ": " + own
 	}
-	return errors.New(said)
+	soon := slices.Contains([]int{http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests}, status)
+	return &failure{text: said, final: status/100 == 4 && !soon}
 }
 
 // clean makes one short line of somebody else's text.

@@ -71,7 +71,7 @@ func (s telegram) send(ctx context.Context, e *errand, m Message) error {
 		body := map[string]any{"chat_id": chat, "text": cut(m.Whole(), 4096), "disable_notification": m.Priority == Low}
 		errs = append(errs, e.do(ctx, call{url: "https://api.telegram.org/bot" + s.token + "/sendMessage", json: body}, nil))
 	}
-	return errors.Join(errs...)
+	return each(errs)
 }
 
 // pushover speaks its Message API (pushover.net/api).

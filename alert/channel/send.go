@@ -26,9 +26,46 @@ func (c *Channel) Send(ctx context.Context, way Way, m Message) error {
 	e := c.errand(way)
 	defer e.client.CloseIdleConnections()
 	if err := c.service.send(ctx, e, m); err != nil {
-		return fmt.Errorf("send to %s: %s", c.shown, c.scrub(reason(ctx, err, c.limit)))
+		f := new(failure)
+		if told := (*failure)(nil); errors.As(err, &told) {
+			*f = *told
+		}
+		f.text = fmt.Sprintf("send to %s: %s", c.shown, c.scrub(reason(ctx, err, c.limit)))
+		return f
 	}
 	return nil
+}
+
+// failure is why a message was not taken, or not by all who should have it.
+type failure struct {
+	text  string
+	final bool
+	part  bool
+}
+
+func (f *failure) Error() string { return f.text }
+
+// Permanent reports whether sending the message again would be of no use: the service refuses it as it is.
+func (f *failure) Permanent() bool { return f.final }
+
+// Partly reports whether somebody has the message already and would get it again.
+func (f *failure) Partly() bool { return f.part }
+
+// each is what became of a message that goes to several.
+func each(errs []error) error {
+	var wrong []error
+	final := true
+	for _, err := range errs {
+		if err != nil {
+			var f *failure
+			wrong = append(wrong, err)
+			final = final && errors.As(err, &f) && f.final
+		}
+	}
+	if len(wrong) == 0 {
+		return nil
+	}
+	return &failure{text: errors.Join(wrong...).Error(), final: final, part: len(wrong) < len(errs)}
 }
 
 // errand follows no redirects: what a message says is for the host that the owner named, and none of the services
@@ -92,7 +129,11 @@ func (m Message) key() string {
 	if m.ID == "" {
 		return rand.Text()
 	}
-	sum := sha256.Sum256(fmt.Appendf(nil, "%q %q %q %t", m.ID, m.Title, m.Text, m.Resolved))
+	own := m.Fields["id"] // of the letter, whose text may change while it waits
+	if own == "" {
+		own = m.Title + "\n" + m.Text
+	}
+	sum := sha256.Sum256(fmt.Appendf(nil, "%q %q %t", m.ID, own, m.Resolved))
 	return hex.EncodeToString(sum[:12])
 }
 

@@ -37,6 +37,7 @@ type Answer struct {
 	Problem string
 	Status  int // of a refusal
 	Body    []byte
+	Partly  bool // somebody else has taken it
 }
 
 // shouted is a service that shoutrrr speaks to, in a process of its own: whatever it leaves running ends with that.
@@ -75,20 +76,22 @@ func (s shouted) send(ctx context.Context, e *errand, m Message) error {
 	if err := json.Unmarshal(text, &answer); err != nil {
 		return errors.New("shoutrrr ended without an answer")
 	}
+	wrong := &failure{text: clean(e.scrub(answer.Problem))}
 	switch {
 	case answer.Status != 0:
-		return refused(answer.Status, answer.Body, e.scrub)
-	case answer.Problem != "":
-		return errors.New(clean(e.scrub(answer.Problem)))
+		wrong = refused(answer.Status, answer.Body, e.scrub)
+	case answer.Problem == "":
+		return nil
 	}
-	return nil
+	wrong.part = answer.Partly
+	return wrong
 }
 
 // shout runs the process to its end, and connects it meanwhile.
 func (s shouted) shout(ctx context.Context, e *errand, question []byte, ours *net.UnixConn, theirs *os.File) ([]byte, error) {
 	cmd := s.command()
 	cmd.ExtraFiles = []*os.File{theirs}
-	cmd.Env = []string{}
+	cmd.Env = []string{"SSL_CERT_FILE=" + os.Getenv("SSL_CERT_FILE"), "SSL_CERT_DIR=" + os.Getenv("SSL_CERT_DIR")} // whom crypto/x509 trusts
 	in, errIn := cmd.StdinPipe()
 	out, errOut := cmd.StdoutPipe()
 	if err := errors.Join(errIn, errOut, cmd.Start(), theirs.Close()); err != nil {

@@ -59,6 +59,7 @@ func (d *door) answer(err error) channel.Answer {
 	defer d.mu.Unlock()
 	switch {
 	case d.wrong.Problem != "" || d.wrong.Status != 0:
+		d.wrong.Partly = d.taken > 0
 		return d.wrong
 	case err != nil:
 		return channel.Answer{Problem: fmt.Sprintf("shoutrrr: %v", err)}
