@@ -80,16 +80,3 @@ func TestCookiesAreForOneConnection(t *testing.T) {
 		}
 	}
 }
-
-func TestTheOtherRouterIsBrief(t *testing.T) {
-	theirs := twin()
-	long := strings.Repeat("ä", 100_000)
-	theirs.Router, theirs.Version, theirs.Sentence, theirs.Verdict = long, long, long, "ok"
-	m := &meeting{peer: other, us: own, at: noon, now: noon, theirs: theirs}
-	view, _ := m.seenBy(paired().snapshot)
-	for _, text := range []string{view.Router, view.Version, view.Sentence} {
-		if n := len([]rune(text)); n != clause+1 {
-			t.Errorf("%d characters of another router are shown, want %d", n, clause+1)
-		}
-	}
-}

@@ -50,7 +50,6 @@ func election(name, state, active, address string) router.VRRPSnapshot {
 type picture struct {
 	daemon func() *fakeDaemon
 	silent bool             // the daemon fell silent at noon
-	twin   *router.Snapshot // what the other router says
 }
 
 // pictures are the states of the house that the page has to show well.
@@ -66,7 +65,7 @@ func pictures() map[string]picture {
 		"silent":   {daemon: onBackup, silent: true},
 		"evidence": {daemon: plain(evident())},
 		"captive":  {daemon: plain(captive())},
-		"pair":     {daemon: paired, twin: twin()},
+		"pair":     {daemon: paired},
 		"servers":  {daemon: plain(servers())},
 		"three":    {daemon: three},
 		"setup":    {daemon: setup},
@@ -132,11 +131,15 @@ func captive() *router.Snapshot {
 	return house(router.VerdictOffline, "No Internet. hotel: a login page answers instead of http://example.net/ (captive portal) (log in, or renew the plan).", w)
 }
 
-// paired is the main router of a pair; what the other one says is in twin.
+// paired is the main router of a pair.
 func paired() *fakeDaemon {
 	s := house(router.VerdictOK, "Internet works, on fibre.", line("fibre", "wan0", 0, true), standby())
 	s.VRRP = []router.VRRPSnapshot{election("lan", "active", "192.168.1.2", "192.168.1.1/24")}
-	s.Pair = &router.PairView{FlowsHandedOver: 12}
+	seen := noon
+	s.Pair = &router.PairView{
+		Peer: other.String(), Connected: true, FlowsHandedOver: 12, Router: "spare", Version: s.Version, Verdict: router.VerdictOK,
+		Sentence: "Internet works here, but the house is served by 192.168.1.2.", HearsUs: true, Seen: &seen, State: "backup",
+	}
 	d := newDaemon(s)
 	d.settings.Peer = other
 	return d
@@ -144,16 +147,6 @@ func paired() *fakeDaemon {
 
 // other is the address of the pair's second router.
 var other = netip.MustParseAddr("192.168.1.3")
-
-// twin is that router's own snapshot.
-func twin() *router.Snapshot {
-	s := house(router.VerdictOK, "Internet works here, but the house is served by 192.168.1.2.", line("lte", "usb0", 50, true))
-	s.Router = "spare"
-	v := election("lan", "backup", "192.168.1.2", "192.168.1.1/24")
-	v.Priority, v.Base = 50, 50
-	s.VRRP = []router.VRRPSnapshot{v}
-	return s
-}
 
 func servers() *router.Snapshot {
 	s := house(router.VerdictOK, "main serves 192.0.2.10 (web); main stands by for 192.0.2.20 (mail), 192.0.2.3 is Active.")

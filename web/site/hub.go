@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
-	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -25,19 +24,16 @@ const (
 
 // seen is the newest that the daemon has said, ready to be sent. It is immutable.
 type seen struct {
-	snapshot *router.Snapshot // with the other router's own words, where there is one
+	snapshot *router.Snapshot
 	json     *packed          // what /api/v1/status answers
 	number   uint64           // counts what has been seen
-	twin     string           // the other router's state where it matters to the house: active, backup …
 	silent   time.Time        // since when the daemon has not answered; zero: it does
 }
 
 // hub watches the daemon for everybody who looks at this site.
 type hub struct {
-	client    *web.Client
-	log       *slog.Logger
-	neighbour *http.Client
-	port      string // at which the other router answers; empty: HTTP's own
+	client *web.Client
+	log    *slog.Logger
 
 	latest  atomic.Pointer[seen]
 	changed atomic.Pointer[chan struct{}]
@@ -49,14 +45,13 @@ type hub struct {
 	counted  [2]kept[[]byte] // metrics: the text format, OpenMetrics
 
 	mu     sync.Mutex
-	daemon *router.Snapshot // its own words
-	peer   *meeting
+	daemon *router.Snapshot
 	silent time.Time
 	number uint64
 }
 
 func newHub(client *web.Client, log *slog.Logger) *hub {
-	h := &hub{client: client, log: log, neighbour: neighbour()}
+	h := &hub{client: client, log: log}
 	ready := make(chan struct{})
 	h.changed.Store(&ready)
 	h.set.Store(&web.Settings{})
@@ -160,31 +155,18 @@ func (h *hub) speaking() {
 	}
 }
 
-// met is what the other router says of itself.
-func (h *hub) met(m *meeting) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.peer = m
-	h.publish()
-}
-
 // publish makes the view once for everybody. It is called with the lock held.
 func (h *hub) publish() {
 	if h.daemon == nil {
 		return
 	}
-	snapshot := *h.daemon
-	twin := ""
-	if h.peer != nil {
-		snapshot.Pair, twin = h.peer.seenBy(h.daemon)
-	}
-	text, err := h.encode(&snapshot)
+	text, err := h.encode(h.daemon)
 	if err != nil {
 		h.log.Error("encode snapshot", "err", err)
 		return
 	}
 	h.number++
-	h.latest.Store(&seen{snapshot: &snapshot, json: &packed{plain: append(text, '\n')}, number: h.number, twin: twin, silent: h.silent})
+	h.latest.Store(&seen{snapshot: h.daemon, json: &packed{plain: append(text, '\n')}, number: h.number, silent: h.silent})
 	ready := make(chan struct{})
 	close(*h.changed.Swap(&ready))
 }

@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"net/netip"
 	"strings"
 	"sync"
@@ -287,79 +286,10 @@ func TestHistoryHours(t *testing.T) {
 	}
 }
 
-// visited is a hub beside another router, which answers with f.
-func visited(t *testing.T, f http.HandlerFunc) *hub {
-	t.Helper()
-	server := httptest.NewServer(f)
-	t.Cleanup(server.Close)
-	h := newHub(nil, slog.New(slog.DiscardHandler))
-	_, h.port, _ = net.SplitHostPort(server.Listener.Addr().String())
-	t.Cleanup(h.neighbour.CloseIdleConnections)
-	return h
-}
-
-var loopback = netip.MustParseAddr("127.0.0.1")
-
-func TestTheOtherRouterIsAsked(t *testing.T) {
-	h := visited(t, func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path != "/api/v1/status" {
-			t.Errorf("asked for %s", r.URL.Path)
-		}
-		writeJSON(w, twin())
-	})
-	m, err := h.ask(t.Context(), loopback)
-	if err != nil || m.theirs.Router != "spare" || m.us != loopback {
-		t.Errorf("%+v, %v", m, err)
-	}
-}
-
-func TestAnOddNeighbourIsNotBelieved(t *testing.T) {
-	for name, f := range map[string]http.HandlerFunc{
-		"redirect": func(w http.ResponseWriter, r *http.Request) {
-			http.Redirect(w, r, "http://192.0.2.1/", http.StatusFound)
-		},
-		"error": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) },
-		"flood": func(w http.ResponseWriter, _ *http.Request) {
-			for range 3 << 10 {
-				_, _ = w.Write(make([]byte, 1<<10))
-			}
-		},
-		"words": func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<html>") },
-	} {
-		if m, err := visited(t, f).ask(t.Context(), loopback); err == nil {
-			t.Errorf("%s: %+v", name, m)
-		}
-	}
-}
-
-func TestThePairAsSeenFromHere(t *testing.T) {
+func TestTwoActivesAreSaidFirst(t *testing.T) {
 	ours := paired().snapshot
-	m := &meeting{peer: other, us: own, at: noon, now: noon.Add(5 * time.Second), theirs: twin()}
-	view, state := m.seenBy(ours)
-	if !view.Connected || !view.HearsUs || view.Heard || state != "backup" || view.FlowsHandedOver != 12 || view.Router != "spare" {
-		t.Errorf("beside a Backup: %+v, %s", view, state)
-	}
-	m.now = noon.Add(gone)
-	if view, state := m.seenBy(ours); view.Connected || view.HearsUs || state != "" || view.Seen == nil {
-		t.Errorf("after %s without an answer: %+v, %q", gone, view, state)
-	}
-	split := twin()
-	split.VRRP[0].State, split.VRRP[0].ActiveRouter = "active", "192.168.1.3"
-	m = &meeting{peer: other, us: own, at: noon, now: noon, theirs: split}
-	view, state = m.seenBy(ours)
-	if view.HearsUs || view.Heard || state != "active" {
-		t.Errorf("when both are Active: %+v, %s", view, state)
-	}
-	ours.Pair = view
-	if c := pairOf(ours, state); c.Word != "Both are Active" || c.Mood != "bad" {
+	ours.Pair.State, ours.Pair.HearsUs = "active", false
+	if c := pairOf(ours); c.Word != "Both are Active" || c.Mood != "bad" {
 		t.Errorf("when both are Active the page says %s: %s", c.Word, c.Hearing)
-	}
-	ours.Speakers = []router.SpeakerSnapshot{{Source: "192.168.1.3", Last: noon.Add(-time.Second)}}
-	if view, _ := m.seenBy(ours); !view.Heard {
-		t.Error("its adverts reach us, and it does not count as heard")
-	}
-	ours.Speakers[0].Last = noon.Add(-time.Minute)
-	if view, _ := m.seenBy(ours); view.Heard {
-		t.Error("its adverts have not reached us for a minute, and it counts as heard")
 	}
 }

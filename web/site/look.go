@@ -42,7 +42,7 @@ func look(n *seen, day *router.Measures) statusView {
 		v.Lines = append(v.Lines, card(w, s, day))
 	}
 	if s.Pair != nil {
-		v.Couple = pairOf(s, n.twin)
+		v.Couple = pairOf(s)
 	}
 	v.Groups, v.Mute = groups(s), mute(s.Alerts)
 	return v
@@ -196,8 +196,9 @@ type couple struct {
 	Odd              string // something between them that should not be
 }
 
-func pairOf(s *router.Snapshot, twin string) *couple {
+func pairOf(s *router.Snapshot) *couple {
 	p := s.Pair
+	twin := p.State
 	c := &couple{PairView: p, Us: s.Router, Them: cmp.Or(p.Router, p.Peer), Link: pageOf(p.Peer)}
 	ours := ""
 	if elections := houseOf(s); len(elections) > 0 {
@@ -240,7 +241,16 @@ func houseOf(s *router.Snapshot) []router.VRRPSnapshot {
 	if err != nil {
 		return nil
 	}
-	return houses(s, peer)
+	var all []router.VRRPSnapshot
+	for _, v := range s.VRRP {
+		if slices.ContainsFunc(v.Addresses, func(text string) bool {
+			p, err := netip.ParsePrefix(text)
+			return err == nil && p.Masked().Contains(peer)
+		}) {
+			all = append(all, v)
+		}
+	}
+	return all
 }
 
 // pageOf is the other router's page.

@@ -9,13 +9,15 @@ import (
 
 	"github.com/BurntSushi/toml"
 
+	"github.com/twinpath/twinpath/router"
 	"github.com/twinpath/twinpath/web"
 )
 
 // alertView is what alert.html shows.
 type alertView struct {
 	Channels []channel
-	Typed    string // the URL of the form
+	State    *router.AlertsView // how it goes; nil: nobody has said
+	Typed    string             // the URL of the form
 	Notice   *notice
 }
 
@@ -75,6 +77,9 @@ func (s *Site) showAlert(w http.ResponseWriter, r *http.Request, status int, tok
 		return
 	}
 	view.Channels = channels(configuration.Text)
+	if seen := s.hub.seen(); seen != nil {
+		view.State = seen.snapshot.Alerts
+	}
 	s.renderAs(w, r, status, "alert", view)
 }
 

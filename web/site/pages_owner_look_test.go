@@ -67,6 +67,11 @@ func scenes() []scene {
 		{"alert", func(a *authority) { a.text += "[[alert.to]]\nurl = \"ntfy://ntfy.sh/secret\"\n" }, visit("/settings/alert")},
 		{"drill", nil, visit("/settings/drill")},
 		{"drill-refused", nil, func(d *desk) page { return d.post("/settings/drill", "wan", "dsl") }},
+		{"alert-state", func(a *authority) {
+			a.text += "[[alert.to]]\nurl = \"ntfy://ntfy.sh/secret\"\n"
+			a.snapshot.Alerts = &router.AlertsView{Waiting: 2, Dropped: 1, Channels: []router.ChannelView{
+				{Name: "ntfy://ntfy.sh/…", Sent: noon}, {Name: "smtp://mail.example", Sent: noon, Error: "no route to host"}, {Name: "telegram://…"}}}
+		}, visit("/settings/alert")},
 		{"pair", nil, visit("/settings/pair")},
 		{"pair-code", nil, func(d *desk) page { return d.post("/settings/pair") }},
 	}
@@ -125,6 +130,9 @@ func poison(a *authority) {
 		a.snapshot.WANs[i].Name, a.snapshot.WANs[i].State = tricks, tricks
 	}
 	a.pair.Code = tricks
+	if a.snapshot.Alerts != nil {
+		a.snapshot.Alerts.Channels = []router.ChannelView{{Name: tricks, Error: tricks}}
+	}
 	for i := range a.drills {
 		d := &a.drills[i]
 		d.WAN, d.Through, d.Sentence, d.Felt = tricks, tricks, tricks, []string{tricks}

@@ -33,7 +33,6 @@ func (s *Site) Serve(ctx context.Context, plain, secure []net.Listener) error {
 	server.BaseContext = func(net.Listener) context.Context { return working }
 	s.streams.end = ctx.Done()
 	group.Go(func() error { return s.hub.run(ctx) })
-	group.Go(func() error { return s.hub.visit(ctx) })
 	for _, l := range plain {
 		group.Go(func() error { return serve(server, s.crowd.listener(l)) })
 	}

@@ -23,10 +23,6 @@ func show(t testing.TB, p picture) *Site {
 		s.hub.quiet(noon)
 		heard(t, s, func(n *seen) bool { return !n.silent.IsZero() })
 	}
-	if p.twin != nil {
-		s.hub.met(&meeting{peer: other, us: own, at: noon, now: noon, theirs: p.twin})
-		heard(t, s, func(n *seen) bool { return n.snapshot.Pair.Connected })
-	}
 	return s
 }
 

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strconv"
 
@@ -55,6 +56,7 @@ func (s *Site) verbRoutes(mux *http.ServeMux) {
 	}
 	mux.HandleFunc("POST /api/v1/login", s.login)
 	mux.HandleFunc("GET /api/v1/pair/offer", s.sealedOffer)
+	mux.HandleFunc("POST /api/v1/pair/letters", s.letters)
 }
 
 // verb asks the daemon in the name of the request's session; without one there is nothing to ask.
@@ -124,6 +126,20 @@ func (s *Site) sealedOffer(w http.ResponseWriter, r *http.Request) {
 	send(w, r, http.StatusOK, "application/octet-stream", sealed)
 }
 
+// letters passes on what the other router of the pair wants told: whoever has the secret of the pair may.
+func (s *Site) letters(w http.ResponseWriter, r *http.Request) {
+	sealed, err := io.ReadAll(r.Body)
+	var answer []byte
+	if err == nil {
+		answer, err = s.Client.Letters(r.Context(), sealed)
+	}
+	if err != nil {
+		s.refuse(w, r, err)
+		return
+	}
+	send(w, r, http.StatusOK, "application/octet-stream", answer)
+}
+
 func keptConfig(ctx context.Context, d *web.Client, r *http.Request) (any, error) {
 	number, err := strconv.Atoi(r.PathValue("number"))
 	if err != nil {
@@ -149,6 +165,9 @@ func changePassword(ctx context.Context, d *web.Client, r *http.Request) (any, e
 }
 
 func testAlert(ctx context.Context, d *web.Client, r *http.Request) (any, error) {
+	if r.ContentLength == 0 {
+		return d.TestAlerts(ctx)
+	}
 	var wish struct{ URL string }
 	if err := read(r, &wish); err != nil {
 		return nil, err
