@@ -59,7 +59,7 @@ func (n *Nft) lasting(r firewall.Ruleset) map[string]bool {
 // exchange replaces all of the table but its counters and lasting chains, which go on counting: not a packet is missed, or
 // counted twice.
 func (n *Nft) exchange(r firewall.Ruleset, old contents) error {
-	t := transaction{conn: nftConnect(), table: ourTable(), counted: old.counters, stays: n.lasting(r)}
+	t := transaction{conn: nftConnect(), table: ourTable(), counted: old.counters, stays: n.lasting(r), exchanged: true}
 	t.conn.AddTable(t.table)
 	for _, c := range old.chains { // first all rules, which refer to the rest
 		if !t.stays[c.Name] {
@@ -73,9 +73,6 @@ func (n *Nft) exchange(r firewall.Ruleset, old contents) error {
 		if !t.stays[c.Name] {
 			t.conn.DelChain(c)
 		}
-	}
-	for name := range old.counters {
-		t.stays[name] = true
 	}
 	return t.load(r)
 }

@@ -15,14 +15,16 @@ import (
 type transaction struct {
 	conn    *nftables.Conn
 	table   *nftables.Table
-	counted map[string]nftables.CounterObj // what counters begin with
+	counted map[string]nftables.CounterObj // what counters begin with; with exchanged they are in place
 	sets    map[string]*nftables.Set
-	stays   map[string]bool // chains and counters that are in place already
+	stays   map[string]bool // chains that are in place
+
+	exchanged bool
 }
 
 func (t *transaction) add(r firewall.Ruleset) error {
 	for _, name := range r.Counters {
-		if old := t.counted[name]; !t.stays[name] {
+		if old, there := t.counted[name]; !there || !t.exchanged {
 			t.conn.AddObj(&nftables.CounterObj{Table: t.table, Name: name, Bytes: old.Bytes, Packets: old.Packets})
 		}
 	}
