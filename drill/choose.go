@@ -96,7 +96,7 @@ func (c Choice) begins() string {
 	case len(c.Heirs) == 0:
 		return fmt.Sprintf("If %s fails, nothing is left.", c.WAN)
 	}
-	return fmt.Sprintf("If %s fails, %s is to carry the house.", c.WAN, list(c.Heirs))
+	return fmt.Sprintf("If %s fails, the house is to use %s.", c.WAN, list(c.Heirs))
 }
 
 func list(names []string) string {

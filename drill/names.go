@@ -30,33 +30,39 @@ func (p *prover) names(ctx context.Context) error {
 		p.say(router.DrillStep{What: "dns", Detail: err.Error()})
 		return err
 	}
-	steps := make([]router.DrillStep, len(p.Line.DNS))
+	steps, wrong := make([]router.DrillStep, len(p.Line.DNS)), make([]error, len(p.Line.DNS))
 	var asked sync.WaitGroup
 	for i, server := range p.Line.DNS {
-		asked.Go(func() { steps[i] = p.server(ctx, server) })
+		asked.Go(func() { steps[i], wrong[i] = p.server(ctx, server) })
 	}
 	asked.Wait()
 	if errors.Is(ctx.Err(), context.Canceled) {
 		return ctx.Err()
 	}
-	var silent []string
 	for i, s := range steps {
 		p.say(s)
-		if !s.OK {
-			silent = append(silent, p.Line.DNS[i].Addr().String())
+		p.named = p.named || wrong[i] == nil || errors.As(wrong[i], new(refusal))
+	}
+	return p.unnamed(wrong)
+}
+
+// unnamed says what is wrong with the name servers, if none of them is good.
+func (p *prover) unnamed(wrong []error) error {
+	var all []string
+	for i, err := range wrong {
+		if err == nil {
+			return nil
 		}
+		all = append(all, fmt.Sprintf("%s: %v", p.Line.DNS[i].Addr(), err))
 	}
-	switch {
-	case len(silent) < len(steps):
-		return nil
-	case len(silent) == 1:
-		return fmt.Errorf("its name server %s does not answer", silent[0])
+	if len(all) == 1 {
+		return fmt.Errorf("its name server %s", all[0])
 	}
-	return fmt.Errorf("none of its name servers answers (%s)", list(silent))
+	return fmt.Errorf("none of its name servers is good (%s)", strings.Join(all, "; "))
 }
 
 // server asks one server both ways at once.
-func (p *prover) server(ctx context.Context, server netip.AddrPort) router.DrillStep {
+func (p *prover) server(ctx context.Context, server netip.AddrPort) (router.DrillStep, error) {
 	began := time.Now()
 	var overTCP error
 	var other sync.WaitGroup
@@ -78,7 +84,7 @@ func (p *prover) server(ctx context.Context, server netip.AddrPort) router.Drill
 	default:
 		s.Detail += ", over TCP too"
 	}
-	return s
+	return s, err
 }
 
 // finder turns names into addresses by the line's servers, else by those of the other line.
@@ -171,6 +177,21 @@ func question(id uint16, name string) ([]byte, error) {
 	return m.Pack()
 }
 
+// refusal is the answer of a server that does not know (RFC 1035 §4.1.1).
+type refusal dnsmessage.RCode
+
+func (r refusal) Error() string {
+	switch dnsmessage.RCode(r) {
+	case dnsmessage.RCodeServerFailure:
+		return "it cannot look the name up"
+	case dnsmessage.RCodeNameError:
+		return "it knows no such name"
+	case dnsmessage.RCodeRefused:
+		return "it refuses to answer"
+	}
+	return fmt.Sprintf("it answers with error %d", uint16(r))
+}
+
 // answers reads the addresses of an answer to our question.
 func answers(text []byte, id uint16) (ours bool, found []netip.Addr, err error) {
 	var m dnsmessage.Message
@@ -178,7 +199,7 @@ func answers(text []byte, id uint16) (ours bool, found []netip.Addr, err error) 
 		return false, nil, nil
 	}
 	if m.RCode != dnsmessage.RCodeSuccess {
-		return true, nil, fmt.Errorf("it says: %s", strings.ToLower(strings.TrimPrefix(m.RCode.String(), "RCode")))
+		return true, nil, refusal(m.RCode)
 	}
 	for _, r := range m.Answers {
 		if a, ok := r.Body.(*dnsmessage.AResource); ok {

@@ -193,17 +193,17 @@ func (t *trial) sentence() string {
 	v := t.view
 	switch {
 	case t.choice.Idle && t.broken == "":
-		return fmt.Sprintf("Rehearsal: %s works and could carry the house.", v.WAN)
+		return fmt.Sprintf("%s works and could carry the house.", v.WAN)
 	case t.choice.Idle:
-		return fmt.Sprintf("Rehearsal: %s.", t.broken)
+		return fmt.Sprintf("%s.", t.broken)
 	case t.broken == "" && v.Full:
-		return fmt.Sprintf("Rehearsal: %s has carried the house while %s counted as failed.", v.Through, v.WAN)
+		return fmt.Sprintf("%s has carried the house while %s counted as failed.", v.Through, v.WAN)
 	case t.broken == "" && t.choice.Peer != nil:
-		return fmt.Sprintf("Rehearsal: if %s fails, the other router could take over, as far as can be told from here.", v.WAN)
+		return fmt.Sprintf("If %s fails, the other router could take over, as far as can be told from here.", v.WAN)
 	case t.broken == "":
-		return fmt.Sprintf("Rehearsal: if %s fails, %s can carry the house.", v.WAN, v.Through)
+		return fmt.Sprintf("If %s fails, %s can carry the house.", v.WAN, v.Through)
 	case len(t.choice.Heirs) == 0 && t.choice.Peer == nil:
-		return fmt.Sprintf("Rehearsal: if %s fails, nothing can carry the house: %s.", v.WAN, strings.TrimSuffix(t.broken, "."))
+		return fmt.Sprintf("If %s fails, nothing can carry the house: %s.", v.WAN, strings.TrimSuffix(t.broken, "."))
 	}
-	return fmt.Sprintf("Rehearsal: if %s fails, %s.", v.WAN, strings.TrimSuffix(t.broken, "."))
+	return fmt.Sprintf("If %s fails, %s.", v.WAN, strings.TrimSuffix(t.broken, "."))
 }

@@ -72,6 +72,7 @@ type prover struct {
 	say    func(router.DrillStep)
 	find   *finder
 	target netip.Addr // that answers pings; not valid: none does
+	named  bool       // a name server has said something
 	proof  Proof
 }
 
@@ -108,7 +109,7 @@ func (p *prover) prove(ctx context.Context) string {
 	}
 	host := p.url.Hostname()
 	switch {
-	case pinged != nil && named != nil && fetched != nil:
+	case pinged != nil && !p.named && fetched != nil:
 		return fmt.Sprintf("nothing answers on it: no ping, no name server, not %s", host)
 	case p.proof.Hole && fetched != nil:
 		return fmt.Sprintf("packets of more than %d bytes vanish on it without a word (mtu = %[1]d in its [[wan]] helps)", p.proof.MTU)
