@@ -116,8 +116,8 @@ func atHome(host string) bool {
 		return a.IsPrivate() || a.IsLoopback() || a.IsLinkLocalUnicast()
 	}
 	host = strings.ToLower(strings.TrimSuffix(host, "."))
-	if !strings.Contains(host, ".") {
-		return true
+	if host == "" || !strings.Contains(host, ".") {
+		return host != ""
 	}
 	return slices.ContainsFunc([]string{".home.arpa", ".local", ".lan", ".internal", ".home", ".localdomain"}, func(end string) bool {
 		return strings.HasSuffix(host, end) // RFC 8375, RFC 6762, and what routers sold in shops use

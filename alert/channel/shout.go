@@ -68,13 +68,9 @@ func (s shouted) send(ctx context.Context, e *errand, m Message) error {
 		return fmt.Errorf("make a socket pair: %w", err)
 	}
 	defer ours.Close()
-	text, err := s.shout(ctx, e, question, ours, theirs)
+	answer, err := s.shout(ctx, e, question, ours, theirs)
 	if err != nil {
 		return err
-	}
-	var answer Answer
-	if err := json.Unmarshal(text, &answer); err != nil {
-		return errors.New("shoutrrr ended without an answer")
 	}
 	wrong := &failure{text: clean(e.scrub(answer.Problem))}
 	switch {
@@ -87,15 +83,15 @@ func (s shouted) send(ctx context.Context, e *errand, m Message) error {
 	return wrong
 }
 
-// shout runs the process to its end, and connects it meanwhile.
-func (s shouted) shout(ctx context.Context, e *errand, question []byte, ours *net.UnixConn, theirs *os.File) ([]byte, error) {
+// shout runs the process until it has answered, and connects it meanwhile.
+func (s shouted) shout(ctx context.Context, e *errand, question []byte, ours *net.UnixConn, theirs *os.File) (answer Answer, err error) {
 	cmd := s.command()
 	cmd.ExtraFiles = []*os.File{theirs}
 	cmd.Env = []string{"SSL_CERT_FILE=" + os.Getenv("SSL_CERT_FILE"), "SSL_CERT_DIR=" + os.Getenv("SSL_CERT_DIR")} // whom crypto/x509 trusts
 	in, errIn := cmd.StdinPipe()
 	out, errOut := cmd.StdoutPipe()
 	if err := errors.Join(errIn, errOut, cmd.Start(), theirs.Close()); err != nil {
-		return nil, fmt.Errorf("start shoutrrr: %w", err)
+		return answer, fmt.Errorf("start shoutrrr: %w", err)
 	}
 	stop := context.AfterFunc(ctx, func() { _ = cmd.Process.Kill() })
 	served := make(chan struct{})
@@ -107,13 +103,19 @@ func (s shouted) shout(ctx context.Context, e *errand, question []byte, ours *ne
 		_, _ = in.Write(question)
 		_ = in.Close()
 	}()
-	text, err := io.ReadAll(io.LimitReader(out, heard))
+	err = json.NewDecoder(io.LimitReader(out, 2*heard)).Decode(&answer)
 	_ = cmd.Process.Kill() // it has said what it had to say
 	_ = cmd.Wait()
 	stop()
 	_ = ours.Close()
 	<-served
-	return text, errors.Join(ctx.Err(), err)
+	switch {
+	case ctx.Err() != nil:
+		return answer, ctx.Err()
+	case err != nil:
+		return answer, errors.New("shoutrrr ended without an answer")
+	}
+	return answer, nil
 }
 
 // connect answers each address that comes with a connection, or with why there is none.

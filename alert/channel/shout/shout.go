@@ -6,8 +6,10 @@
 package shout
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -86,15 +88,23 @@ func Run(_ context.Context, in io.Reader, out io.Writer, transport *http.Transpo
 	return json.NewEncoder(out).Encode(d.answer(send(request)))
 }
 
-// send has shoutrrr send.
-func send(request channel.Request) error {
+// send has shoutrrr send. Its zulip panics where the network fails (v0.13.2).
+func send(request channel.Request) (err error) {
+	defer func() {
+		if why := recover(); why != nil {
+			err = fmt.Errorf("it panicked: %v", why)
+		}
+	}()
 	u, err := url.Parse(request.URL)
 	if err != nil {
 		return err
 	}
+	if u.Scheme == "pagerduty" && u.Port() == "" { // v0.13.2 would ask port 0
+		u.Host = cmp.Or(u.Hostname(), "events.pagerduty.com") + ":443"
+	}
 	s, titled := service(u.Scheme)
 	if s == nil {
-		return fmt.Errorf("no service of shoutrrr that could be watched")
+		return errors.New("no service of shoutrrr that could be watched")
 	}
 	if err := s.Initialize(u, util.DiscardLogger); err != nil {
 		return fmt.Errorf("the URL is not what it wants: %w", err)
