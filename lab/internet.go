@@ -84,11 +84,14 @@ func (h *House) openServers() (err error) {
 			return err
 		}
 	}
-	streams := map[int]func(net.Conn){echoPort: echoStream, discardPort: discardStream, 53: hangUp, 443: hangUp}
+	streams := map[int]func(net.Conn){echoPort: echoStream, discardPort: discardStream, 53: dnsStream}
 	for port, serve := range streams {
 		if err := h.serveStreams(n, port, serve); err != nil {
 			return err
 		}
+	}
+	if err := h.serveHTTPS(n, 443, megabyte, fetchHost, EchoAddress); err != nil {
+		return err
 	}
 	return h.serveHTTP(n, 80, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
 }

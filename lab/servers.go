@@ -125,7 +125,6 @@ func echoAnswer(q []byte, from netip.AddrPort) []byte {
 
 func echoStream(conn net.Conn)    { _, _ = io.Copy(conn, conn) }
 func discardStream(conn net.Conn) { _, _ = io.Copy(io.Discard, conn) }
-func hangUp(net.Conn)             {}
 
 // publicName is one that resolves to an address that is not for documentation only: resolvers of homes refuse those.
 const (

@@ -23,6 +23,9 @@ type weather struct {
 	lose    int // percent of the packets to customers
 	dnsDead bool
 	portal  bool
+	narrow  int // bytes: larger packets vanish; 0: none does
+	stall   int // bytes that HTTPS may bring in all; 0: as many as it likes
+	noTLS   bool
 	trusted []netip.Prefix // networks of customers, for routers that do no NAT
 }
 
@@ -64,6 +67,7 @@ func (w weather) rules(network netip.Prefix) string {
 			add(chain, `oifname "access" numgen random mod 100 < %d drop`, w.lose)
 		}
 	}
+	w.hinder(add)
 	if w.portal {
 		w.wall(&t, add)
 	}
