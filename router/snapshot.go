@@ -115,6 +115,7 @@ type PairView struct {
 	HearsUs         bool       `json:"hears_us"` // our adverts reach it
 	Heard           bool       `json:"heard"`    // its adverts reach us
 	Seen            *time.Time `json:"seen,omitempty"`
+	State           string     `json:"state,omitempty"` // of its election for the house's address: active, backup, ...
 }
 
 // PendingView is a configuration that goes back unless confirmed.

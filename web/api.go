@@ -85,13 +85,19 @@ type API struct {
 	// SetPassword makes a password the one in force.
 	SetPassword func(ctx context.Context, password string) error
 	TestAlert   func(ctx context.Context, url string) error
-	Incidents   Incidents
-	Drills      Drills
+	TestAlerts  func(ctx context.Context) []TestedChannel // one message to each configured channel
+	// Letters takes what the other router of the pair wants told, and returns an answer, both sealed. An error with Again() is answered
+	// with 409 and what that returns: the other router is to try again with it.
+	Letters   func(sealed []byte) (answer []byte, err error)
+	Incidents Incidents
+	Drills    Drills
 	// Report writes the outages of a period.
 	Report func(w io.Writer, wish ReportWish) error
 
 	newest  atomic.Pointer[written]
 	reading atomic.Int32 // how many Wishes
+
+	postmark bucket // of Letters
 }
 
 // access says who may use a route.
@@ -138,10 +144,11 @@ func (a *API) routes() []route {
 		{"POST /api/v1/drain", owner, true, a.drain(false)},
 		{"POST /api/v1/resume", owner, true, a.drain(true)},
 		{"GET /api/v1/ports", owner, a.Ports != nil, a.ports},
-		{"POST /api/v1/alert/test", owner, a.TestAlert != nil, a.testAlert},
+		{"POST /api/v1/alert/test", owner, a.TestAlert != nil || a.TestAlerts != nil, a.testAlert},
 		{"POST /api/v1/pair/offer", owner, a.Pairing != nil, a.offerPair},
 		{"GET /api/v1/pair/offer", anybody, a.Pairing != nil, a.sealedOffer},
 		{"POST /api/v1/pair/join", owner, a.Pairing != nil, a.joinPair},
+		{"POST /api/v1/pair/letters", anybody, a.Letters != nil, a.letters},
 	}
 }
 

@@ -118,6 +118,13 @@ func (c *Client) TestAlert(ctx context.Context, to string) error {
 	return c.post(ctx, "alert/test", target{to}, nil)
 }
 
+// TestAlerts sends one test message to each configured channel. It takes as long as the slowest.
+func (c *Client) TestAlerts(ctx context.Context) ([]TestedChannel, error) {
+	var all []TestedChannel
+	err := c.post(ctx, "alert/test", nil, &all)
+	return all, err
+}
+
 // OfferPair makes a code by which another router joins this one.
 func (c *Client) OfferPair(ctx context.Context) (PairCode, error) {
 	var code PairCode

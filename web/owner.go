@@ -79,9 +79,18 @@ func (a *API) ports(w http.ResponseWriter, r *http.Request) {
 	answer(w, ports, err, http.StatusInternalServerError)
 }
 
+// testAlert sends a message to the channel that the body names, or to each one of the configuration when it names none.
 func (a *API) testAlert(w http.ResponseWriter, r *http.Request) {
 	var t target
-	if !take(w, r, &t) {
+	if r.ContentLength != 0 && !take(w, r, &t) {
+		return
+	}
+	if t.URL == "" && a.TestAlerts != nil {
+		reply(w, a.TestAlerts(r.Context()))
+		return
+	}
+	if a.TestAlert == nil {
+		http.Error(w, "this router does not do that", http.StatusNotFound)
 		return
 	}
 	if err := a.TestAlert(r.Context(), t.URL); err != nil {

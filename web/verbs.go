@@ -74,6 +74,12 @@ func (s Settings) Sure() []string {
 	return s.URLs
 }
 
+// TestedChannel is what became of a test message.
+type TestedChannel struct {
+	Name  string `json:"name"`            // of the channel, without its secrets
+	Error string `json:"error,omitempty"` // empty: it was taken
+}
+
 // PairCode is what the owner types at the other router.
 type PairCode struct {
 	Code  string    `json:"code"`

@@ -49,7 +49,7 @@ func election(name, state, active, address string) router.VRRPSnapshot {
 // picture is one state of the house.
 type picture struct {
 	daemon func() *fakeDaemon
-	silent bool             // the daemon fell silent at noon
+	silent bool // the daemon fell silent at noon
 }
 
 // pictures are the states of the house that the page has to show well.

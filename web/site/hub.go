@@ -25,9 +25,9 @@ const (
 // seen is the newest that the daemon has said, ready to be sent. It is immutable.
 type seen struct {
 	snapshot *router.Snapshot
-	json     *packed          // what /api/v1/status answers
-	number   uint64           // counts what has been seen
-	silent   time.Time        // since when the daemon has not answered; zero: it does
+	json     *packed   // what /api/v1/status answers
+	number   uint64    // counts what has been seen
+	silent   time.Time // since when the daemon has not answered; zero: it does
 }
 
 // hub watches the daemon for everybody who looks at this site.

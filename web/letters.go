@@ -1,0 +1,69 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// mostLetters is how many bytes of sealed letters are taken at once.
+const mostLetters = 64 << 10
+
+// letters takes what the other router of the pair wants told. Anybody may try: the seal is the permission.
+func (a *API) letters(w http.ResponseWriter, r *http.Request) {
+	if !a.postmark.take(time.Now()) {
+		w.Header().Set("Retry-After", "2")
+		http.Error(w, "letters come too fast", http.StatusTooManyRequests)
+		return
+	}
+	sealed, err := io.ReadAll(http.MaxBytesReader(w, r.Body, mostLetters))
+	if err != nil {
+		http.Error(w, "letters are larger than 64 KiB", http.StatusRequestEntityTooLarge)
+		return
+	}
+	answer, err := a.Letters(sealed)
+	var again interface{ Again() string }
+	switch {
+	case errors.As(err, &again):
+		http.Error(w, again.Again(), http.StatusConflict)
+	case err != nil:
+		fail(w, err, http.StatusForbidden)
+	default:
+		w.Header().Set("Content-Type", "application/octet-stream")
+		w.Header().Set("Cache-Control", "no-store")
+		_, _ = w.Write(answer) // the other router went away: it will ask again
+	}
+}
+
+// bucket lets a burst of twenty through, and two a second in the long run: a pair needs one every five seconds.
+type bucket struct {
+	mu   sync.Mutex
+	left float64
+	at   time.Time
+}
+
+func (b *bucket) take(now time.Time) bool {
+	const burst, rate = 20, 2
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.left = min(burst, b.left+now.Sub(b.at).Seconds()*rate)
+	b.at = now
+	if b.left < 1 {
+		return false
+	}
+	b.left--
+	return true
+}
+
+// Letters posts sealed letters, and returns the sealed answer. A Refusal with status 409 has a challenge that is to be answered.
+func (c *Client) Letters(ctx context.Context, sealed []byte) ([]byte, error) {
+	answer, err := c.do(ctx, http.MethodPost, "/api/v1/pair/letters", http.Header{"Content-Type": {"application/octet-stream"}}, sealed)
+	if err != nil {
+		return nil, err
+	}
+	defer answer.Close()
+	return io.ReadAll(io.LimitReader(answer, mostLetters))
+}
