@@ -141,6 +141,7 @@ func (m *exposition) wans(all []router.WANSnapshot, counters router.Counters) {
 		}
 	}
 	each(m, all, wanFamilies(counters), labels)
+	m.budgets(all)
 	m.begin("wan_rtt_seconds", "histogram", "The round trips of all answered probes.")
 	for _, w := range all {
 		if w.Tally != nil {

@@ -39,7 +39,8 @@ func house() *router.Snapshot {
 			{Target: `http http://example.net/"a\b"`, Weight: 20, Reason: "no answer"},
 			{Target: "ping 1.1.1.1", Weight: 5}, // twice in the file: once in the text
 		}},
-		{Name: "lte", Kind: "dhcp", Interface: "usb0", Tally: tally(), State: "up", Active: true, Cost: 50, Metered: true, RTT: router.Milliseconds(31 * time.Millisecond), Loss: 0.01, Since: noon.Add(-time.Hour)},
+		{Name: "lte", Kind: "dhcp", Interface: "usb0", Tally: tally(), State: "up", Active: true, Cost: 50, Metered: true, RTT: router.Milliseconds(31 * time.Millisecond), Loss: 0.01, Since: noon.Add(-time.Hour),
+			Budget: &router.BudgetView{Month: 5e9, Incident: 1e9, Used: router.Used{Month: 1_234_567_890, Incident: 17}, Percent: 24}},
 		{Name: "other", Kind: "peer", Interface: "lan0", State: "up", Cost: 90, Since: noon},
 	}
 	s.VRRP = []router.VRRPSnapshot{

@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/term"
 
+	"github.com/twinpath/twinpath/budget"
 	"github.com/twinpath/twinpath/router"
 	"github.com/twinpath/twinpath/web"
 )
@@ -71,6 +72,11 @@ func printWANs(w io.Writer, s *router.Snapshot, colour bool) {
 		}
 	}
 	_ = table.Flush()
+	for _, l := range s.WANs {
+		if l.Budget != nil {
+			fmt.Fprintf(w, "  %s has carried %s\n", l.Name, budget.Words(*l.Budget, time.Local))
+		}
+	}
 	if len(s.VRRP) > 0 {
 		fmt.Fprintln(w)
 	}
