@@ -28,13 +28,14 @@ type seen[T any] struct {
 // is not open, it is what waits. When the disk does not answer or cannot be read it is that, and an error.
 func look[T any](d *DB, read func(*file) (T, error), join func(T, *box) T) (T, error) {
 	answer := make(chan seen[T], 1)
-	ask := func(f *file) {
+	ask := func(f *file) error {
 		var s seen[T]
 		if f != nil {
 			s.value, s.err = read(f)
 		}
 		s.value = joined(d, s.value, join)
 		answer <- s
+		return s.err
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()

@@ -14,7 +14,7 @@ const (
 	// gather is how long the first of several urgent things waits for the others.
 	gather = 500 * time.Millisecond
 	// often is how often measurements are written: what a power cut costs of the graph.
-	often = 10 * time.Minute
+	often = 5 * time.Minute
 	// soonest and latest are how long it waits until it tries a failing disk again; it doubles.
 	soonest, latest = 5 * time.Second, time.Minute
 	// stuck is when a disk that does not answer is called failing. A worn card may take seconds.
@@ -53,6 +53,7 @@ type writer struct {
 	*DB
 	allowance allowance
 	file      *file // nil: it could not be opened
+	rotten    error // the damage that was found while the file was in use
 	retry     time.Time
 	pause     time.Duration
 	quiet     time.Time // when measurements were written
@@ -74,7 +75,9 @@ func (w *writer) run(ctx context.Context) {
 				w.refuse(w.Failing())
 			}
 		case f := <-w.asks:
-			f(w.file)
+			if err := f(w.file); damaged(err) {
+				w.lose(err)
+			}
 		case <-timer.C:
 			w.turn(time.Now())
 		}
@@ -121,7 +124,10 @@ func (w *writer) turn(now time.Time) {
 // attempt opens the file, and writes what waits: only then the disk is known to work.
 func (w *writer) attempt() {
 	defer w.watch()()
-	f, err := openFile(w.dir, w.open, w.steps)
+	f, err := (*file)(nil), w.rotten
+	if err == nil {
+		f, err = openFile(w.dir, w.open, w.steps)
+	}
 	if damaged(err) {
 		f, err = w.anew(err)
 	}
@@ -142,6 +148,7 @@ func (w *writer) anew(cause error) (*file, error) {
 	if err := setAside(w.dir); err != nil {
 		return nil, errors.Join(cause, err)
 	}
+	w.rotten = nil
 	f, err := openFile(w.dir, w.open, w.steps)
 	if err != nil {
 		return nil, err
@@ -217,7 +224,7 @@ func (w *writer) lose(err error) {
 	w.drop()
 	w.failed(fmt.Errorf("write %s: %w", name, err))
 	if damaged(err) {
-		w.retry = time.Time{}
+		w.rotten, w.retry = err, time.Time{}
 	}
 }
 
