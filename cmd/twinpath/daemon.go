@@ -21,7 +21,9 @@ import (
 	"github.com/twinpath/twinpath/config"
 	"github.com/twinpath/twinpath/drill"
 	"github.com/twinpath/twinpath/health"
+	"github.com/twinpath/twinpath/incident"
 	"github.com/twinpath/twinpath/internal/kernel"
+	"github.com/twinpath/twinpath/internal/ladder"
 	"github.com/twinpath/twinpath/router"
 	"github.com/twinpath/twinpath/script"
 	"github.com/twinpath/twinpath/store"
@@ -87,6 +89,10 @@ type household struct {
 	drill  *drill.Driller
 	budget *budget.Counter
 
+	incidents *incident.Recorder
+	ladder    *ladder.Climber
+	tellers   *tellers
+
 	ethernet string // a pattern for names, instead of every Ethernet port
 }
 
@@ -96,6 +102,7 @@ func assemble(keeper *config.Keeper, h *household) (*household, error) {
 	h.kernel, h.store, h.script = kernel.New(log), store.New(keeper.State, log), script.New(log)
 	h.keeper, h.prober, h.life = keeper, health.NewProber(anyWay()), newLife(keeper.State, log)
 	h.checks = check.New(h.look, func(v check.Verdict) { h.router.Tell(router.CheckSeen(v)) }, log)
+	h.incidents = h.newRecorder() // before there is anything to record
 	h.keeper.Use, h.keeper.Undone, h.store.Say = h.use, h.undone, h.record
 	cfg, err := h.keeper.Load()
 	if err != nil {
@@ -111,9 +118,10 @@ func assemble(keeper *config.Keeper, h *household) (*household, error) {
 	}
 	connect(h.link, h.router)
 	h.past = store.NewHistory(h.store, h.router, h.kernel.Counters, log)
-	h.drill = h.newDriller(cfg)
+	h.drill, h.budget, h.tellers = h.newDriller(cfg), h.newCounter(), h.newTellers()
+	h.ladder = ladder.New(ladder.Ports{View: h.router.Snapshot, Links: h.kernel.Links, Shelf: h.store.Shelf("ways"), Log: log})
 	h.openPage(cfg)
-	h.lan, h.budget = h.newSteward(cfg), h.newCounter()
+	h.lan = h.newSteward(cfg)
 	h.inform(cfg)
 	return h, nil
 }
@@ -140,6 +148,11 @@ func (h *household) run(ctx context.Context) error {
 		h.lan.server.Run,
 		h.budget.Run,
 		h.drill.Run,
+		h.incidents.Run,
+		h.ladder.Run,
+		h.tellers.desk.Run,
+		h.tellers.hearts.Run,
+		h.tellers.watch.Run,
 		func(ctx context.Context) error { return h.kernel.Watch(ctx, h.lookAgain) },
 		func(ctx context.Context) error { return h.reloads(ctx, hangups) },
 		h.watchdog,
@@ -180,6 +193,7 @@ func (h *household) use(cfg router.Config) error {
 func (h *household) inform(cfg router.Config) {
 	h.budget.Use(cfg)
 	h.drill.Use(cfg)
+	h.tellers.Use(cfg)
 }
 
 // lookAgain passes on that the kernel's interfaces or addresses may have changed.

@@ -2,14 +2,53 @@ package main
 
 import (
 	"context"
+	"net/netip"
+	"path/filepath"
+	"slices"
 	"time"
 
+	"github.com/twinpath/twinpath/incident"
 	"github.com/twinpath/twinpath/router"
 )
 
 // record takes an event in. It never blocks.
 func (h *household) record(e router.Event) {
 	h.store.Record(e)
+	h.incidents.Record(e)
+}
+
+// newRecorder connects the book of incidents to the daemon's parts.
+func (h *household) newRecorder() *incident.Recorder {
+	return incident.New(incident.Ports{
+		Source: seen{h}, Tell: h.tell, Open: h.open, Climb: h.climb,
+		Load:  func(wan string) (rx, tx uint64) { return h.past.Load(wan) },
+		Pulse: incident.PulseFile{Path: filepath.Join(h.keeper.State, "pulse")}, Boot: bootID(), Now: time.Now, Log: h.log,
+	})
+}
+
+// seen is the router, which is made after the book: it has something to record at once.
+type seen struct{ *household }
+
+// Snapshot implements what a Recorder watches.
+func (s seen) Snapshot() (*router.Snapshot, <-chan struct{}) { return s.router.Snapshot() }
+
+// climb looks along a line. The ladder is made after the book of incidents, and before anything runs.
+func (h *household) climb(ctx context.Context, wan string) ([]router.Rung, netip.Addr) {
+	return h.ladder.Climb(ctx, wan)
+}
+
+// tell passes an incident on. It never blocks.
+func (h *household) tell(i router.Incident) {
+	h.store.PutIncident(i)
+	h.tellers.desk.Take(i)
+}
+
+// open returns the incidents that the run before left open. The clock may not be set yet: what began is no reason to leave one out.
+func (h *household) open() ([]router.Incident, error) {
+	const centuries = 100
+	now := time.Now()
+	all, err := h.store.Incidents(now, now.AddDate(centuries, 0, 0))
+	return slices.DeleteFunc(all, func(i router.Incident) bool { return !i.Open() }), err
 }
 
 // keep has the store keep things until the function that it returns is called: it outlives everything that has something to keep.

@@ -38,6 +38,8 @@ func (h *household) openPage(cfg router.Config) {
 		Measures: h.past, Counters: h.kernel.Counters, Pairing: h.pairing(), Drills: drills{h.drill},
 		Settings: h.page.Settings, Serves: h.page.Serves, Ports: h.newPorts().list, TestAlert: h.testAlert,
 		SetPassword: func(ctx context.Context, password string) error { return h.setPassword(ctx, check, password) },
+		Incidents:   h.store, Report: evidence{source: h.router, incidents: h.store, measures: h.past}.report,
+		TestAlerts: h.tellers.test, Letters: h.tellers.post.Receive,
 	}
 	h.socket.Handler = api.Handler()
 	h.page.Handler = api.Guarded()

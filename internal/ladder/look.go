@@ -1,11 +1,11 @@
-package main
+// Package ladder looks along lines: how far is the way out sound? The sockets are bound to the line; what is found is worded by
+// package incident.
+package ladder
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"log/slog"
-	"maps"
 	"net"
 	"net/netip"
 	"net/url"
@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/twinpath/twinpath/firewall"
 	"github.com/twinpath/twinpath/health"
 	"github.com/twinpath/twinpath/incident"
 	"github.com/twinpath/twinpath/internal/kernel"
@@ -26,38 +27,38 @@ const (
 	// climbFor is how long a look along a line takes at most. It sends and receives less than 4 kB: 24 pings of 36 bytes and what
 	// routers answer to them, a query to each of two name servers, and the beginning of a TCP connection.
 	climbFor = 3 * time.Second
-	// learnEvery is how often the way out of a line that works is learned: 2 kB each time, of which a metered line is spared most.
-	learnEvery, learnMetered = time.Hour, 24 * time.Hour
-	// steady is for how long a line must have worked before: what is learned while it comes back may be a detour.
-	steady = 30 * time.Second
 	// asked is how many name servers of a line are asked.
 	asked = 2
 )
 
-// climber looks along lines: how far is the way out sound? It remembers the ways of lines that worked.
-type climber struct {
-	view  func() (*router.Snapshot, <-chan struct{})
-	links func() ([]router.Link, error)
-	shelf *store.Shelf // of the ways; nil: they are forgotten with the daemon
-	log   *slog.Logger
-
+// Climber looks along lines, and remembers the ways of those that worked. Make it with New.
+type Climber struct {
+	ports Ports
 	mu    sync.Mutex
 	known map[string]incident.Way // by line
 }
 
-func (h *household) newClimber() *climber {
-	return &climber{
-		view: h.router.Snapshot, links: h.kernel.Links, shelf: h.store.Shelf("ways"), log: h.log, known: map[string]incident.Way{},
-	}
+// Ports are a Climber's ways to the world.
+type Ports struct {
+	View  func() (*router.Snapshot, <-chan struct{})
+	Links func() ([]router.Link, error)
+	Shelf Shelf // nil: what was learned is forgotten with the process
+	Log   *slog.Logger
 }
 
-// climb looks along a line. The climber is made after the book of incidents, and before anything runs.
-func (h *household) climb(ctx context.Context, wan string) ([]router.Rung, netip.Addr) {
-	return h.climber.climb(ctx, wan)
+// Shelf keeps what was learned over restarts. store.Shelf is the real one.
+type Shelf interface {
+	Put(key string, value []byte) error
+	All() ([]store.Item, error)
 }
 
-// climb looks along a line that is in trouble.
-func (c *climber) climb(ctx context.Context, wan string) ([]router.Rung, netip.Addr) {
+// New returns a climber that has learned nothing yet.
+func New(ports Ports) *Climber {
+	return &Climber{ports: ports, known: map[string]incident.Way{}}
+}
+
+// Climb looks along a line that is in trouble, for three seconds at most. It returns nothing for a line that there is not.
+func (c *Climber) Climb(ctx context.Context, wan string) ([]router.Rung, netip.Addr) {
 	w, there := c.line(wan)
 	if !there {
 		return nil, netip.Addr{}
@@ -67,8 +68,8 @@ func (c *climber) climb(ctx context.Context, wan string) ([]router.Rung, netip.A
 	return incident.Climb(c.look(ctx, w))
 }
 
-func (c *climber) line(name string) (router.WANSnapshot, bool) {
-	s, _ := c.view()
+func (c *Climber) line(name string) (router.WANSnapshot, bool) {
+	s, _ := c.ports.View()
 	i := slices.IndexFunc(s.WANs, func(w router.WANSnapshot) bool { return w.Name == name })
 	if i < 0 {
 		return router.WANSnapshot{}, false
@@ -77,13 +78,13 @@ func (c *climber) line(name string) (router.WANSnapshot, bool) {
 }
 
 // look asks everything at once.
-func (c *climber) look(ctx context.Context, w router.WANSnapshot) incident.Looked {
+func (c *Climber) look(ctx context.Context, w router.WANSnapshot) incident.Looked {
 	l := incident.Looked{Device: w.Interface, Asking: w.Reason, Peer: w.Kind == router.Peer.String(), Target: farHost(w), Known: c.way(w.Name)}
 	l.Address, _ = netip.ParseAddr(w.Address)
 	l.Gateway, _ = netip.ParseAddr(w.Gateway)
-	links, err := c.links()
+	links, err := c.ports.Links()
 	if err != nil {
-		c.log.Warn("interfaces not listed", "err", err)
+		c.ports.Log.Warn("interfaces not listed", "err", err)
 	}
 	if i := slices.IndexFunc(links, func(k router.Link) bool { return k.Name == w.Interface }); i >= 0 {
 		l.There, l.Carrier = true, links[i].Carrier
@@ -103,7 +104,7 @@ func (c *climber) look(ctx context.Context, w router.WANSnapshot) incident.Looke
 		traced, err := health.Trace(ctx, wayOut(w), l.Target)
 		l.Traced, l.Hops, l.Reached = true, traced.Hops, traced.Reached
 		if err != nil {
-			c.log.Debug("trace", "wan", w.Name, "err", err)
+			c.ports.Log.Debug("trace", "wan", w.Name, "err", err)
 		}
 	}
 	asking.Wait()
@@ -112,7 +113,7 @@ func (c *climber) look(ctx context.Context, w router.WANSnapshot) incident.Looke
 
 // wayOut is the way along a line for sockets of our own.
 func wayOut(w router.WANSnapshot) health.Path {
-	p := health.Path{Device: w.Interface, Control: kernel.Control(w.Interface, own(w.Mark))}
+	p := health.Path{Device: w.Interface, Control: kernel.Control(w.Interface, uint32(w.Mark|firewall.MarkOwn))}
 	var servers []netip.AddrPort
 	for _, text := range w.DNS {
 		if a, err := netip.ParseAddr(text); err == nil {
@@ -207,75 +208,4 @@ func silence(err error) string {
 		return "no answer"
 	}
 	return err.Error()
-}
-
-// Run learns the ways of lines that work until ctx ends.
-func (c *climber) Run(ctx context.Context) error {
-	const often = 30 * time.Second
-	c.recall()
-	tick := time.NewTicker(often)
-	defer tick.Stop()
-	for {
-		s, _ := c.view()
-		for _, w := range s.WANs {
-			if c.due(time.Now(), s, w) {
-				c.learn(ctx, w)
-			}
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		}
-	}
-}
-
-// due reports whether the way of a line is to be learned again.
-func (c *climber) due(now time.Time, s *router.Snapshot, w router.WANSnapshot) bool {
-	every := learnEvery
-	if w.Metered {
-		every = learnMetered
-	}
-	age := now.Sub(c.way(w.Name).At)
-	return w.State == health.Up.String() && farHost(w).IsValid() && s.Time.Sub(w.Since) >= steady && (age >= every || age < 0)
-}
-
-func (c *climber) learn(ctx context.Context, w router.WANSnapshot) {
-	traced, err := health.Trace(ctx, wayOut(w), farHost(w))
-	way := incident.Way{At: time.Now().UTC(), Hops: traced.Hops}
-	after, still := c.line(w.Name)
-	if err != nil || !traced.Reached && len(traced.Hops) == 0 || !still || after.State != w.State {
-		way = c.way(w.Name) // it does not answer such questions, or has just failed: not again at once
-		way.At = time.Now().UTC()
-	}
-	c.mu.Lock()
-	c.known[w.Name] = way
-	maps.DeleteFunc(c.known, func(name string, _ incident.Way) bool { _, there := c.line(name); return !there })
-	text, err := json.Marshal(c.known)
-	c.mu.Unlock()
-	if err == nil && c.shelf != nil {
-		err = c.shelf.Put("known", text)
-	}
-	if err != nil {
-		c.log.Debug("ways of the lines not kept", "err", err)
-	}
-}
-
-// recall takes over what an earlier run has learned.
-func (c *climber) recall() {
-	if c.shelf == nil {
-		return
-	}
-	items, _ := c.shelf.All() // what cannot be read is learned again
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for _, i := range items {
-		_ = json.Unmarshal(i.Value, &c.known)
-	}
-}
-
-func (c *climber) way(name string) incident.Way {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.known[name]
 }
