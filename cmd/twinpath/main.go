@@ -62,6 +62,7 @@ func commands() []command {
 		{"plan", "[F]", "what would be asked of the kernel", plan},
 		{"status", "[--json] [--watch]", "how the house is served", status},
 		{"events", "[--since T] [--json]", "what happened", events},
+		{"alert", "test [URL]", "a message to everybody who is told when a line breaks", alertCommand},
 		{"report", "[--from D] [--to D] [--wan W] [--format text|csv|html] [--output F]", "the outages of a period, for the ISP", askReport},
 		{"apply", "F [--confirm 90s]", "new config; back to the old one unless confirmed in time", apply},
 		{"confirm", "", "keep the config just applied", confirm},
