@@ -1,6 +1,7 @@
 package site
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -16,8 +17,9 @@ import (
 // alertView is what alert.html shows.
 type alertView struct {
 	Channels []channel
-	State    *router.AlertsView // how it goes; nil: nobody has said
-	Typed    string             // the URL of the form
+	State    *router.AlertsView  // how it goes; nil: nobody has said
+	Tested   []web.TestedChannel // what became of a test to all
+	Typed    string              // the URL of the form
 	Notice   *notice
 }
 
@@ -83,8 +85,12 @@ func (s *Site) showAlert(w http.ResponseWriter, r *http.Request, status int, tok
 	s.renderAs(w, r, status, "alert", view)
 }
 
-// alertTest sends a message to a URL that was typed, or to a channel of the configuration by its number.
+// alertTest sends a message to a URL that was typed, to a channel of the configuration by its number, or to all of those.
 func (s *Site) alertTest(w http.ResponseWriter, r *http.Request, token string) {
+	if r.PostFormValue("all") != "" {
+		s.testAll(w, r, token)
+		return
+	}
 	view := alertView{Typed: strings.TrimSpace(r.PostFormValue("url"))}
 	to := view.Typed
 	if number := r.PostFormValue("number"); number != "" {
@@ -106,6 +112,28 @@ func (s *Site) alertTest(w http.ResponseWriter, r *http.Request, token string) {
 		return
 	}
 	s.sendTest(w, r, token, to, view)
+}
+
+// testAll sends a message to every channel of the configuration.
+func (s *Site) testAll(w http.ResponseWriter, r *http.Request, token string) {
+	ctx, cancel := unhurried(w, r)
+	defer cancel()
+	tested, err := s.Client.As(token).TestAlerts(ctx)
+	if err != nil {
+		s.deny(w, r, err)
+		return
+	}
+	failed := 0
+	for _, t := range tested {
+		if t.Error != "" {
+			failed++
+		}
+	}
+	view := alertView{Tested: tested, Notice: &notice{What: "Every channel has taken the test message.", Hint: "It should be there within a minute."}}
+	if failed > 0 {
+		view.Notice = &notice{Bad: true, What: fmt.Sprintf("%d of %d channels did not take the test message.", failed, len(tested))}
+	}
+	s.showAlert(w, r, http.StatusOK, token, view)
 }
 
 func (s *Site) sendTest(w http.ResponseWriter, r *http.Request, token, to string, view alertView) {

@@ -36,6 +36,7 @@ type authority struct {
 	did     []string         // the verbs that changed something
 	pair    web.PairCode
 	drills  []router.DrillView
+	tested  []web.TestedChannel
 	ports   []wizard.Port
 	pairing wizard.Pairing
 }
@@ -66,6 +67,7 @@ func newAuthority() *authority {
 			{Number: 7, Modified: time.Date(2026, 11, 20, 20, 0, 0, 0, time.UTC), Text: goodText},
 			{Number: 6, Modified: time.Date(2026, 11, 19, 8, 30, 0, 0, time.UTC), Text: "# older\n" + goodText},
 		},
+		tested: []web.TestedChannel{{Name: "ntfy://ntfy.sh/…"}, {Name: "smtp://mail.example", Error: "no route to host"}},
 		drills: []router.DrillView{
 			{ID: "2", WAN: "fibre", Through: "mobile", Start: past, End: past.Add(20 * time.Second), OK: true, Weekly: true, Sentence: "mobile would carry the house: 22 Mbit/s.",
 				Steps: []router.DrillStep{{What: "dns", OK: true, Took: router.Milliseconds(42 * time.Millisecond), Detail: "192.0.2.1 answers"}},
@@ -117,6 +119,9 @@ func (a *authority) changes(owner func(string, func(*http.Request) (any, error))
 	owner("POST /api/v1/resume", func(r *http.Request) (any, error) { return nil, a.note("resume " + r.FormValue("wan")) })
 	owner("POST /api/v1/password", a.setPassword)
 	owner("POST /api/v1/alert/test", func(r *http.Request) (any, error) {
+		if r.ContentLength == 0 {
+			return a.tested, a.note("alert all")
+		}
 		var to struct{ URL string }
 		_ = json.NewDecoder(r.Body).Decode(&to)
 		return nil, a.note("alert " + to.URL)

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/net/html"
 
 	"github.com/twinpath/twinpath/router"
+	"github.com/twinpath/twinpath/web"
 )
 
 // moment is what differs from run to run: the time that is left, the port of the test's site.
@@ -72,6 +73,8 @@ func scenes() []scene {
 			a.snapshot.Alerts = &router.AlertsView{Waiting: 2, Dropped: 1, Channels: []router.ChannelView{
 				{Name: "ntfy://ntfy.sh/…", Sent: noon}, {Name: "smtp://mail.example", Sent: noon, Error: "no route to host"}, {Name: "telegram://…"}}}
 		}, visit("/settings/alert")},
+		{"alert-tested", func(a *authority) { a.text += "[[alert.to]]\nurl = \"ntfy://ntfy.sh/secret\"\n" },
+			func(d *desk) page { return d.post("/settings/alert", "all", "1") }},
 		{"pair", nil, visit("/settings/pair")},
 		{"pair-code", nil, func(d *desk) page { return d.post("/settings/pair") }},
 	}
@@ -133,6 +136,7 @@ func poison(a *authority) {
 	if a.snapshot.Alerts != nil {
 		a.snapshot.Alerts.Channels = []router.ChannelView{{Name: tricks, Error: tricks}}
 	}
+	a.tested = []web.TestedChannel{{Name: tricks, Error: tricks}}
 	for i := range a.drills {
 		d := &a.drills[i]
 		d.WAN, d.Through, d.Sentence, d.Felt = tricks, tricks, tricks, []string{tricks}

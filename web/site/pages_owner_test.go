@@ -73,7 +73,7 @@ func TestGetChangesNothing(t *testing.T) {
 	d := newDesk(t).logIn()
 	for _, path := range []string{"/login", "/logout", "/confirm?do=back", "/confirm?do=keep", "/settings", "/settings/drain?wan=fibre", "/settings/drain?back=1", "/settings/twinpath.toml",
 		"/settings/config?do=apply&text=x&revision=" + revisionOf(goodText), "/settings/apply?text=x", "/settings/kept", "/settings/kept/7", "/settings/password?old=a&new=b",
-		"/settings/alert?url=ntfy://x/y", "/settings/pair", "/here"} {
+		"/settings/alert?url=ntfy://x/y", "/settings/alert?all=1", "/settings/drill?wan=fibre&do=stop", "/settings/pair", "/here"} {
 		d.get(path)
 	}
 	if did := d.deeds(); did != nil {

@@ -90,7 +90,7 @@ func TestThePastIsAskedForOneByOne(t *testing.T) {
 	}
 }
 
-func TestDrills(t *testing.T) {
+func TestDrillsAndTests(t *testing.T) {
 	d := newDesk(t).logIn()
 	d.get("/settings/drill?wan=mobile").wants(t, 200, "If fibre fails: mobile", "Rehearse now").has(t, "wan", "")
 	d.post("/settings/drill", "wan", "fibre", "full", "1").wants(t, 200, "A rehearsal is under way: what if fibre fails?", "Stop it")
@@ -100,6 +100,11 @@ func TestDrills(t *testing.T) {
 	if did := strings.Join(d.deeds(), ";"); did != "drill fibre full;drill stop" {
 		t.Errorf("did %s", did)
 	}
+	d.post("/settings/alert", "all", "1").wants(t, 200, "1 of 2 channels did not take the test message.", "no route to host")
+	if did := d.deeds(); did[len(did)-1] != "alert all" {
+		t.Errorf("did %q", did)
+	}
+	d.set(func() { d.did = d.did[:2] })
 	if p := d.get("/settings/drill?" + url.Values{"wan": {"fibre"}, "do": {"start"}}.Encode()); p.status != 200 || len(d.deeds()) != 2 {
 		t.Errorf("looking does something: %d, %v", p.status, d.deeds())
 	}
