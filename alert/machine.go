@@ -146,7 +146,7 @@ func (m *Machine) thread(id string) *thread {
 
 // any reports whether an incident of one of these causes goes on that the owner has not planned.
 func (m *Machine) any(causes ...router.Cause) bool {
-	return slices.ContainsFunc(m.threads, func(t *thread) bool { return t.open() && !t.Planned && t.is(causes...) })
+	return slices.ContainsFunc(m.threads, func(t *thread) bool { return t.open() && !t.Absent && !t.Planned && t.is(causes...) })
 }
 
 // Tick returns the letters that are due, and which earlier ones say nothing any more that these, or those to come, do not say better.

@@ -119,20 +119,21 @@ func (m *Machine) explain(now time.Time, l *Letter) {
 func (m *Machine) ends(now time.Time) []Letter {
 	var letters []Letter
 	var lines []*thread
-	line := false
 	for _, t := range m.threads {
-		if t.open() || t.Closed {
-			continue
-		}
-		due := m.due(now, t.Over.Add(m.rest(t)))
 		switch {
+		case t.open() || t.Closed:
 		case isLine(t.Incident.Cause):
-			lines, line = append(lines, t), line || due
-		case due:
+			lines = append(lines, t)
+		case m.due(now, t.Over.Add(m.rest(t))):
 			letters = append(letters, m.end(now, []*thread{t})...)
 		}
 	}
-	if line {
+	if len(lines) == 0 {
+		return letters
+	}
+	// What explains the others says when they are told.
+	lead := slices.MinFunc(lines, func(a, b *thread) int { return rank(a.Incident.Cause) - rank(b.Incident.Cause) })
+	if m.due(now, lead.Over.Add(m.rest(lead))) {
 		letters = append(letters, m.end(now, lines)...)
 	}
 	return letters
@@ -182,7 +183,7 @@ func (m *Machine) reminders(now time.Time) []Letter {
 	due := false
 	for _, t := range m.threads {
 		metered := t.is(router.CauseMetered)
-		if !t.open() || !t.Told && !(metered && m.drained) || !metered && !t.is(router.CauseIdle, router.CauseWAN, router.CausePortal, router.CausePeer) {
+		if !t.open() || t.Absent || !t.Told && !(metered && m.drained) || !metered && !t.is(router.CauseIdle, router.CauseWAN, router.CausePortal, router.CausePeer) {
 			continue
 		}
 		all = append(all, t)
