@@ -17,6 +17,7 @@ type ending struct {
 	drained      string
 	cable, lease bool   // of lte
 	load         string // why the check fails; empty: it does not
+	left         Class  // of lte's data
 }
 
 func anyEnding(r *rand.Rand) ending {
@@ -25,7 +26,8 @@ func anyEnding(r *rand.Rand) ending {
 		{State: health.Degraded, Lost: 20, Reason: "2 of 3 checks answer"},
 		{State: health.Degraded, Lost: 60, Reason: "1 of 3 checks answers"},
 		{State: health.Down, Lost: 100, Reason: "none of 3 checks answers", Broken: health.Everything}}
-	e := ending{fibre: states[r.IntN(4)], lte: up, dear: r.IntN(2) == 0, drained: []string{"", "", "fibre", "lte"}[r.IntN(4)], cable: true, lease: true, load: []string{"", "exit status 1"}[r.IntN(2)]}
+	e := ending{fibre: states[r.IntN(4)], lte: up, dear: r.IntN(2) == 0, drained: []string{"", "", "fibre", "lte"}[r.IntN(4)], cable: true, lease: true, load: []string{"", "exit status 1"}[r.IntN(2)],
+		left: Class(r.IntN(4))}
 	if e.fibre.State.Usable() {
 		e.lte, e.cable, e.lease = states[r.IntN(4)], r.IntN(3) > 0, r.IntN(3) > 0
 	}
@@ -49,6 +51,7 @@ func (e ending) reach(h *house) {
 	h.verdict("fibre", e.fibre)
 	h.verdict("lte", e.lte)
 	h.test(load, e.load)
+	h.usedUp(e.left)
 	for range 3 { // no hold-down is left, of those neither that this itself has caused
 		h.pass(31 * time.Minute)
 	}
@@ -71,7 +74,7 @@ func step(r *rand.Rand, h *house) {
 		return
 	}
 	h.told()
-	switch r.IntN(13) {
+	switch r.IntN(14) {
 	case 0, 1:
 		h.cable(device, r.IntN(2) == 0)
 	case 2:
@@ -101,6 +104,8 @@ func step(r *rand.Rand, h *house) {
 		h.doing(vrrp.State(r.IntN(5)), 1+r.IntN(254), "as it pleases")
 	case 12:
 		h.fold(Reconfigured{priced(r.IntN(2) == 0)})
+	case 13:
+		h.usedUp(Class(r.IntN(4)))
 	}
 	h.pass(time.Duration(r.IntN(120)) * time.Second)
 }

@@ -56,10 +56,10 @@ func (n *Nft) lasting(r firewall.Ruleset) map[string]bool {
 	return stays
 }
 
-// exchange replaces all of the table but its counters and lasting chains, which go on counting: not a packet is missed, or
-// counted twice.
+// exchange replaces all of the table but its meters and lasting chains, which go on counting: not a packet is missed, or
+// counted twice. The other counters begin with the values that they had a moment ago.
 func (n *Nft) exchange(r firewall.Ruleset, old contents) error {
-	t := transaction{conn: nftConnect(), table: ourTable(), counted: old.counters, stays: n.lasting(r), exchanged: true}
+	t := transaction{conn: nftConnect(), table: ourTable(), counted: old.counters, stays: n.lasting(r), goesOn: map[string]bool{}}
 	t.conn.AddTable(t.table)
 	for _, c := range old.chains { // first all rules, which refer to the rest
 		if !t.stays[c.Name] {
@@ -74,10 +74,20 @@ func (n *Nft) exchange(r firewall.Ruleset, old contents) error {
 			t.conn.DelChain(c)
 		}
 	}
+	for _, m := range r.Meters {
+		for _, name := range []string{m.Rx, m.Tx} {
+			_, t.goesOn[name] = old.counters[name]
+		}
+	}
+	for name := range old.counters {
+		if !t.goesOn[name] {
+			t.conn.DeleteObject(&nftables.CounterObj{Table: t.table, Name: name})
+		}
+	}
 	return t.load(r)
 }
 
-// rebuild replaces the whole table. Counters begin with the values that they had a moment ago.
+// rebuild replaces the whole table, and all counters begin with the values that they had.
 func (n *Nft) rebuild(r firewall.Ruleset, old contents) error {
 	t := transaction{conn: nftConnect(), table: ourTable(), counted: old.counters}
 	t.conn.AddTable(t.table) // so that there is one to delete

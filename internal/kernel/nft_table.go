@@ -15,16 +15,15 @@ import (
 type transaction struct {
 	conn    *nftables.Conn
 	table   *nftables.Table
-	counted map[string]nftables.CounterObj // what counters begin with; with exchanged they are in place
+	counted map[string]nftables.CounterObj // what counters begin with
 	sets    map[string]*nftables.Set
 	stays   map[string]bool // chains that are in place
-
-	exchanged bool
+	goesOn  map[string]bool // counters that are in place
 }
 
 func (t *transaction) add(r firewall.Ruleset) error {
 	for _, name := range r.Counters {
-		if old, there := t.counted[name]; !there || !t.exchanged {
+		if old := t.counted[name]; !t.goesOn[name] {
 			t.conn.AddObj(&nftables.CounterObj{Table: t.table, Name: name, Bytes: old.Bytes, Packets: old.Packets})
 		}
 	}
