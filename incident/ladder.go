@@ -98,7 +98,9 @@ func (l Looked) address() router.Rung {
 var shared = netip.MustParsePrefix("100.64.0.0/10")
 
 // modem reports whether a box of the house is the next router: its network is a private one.
-func (l Looked) modem() bool { return !l.Peer && l.Address.IsValid() && l.Address.IsPrivate() && l.Address.Is4() }
+func (l Looked) modem() bool {
+	return !l.Peer && l.Address.IsValid() && l.Address.IsPrivate() && l.Address.Is4()
+}
 
 // first is the distance of the provider's first router.
 func (l Looked) first() int {
