@@ -102,13 +102,16 @@ func TestGaps(t *testing.T) {
 		{Name: "a", Points: []*router.Point{nil, nil, p, nil, nil, p, nil, nil}}, {Name: "b", Points: []*router.Point{p, nil, nil}},
 	}}
 	var got []string
-	for _, g := range GapsOf(m, noon.Add(-time.Hour)) {
+	for _, g := range GapsOf(m, Span{noon.Add(-time.Hour), noon}) {
 		got = append(got, g.From.Format("15:04")+"–"+g.To.Format("15:04"))
 	}
 	if want := []string{"11:00–11:54", "11:55–11:57"}; !slices.Equal(got, want) {
 		t.Errorf("gaps %v, want %v", got, want)
 	}
-	if got := GapsOf(router.Measures{Until: noon}, noon); got != nil {
+	if got := GapsOf(m, Span{noon.Add(-7 * time.Minute), noon.Add(-4 * time.Minute)}); len(got) != 2 || length(got) != 2*time.Minute {
+		t.Errorf("in the middle: %v", got)
+	}
+	if got := GapsOf(router.Measures{Until: noon}, Span{noon, noon}); got != nil {
 		t.Errorf("of a router without lines: %v", got)
 	}
 }

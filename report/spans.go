@@ -7,8 +7,8 @@ import (
 	"github.com/twinpath/twinpath/router"
 )
 
-// GapsOf is when nobody looked at any line, from a moment on. What is measured last may still be under way: it is no gap.
-func GapsOf(m router.Measures, from time.Time) []Span {
+// GapsOf is when in a stretch of time nobody looked at any line. What is measured last may still be under way: it is no gap.
+func GapsOf(m router.Measures, in Span) []Span {
 	step, n := time.Duration(m.Step)*time.Second, 0
 	for _, w := range m.WANs {
 		n = max(n, len(w.Points))
@@ -17,14 +17,14 @@ func GapsOf(m router.Measures, from time.Time) []Span {
 		return nil
 	}
 	begin := m.Until.Add(-time.Duration(n) * step)
-	gaps := []Span{{from, begin}}
+	gaps := []Span{{in.From, begin}}
 	for i := range n - min(n, 2) {
 		if !looked(m, n-i) {
 			at := begin.Add(time.Duration(i) * step)
 			gaps = append(gaps, Span{at, at.Add(step)})
 		}
 	}
-	return clip(merge(gaps), Span{from, m.Until})
+	return clip(merge(gaps), in)
 }
 
 // looked reports whether there is a point, counted from the newest.

@@ -62,6 +62,15 @@ func (t Total) Percent() string {
 	return strings.TrimSuffix(strings.TrimRight(text, "0"), ".") + " %"
 }
 
+// milliseconds is a round trip.
+func milliseconds(d time.Duration) string {
+	ms := d.Seconds() * 1000
+	if ms < 10 {
+		return fmt.Sprintf("%.1f ms", ms)
+	}
+	return fmt.Sprintf("%.0f ms", ms)
+}
+
 // percent is a loss, which is never rounded to none.
 func percent(part float64) string {
 	switch {

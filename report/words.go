@@ -167,7 +167,7 @@ func Witnesses(others []router.Witness) string {
 	for _, o := range others {
 		text := plain(o.WAN) + " was " + plain(o.State)
 		if o.State == "up" || o.State == "degraded" {
-			text += fmt.Sprintf(" (%.0f ms, %s lost)", time.Duration(o.RTT).Seconds()*1000, percent(o.Loss))
+			text += " (" + milliseconds(time.Duration(o.RTT)) + ", " + percent(o.Loss) + " lost)"
 		}
 		all = append(all, text)
 	}
@@ -181,6 +181,9 @@ func Witnesses(others []router.Witness) string {
 func Carried(all []router.Carrier) string {
 	var parts []string
 	for _, c := range all {
+		if !c.To.IsZero() && c.To.Sub(c.From) < time.Second && len(all) > 1 {
+			continue // on the way to the next one
+		}
 		name := plain(c.WAN)
 		if name == "" {
 			name = "nothing"

@@ -79,7 +79,7 @@ func (e evidence) make(wish web.ReportWish, now time.Time) (report.Report, error
 	snapshot, _ := e.source.Snapshot()
 	f := report.Facts{
 		Router: snapshot.Router, Version: snapshot.Version, From: wish.From, To: wish.To, Now: now, Zone: now.Location(), WAN: wish.WAN,
-		Incidents: all, Gaps: report.GapsOf(e.measures.History(hoursOf(now.Sub(wish.From))), wish.From),
+		Incidents: all, Gaps: e.gaps(report.Span{From: wish.From, To: wish.To}, now),
 	}
 	for _, line := range snapshot.WANs {
 		f.WANs = append(f.WANs, line.Name)
@@ -92,8 +92,15 @@ func (e evidence) make(wish web.ReportWish, now time.Time) (report.Report, error
 	return report.Make(f), nil
 }
 
-// hoursOf is how many hours of measurements a period takes: what is kept has an end.
-func hoursOf(d time.Duration) int {
-	const kept = 400 * 24
-	return min(max(1, int((d+time.Hour-1)/time.Hour)), kept)
+// gaps are when nobody looked: to the minute within the last day, which is what is kept of it, to the hour before.
+func (e evidence) gaps(in report.Span, now time.Time) []report.Span {
+	const least, day, kept = 2, 24, 400 * 24 // hours; what is finer than minutes does not survive a restart
+	hours := int((now.Sub(in.From) + time.Hour - 1) / time.Hour)
+	if hours <= day {
+		return report.GapsOf(e.measures.History(max(hours, least)), in)
+	}
+	older, newer := in, in
+	older.To, newer.From = now.Add(-day*time.Hour), now.Add(-day*time.Hour)
+	all := report.GapsOf(e.measures.History(min(hours, kept)), older)
+	return append(all, report.GapsOf(e.measures.History(day), newer)...)
 }

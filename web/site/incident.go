@@ -1,8 +1,10 @@
 package site
 
 import (
+	"cmp"
 	"fmt"
 	"hash/fnv"
+	"strings"
 	"time"
 
 	"github.com/twinpath/twinpath/report"
@@ -17,6 +19,27 @@ type incident struct {
 	router.Incident
 	Mood, Icon, What string
 	Evidence         []report.Fact
+}
+
+// carriers says for how long each line carried the house. What lasted for less than a second was on the way to the next one.
+func carriers(all []router.Carrier) string {
+	var parts []string
+	for _, c := range all {
+		name := cmp.Or(c.WAN, "nothing")
+		switch length := c.To.Sub(c.From); {
+		case c.To.IsZero():
+			name += ", which does now"
+		case length < time.Second && len(all) > 1:
+			continue
+		default:
+			name += " for " + span(length)
+		}
+		if c.Data > 0 {
+			name += " (" + octets(c.Data) + ")"
+		}
+		parts = append(parts, name)
+	}
+	return strings.Join(parts, "; ")
 }
 
 // timeline is the newest incidents, which come newest first.
@@ -47,6 +70,7 @@ func incidentOf(i router.Incident) incident {
 	if i.Load != (router.Load{}) {
 		add("Load before", report.Rate(i.Load.Rx)+" down, "+report.Rate(i.Load.Tx)+" up")
 	}
+	add("Carried by", carriers(i.Carried))
 	if i.Drops > 1 {
 		add("Failures", fmt.Sprint(i.Drops))
 	}
@@ -123,7 +147,7 @@ func (i incident) Length() string {
 }
 
 // Unfolds reports whether there is more to be said than a sentence.
-func (i incident) Unfolds() bool { return len(i.Evidence)+len(i.Carried)+len(i.Steps) > 0 }
+func (i incident) Unfolds() bool { return len(i.Evidence)+len(i.Steps) > 0 }
 
 // Wrong reports whether its times may be.
 func (i incident) Wrong() bool { return !i.Clock }
