@@ -16,6 +16,13 @@ type Status struct {
 	Verdict  string      `json:"verdict"`
 	WANs     []WANStatus `json:"wans"`
 	VRRP     []Election  `json:"vrrp"`
+	Alerts   struct {
+		Sender  bool `json:"sender"`
+		Waiting int  `json:"waiting"` // messages that no line could take yet
+	} `json:"alerts"`
+	Pair struct {
+		Connected bool `json:"connected"`
+	} `json:"pair"`
 }
 
 // Election is one virtual router's election in one family, as a Status has it.

@@ -1,0 +1,64 @@
+package lab
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestAPairTellsOnce has the main router's line die, and come back: both routers see it, one of them tells.
+func TestAPairTellsOnce(t *testing.T) {
+	t.Parallel()
+	home := Pair()
+	home.Tag = fmt.Sprintf("a%d-", tags.Add(1))
+	h, err := Build(t.Context(), home)
+	must(t, err)
+	t.Cleanup(h.Close)
+	inbox, err := h.OpenInbox(8443)
+	must(t, err)
+	for _, b := range h.Boxes {
+		t.Cleanup(func() {
+			if t.Failed() {
+				t.Logf("log of %s:\n%s", b.Name, b.Log())
+			}
+		})
+	}
+	must(t, startPair(t.Context(), h, built(t), func(router string) string {
+		return quickPair(router) + PairPageConfig(router) + alerting
+	}))
+	main, backup := h.Boxes[0], h.Boxes[1]
+	is := func(state string, sender bool) func(Status) bool {
+		return func(s Status) bool {
+			return s.All("up") && len(s.VRRP) > 0 && s.VRRP[0].State == state && s.Alerts.Sender == sender && s.Pair.Connected
+		}
+	}
+	await(t, main, "main serves the house, and tells", is("active", true))
+	await(t, backup, "backup does not", is("backup", false))
+	sleepUntil(time.Now().Add(2 * alertWait))
+
+	cut := time.Now()
+	must(t, h.Blackhole("fibre", Beyond))
+	first := notices(t, inbox, 1)[0]
+	if first.Line != "lte" || first.Resolved || !strings.Contains(first.Title+first.Text, "fibre") {
+		t.Errorf("the first: %s %v", first, first.Fields)
+	}
+	around(t, "start", first.at(t, "start"), cut)
+	onlyThose(t, inbox, 1)
+	must(t, h.Heal("fibre"))
+	last := notices(t, inbox, 2)[1]
+	if !last.Resolved || !strings.Contains(last.Title+last.Text, "fibre") {
+		t.Errorf("the last: %s %v", last, last.Fields)
+	}
+	onlyThose(t, inbox, 2)
+	t.Logf("\n%s\n%s", first, last)
+
+	must(t, h.PowerOff("main"))
+	lost := notices(t, inbox, 3)[2]
+	if lost.Fields["cause"] != "peer" || lost.Fields["router"] != "backup" {
+		t.Errorf("the one that is left: %s %v", lost, lost.Fields)
+	}
+	onlyThose(t, inbox, 3)
+	t.Log(lost)
+	discreet(t, backup, inboxSecret, "known to both in the lab")
+}
