@@ -43,13 +43,13 @@ func (t *trial) compared(p Proof, now *router.WANSnapshot) string {
 		if figure == "" || now == nil {
 			return ""
 		}
-		return " instead of " + figure + " by " + now.Name
+		return " instead of " + figure + " over " + now.Name
 	}
 	was := ""
 	if t.compare.Rate() > 0 {
 		was = rate(t.compare.Rate())
 	}
-	text := fmt.Sprintf("By %s %s came with %s%s", p.Line, size(p.Bytes), rate(p.Rate()), instead(was))
+	text := fmt.Sprintf("Over %s %s came at %s%s", p.Line, size(p.Bytes), rate(p.Rate()), instead(was))
 	if p.RTT > 0 {
 		was = ""
 		if now != nil && now.RTT > 0 {

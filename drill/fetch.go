@@ -36,7 +36,7 @@ func (p *prover) dial(ctx context.Context, network, address string) (net.Conn, e
 	if err != nil {
 		return nil, err
 	}
-	dialer := net.Dialer{Control: p.Line.Control}
+	dialer := net.Dialer{Control: p.Line.Control, Timeout: tlsLimit}
 	return dialer.DialContext(ctx, network, net.JoinHostPort(found.String(), port))
 }
 
@@ -45,6 +45,9 @@ func (p *prover) handshake(ctx context.Context) (string, error) {
 	host, port := p.url.Hostname(), p.url.Port()
 	if port == "" {
 		port = "443"
+	}
+	if _, err := p.find.address(ctx, host); err != nil {
+		return "", err
 	}
 	began := time.Now()
 	conn, err := p.dial(ctx, "tcp", net.JoinHostPort(host, port))
@@ -75,6 +78,9 @@ func (p *prover) fetched(ctx context.Context) (string, error) {
 func (p *prover) fetch(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, fetchLimit)
 	defer cancel()
+	if _, err := p.find.address(ctx, p.url.Hostname()); err != nil {
+		return err
+	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, p.url.String(), nil)
 	if err != nil {
 		return err

@@ -87,19 +87,29 @@ func (p *prover) server(ctx context.Context, server netip.AddrPort) (router.Dril
 	return s, err
 }
 
-// finder turns names into addresses by the line's servers, else by those of the other line.
-type finder struct{ line, other Line }
+// finder turns names into addresses by the line's servers, else by those of the other line. It remembers them: what a dead server
+// costs in time is no fault of what comes after.
+type finder struct {
+	line, other Line
+	known       map[string]netip.Addr
+}
 
-func newFinder(line, other Line) *finder { return &finder{line, other} }
+func newFinder(line, other Line) *finder {
+	return &finder{line, other, map[string]netip.Addr{}}
+}
 
 func (f *finder) address(ctx context.Context, host string) (netip.Addr, error) {
 	if a, err := netip.ParseAddr(host); err == nil {
+		return a, nil
+	}
+	if a, ok := f.known[host]; ok {
 		return a, nil
 	}
 	for _, line := range []Line{f.line, f.other} {
 		for _, server := range line.DNS {
 			for _, network := range []string{"udp", "tcp"} {
 				if found, err := query(ctx, line, network, server, host); err == nil && len(found) > 0 {
+					f.known[host] = found[0]
 					return found[0], nil
 				}
 			}

@@ -51,7 +51,7 @@ func TestDrillOfAGoodBackup(t *testing.T) {
 			t.Errorf("%s: %q, want %q", what, steps[what], want)
 		}
 	}
-	for _, want := range []string{"instead of", "by fibre", "about 1.0 MB of the data of lte", "would be noticed within 0."} {
+	for _, want := range []string{"instead of", "over fibre", "about 1.0 MB of the data of lte", "would be noticed within 0."} {
 		if !strings.Contains(toldOf(v), want) {
 			t.Errorf("what the house would feel lacks %q: %q", want, v.Felt)
 		}
@@ -82,7 +82,7 @@ func TestDrillOfABadBackup(t *testing.T) {
 		"dns":    {func(h *House) error { return h.KillDNS("lte") }, "its name server 192.0.2.1: no answer", "dns"},
 		"tls":    {func(h *House) error { return h.BlockTLS("lte") }, "no TLS connection to speed.cloudflare.com: no answer", "tls fetch"},
 		"stall":  {func(h *House) error { return h.Stall("lte", 100_000) }, "fetching from speed.cloudflare.com: it stalled after", "fetch"},
-		"mtu":    {func(h *House) error { return h.Narrow("lte", 1400) }, "packets of more than 1400 bytes vanish on it without a word (mtu = 1400 in its [[wan]] helps)", "fetch mtu"},
+		"mtu":    {func(h *House) error { return h.Narrow("lte", 1400) }, "packets of more than 1400 bytes vanish on it without a word (mtu = 1400 in its [[wan]] helps)", "tls fetch mtu"},
 		"portal": {func(h *House) error { return h.Portal("lte") }, "no TLS connection to speed.cloudflare.com: no answer", "tls fetch"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -203,7 +203,7 @@ func TestFullDrillEndsEarly(t *testing.T) {
 			home_.Tag = name + "-"
 			h, b, d := home(t, home_, quick())
 			await(t, b, "both lines are up", on("fibre"))
-			if out, err := b.Run("curl -s -X POST --unix-socket " + b.Socket() + " 'http://d/api/v1/drill?wan=fibre&full=1'"); err != nil {
+			if out, err := b.Run("curl -s -X POST --unix-socket " + b.Socket() + " http://d/api/v1/drill?wan=fibre&full=1"); err != nil {
 				t.Fatal(out, err)
 			}
 			await(t, b, "the house is on lte", carriedBy("lte"))
