@@ -220,10 +220,15 @@ func TestOneOutage(t *testing.T) {
 
 func TestTheReasonThatWasFoundOutLaterExplainsTheWhole(t *testing.T) {
 	s := newScene(t)
-	s.is("fibre", "down", "none of 2 checks answers", router.BlameNobody)
+	s.is("fibre", "down", "none of 2 checks answers", router.BlameISP)
 	s.pass(time.Second)
-	s.line("fibre").Reason, s.line("fibre").Blame = "the ISP's first router answers, but nothing beyond it", router.BlameISP
-	s.pass(time.Minute)
+	s.say(router.Event{Kind: router.EventWAN, WAN: "fibre", Blame: router.BlameISP, Sentence: "fibre: the ISP's first router answers, but nothing beyond it."})
+	s.line("fibre").Reason = "the ISP's first router answers, but nothing beyond it"
+	s.pass(5 * time.Second)
+	s.line("fibre").Reason = "none of 2 checks answers"
+	s.pass(10 * time.Second)
+	s.line("fibre").Reason = "the ISP's first router answers, but nothing beyond it"
+	s.pass(45 * time.Second)
 	s.line("fibre").Reason, s.line("fibre").Blame = router.ComingBack, router.BlameNobody
 	s.pass(30 * time.Second)
 	s.works("fibre")
@@ -431,7 +436,7 @@ func TestAVirtualRouterThatCannotBeServed(t *testing.T) {
 	s.want("vrrp on: main must not serve lan: check tcp 127.0.0.1:80 fails.")
 	s.view.VRRP[0].State = "backup"
 	s.pass(time.Second)
-	s.want("vrrp: main could not serve lan for 1 min 5 s: check tcp 127.0.0.1:80 fails.")
+	s.want("vrrp: main could not serve lan for 1 min 5 s: check tcp 127.0.0.1:80 failed.")
 }
 
 func TestThePeerTheDiskAndTheClock(t *testing.T) {
@@ -643,4 +648,14 @@ func TestARehearsalThatFailedStaysOpenOverARestart(t *testing.T) {
 	s.want()
 	s.say(router.Event{Kind: router.EventDrill, WAN: "fibre", Cause: router.CauseDrill, To: "ends", Sentence: "The rehearsal passed."})
 	s.want("drill: The rehearsal of fibre's failure failed: lte resolves no names. It was over after 11 min.")
+}
+
+// After a start the first line to answer carries the house until the better one has.
+func TestTheMeteredLineAnswersFirst(t *testing.T) {
+	s := newScene(t)
+	s.line("fibre").State, s.line("fibre").Active = "unknown", false
+	s.see()
+	s.pass(3 * time.Second)
+	s.works("fibre")
+	s.want()
 }

@@ -33,6 +33,7 @@ type entry struct {
 	reason    string // one clause
 	candidate string // a newer one, not proven yet
 	proposed  time.Time
+	diagnosed bool   // somebody has looked, and the reason that comes now is what was found
 	plain     bool // the sentence is an event's and stays as it is
 
 	alone    bool // there is no other line in reserve
@@ -111,7 +112,7 @@ func (e *entry) explain(now time.Time, f finding) {
 		e.Blame = f.blame
 	case f.reason == "" || f.reason == e.reason && f.blame == e.Blame:
 		e.candidate = ""
-	case worse || e.reason == "" || e.Blame == router.BlameNobody && f.blame != router.BlameNobody:
+	case worse || e.reason == "" || e.diagnosed || e.Blame == router.BlameNobody && f.blame != router.BlameNobody:
 		e.accept(f)
 	case f.reason != e.candidate:
 		e.candidate, e.proposed = f.reason, now
@@ -124,7 +125,7 @@ func (e *entry) explain(now time.Time, f finding) {
 }
 
 func (e *entry) accept(f finding) {
-	e.reason, e.candidate, e.dirty = f.reason, "", true
+	e.reason, e.candidate, e.diagnosed, e.dirty = f.reason, "", false, true
 	if f.blame != router.BlameNobody {
 		e.Blame = f.blame
 	}

@@ -191,6 +191,7 @@ func metered(s *router.Snapshot, w router.WANSnapshot) finding {
 	for _, o := range s.WANs {
 		if !o.Metered && o.Cost <= w.Cost {
 			f.is = w.Metered && w.Active && usable(w)
+			f.unknown = f.unknown || o.State == "unknown" // as after every start: the first line to answer carries for a moment
 			drained = drained && o.Drained
 		}
 	}

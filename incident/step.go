@@ -21,6 +21,7 @@ func (b *Book) Step(now time.Time, event router.Event) []router.Incident {
 	for _, e := range b.open {
 		if e.concerns(event) && !e.restored {
 			e.step(at, event.Sentence)
+			e.diagnosed = e.diagnosed || isDiagnosis(event) && event.WAN == e.WAN
 		}
 	}
 	switch {
@@ -31,6 +32,11 @@ func (b *Book) Step(now time.Time, event router.Event) []router.Incident {
 		b.move(at, event)
 	}
 	return b.changed(now)
+}
+
+// isDiagnosis reports whether an event names what was found when somebody looked (router.DiagnosisSeen): it is no change of state.
+func isDiagnosis(e router.Event) bool {
+	return e.Kind == router.EventWAN && e.From == "" && e.To == "" && e.Blame != router.BlameNobody && e.Blame != router.BlameOwner
 }
 
 // said does what an event says of an incident that no look shows.

@@ -181,7 +181,7 @@ var tenses = strings.NewReplacer(
 	" does not ", " did not ", " do not ", " did not ", " does not;", " did not;", " do not;", " did not;",
 	"there is ", "there was ", "it is ", "it was ", " is ", " was ", " are ", " were ", " has ", " had ", " keeps ", " kept ",
 	" answers", " answered", " answer again", " answered again", " can ", " could ", " cannot ", " could not ", " goes ", " went ",
-	" answer, but", " answered, but", " answer; ", " answered; ", "asks for", "asked for", " says:", " said:", " refuses ", " refused ",
+	" fails", " failed", "others do ", "others did ", " answer, ", " answered, ", " answer; ", " answered; ", "asks for", "asked for", " says:", " said:", " refuses ", " refused ",
 )
 
 // past is a clause of what was so: "the first router did not answer".
