@@ -57,11 +57,8 @@ func (t *trial) away(ctx context.Context, began time.Time) (moved time.Duration,
 		switch {
 		case w == nil:
 			return moved, "" // another configuration
-		case w.RehearsedUntil != nil && !w.Active:
-			heard = true
-			if moved == 0 {
-				moved = time.Since(began)
-			}
+		case !heard && w.RehearsedUntil != nil && !w.Active:
+			heard, moved = true, time.Since(began)
 		case heard && w.RehearsedUntil == nil:
 			return moved, t.fell(s)
 		}
