@@ -142,6 +142,9 @@ func (e *entry) tell(now time.Time, name string) router.Incident {
 	i.Router, i.Clock = name, e.clock
 	i.Start, i.End = label(now, e.began), label(now, e.ended)
 	i.Lasted = router.Seconds(e.spent + e.stretch(now))
+	if !i.End.IsZero() && i.End.Before(i.Start) { // the clock of the run before was ahead
+		i.Start, i.Clock = i.End.Add(-time.Duration(i.Lasted)), false
+	}
 	i.Ladder, i.Others = slices.Clone(e.Ladder), slices.Clone(e.Others)
 	i.Carried, i.Steps, i.Drops, i.Data = nil, nil, 0, e.data
 	for _, c := range e.carriers {
