@@ -24,7 +24,7 @@ func drillCommand(ctx context.Context, args []string, std stdio) error {
 		return err
 	}
 	client := web.NewClient(*socket)
-	view, err := client.StartDrill(ctx, rest[0], *full)
+	view, err := client.StartDrill(context.WithoutCancel(ctx), rest[0], *full) // from here on there is something to be stopped
 	if err != nil {
 		return refused(err, std)
 	}
