@@ -60,7 +60,9 @@ func (w *walk) stroll() {
 		{"two", func() {
 			w.say(router.Event{Kind: router.EventVRRP, VRRP: "lan", Cause: router.CauseTwo, To: []string{"begins", "ends"}[w.random.IntN(2)], Sentence: "Conflict."})
 		}},
-		{"restart", func() { w.restart(time.Duration(w.random.IntN(100))*time.Second, w.random.IntN(2) == 0, w.random.IntN(2) == 0) }},
+		{"restart", func() {
+			w.restart(time.Duration(w.random.IntN(100))*time.Second, w.random.IntN(2) == 0, w.random.IntN(2) == 0)
+		}},
 		{"pass", func() { w.pass(time.Duration(w.random.IntN(600)) * time.Second) }},
 		{"pass", func() { w.pass(time.Duration(w.random.IntN(10)) * time.Second) }},
 	}
