@@ -83,6 +83,8 @@ func (f *fake) wantNoMove() {
 func TestAStoppedRehearsalSaysNothingOfTheLine(t *testing.T) {
 	bubble(t, func(t *testing.T, f *fake) {
 		d := f.running(houseConfig())
+		good := f.start(d, "fibre", false)
+		f.said()
 		if _, err := d.Start("fibre", false); err != nil {
 			t.Fatal(err)
 		}
@@ -90,6 +92,9 @@ func TestAStoppedRehearsalSaysNothingOfTheLine(t *testing.T) {
 		d.Stop()
 		synctest.Wait()
 		v := f.over(d)
+		if last := f.facts[len(f.facts)-1].(router.DrillSeen).View; last.ID != good.ID || !last.OK {
+			t.Errorf("the page has lost the proof before: %+v", last)
+		}
 		if v.OK || !v.Stopped || v.End.Sub(v.Start) != time.Second || f.said() != "fibre: The rehearsal of fibre was stopped before it had proven anything." {
 			t.Errorf("%+v", v)
 		}

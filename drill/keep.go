@@ -34,8 +34,8 @@ func (d *Driller) recall() {
 	d.mu.Lock()
 	d.kept = all
 	d.mu.Unlock()
-	for _, v := range all { // the newest comes last
-		d.ports.Tell(router.DrillSeen{View: v})
+	for _, v := range all {
+		d.ports.Tell(router.DrillSeen{View: newest(all, v.WAN)})
 	}
 	d.forget()
 }
@@ -99,12 +99,23 @@ func (d *Driller) forget() {
 	}
 }
 
-// failing reports whether the newest rehearsal of a line that proved anything proved that its failure cannot be coped with.
-func failing(views []router.DrillView, wan string) bool {
+// newest is the last rehearsal of a line, of those that proved anything while there is one; the zero view: there is none.
+func newest(views []router.DrillView, wan string) router.DrillView {
+	var stopped router.DrillView
 	for i := len(views) - 1; i >= 0; i-- {
-		if v := views[i]; v.WAN == wan && !v.Stopped {
-			return !v.OK
+		switch v := views[i]; {
+		case v.WAN != wan:
+		case !v.Stopped:
+			return v
+		case stopped.ID == "":
+			stopped = v
 		}
 	}
-	return false
+	return stopped
+}
+
+// failing reports whether the newest rehearsal of a line that proved anything proved that its failure cannot be coped with.
+func failing(views []router.DrillView, wan string) bool {
+	v := newest(views, wan)
+	return v.ID != "" && !v.Stopped && !v.OK
 }

@@ -184,7 +184,7 @@ func (t *trial) finish(ctx context.Context) {
 		e.Cause, e.To = router.CauseDrill, "ends"
 	}
 	t.ports.Record(e)
-	t.ports.Tell(router.DrillSeen{View: *v})
+	t.ports.Tell(router.DrillSeen{View: newest(t.kept, v.WAN)})
 	t.ports.Log.Info("rehearsal", "wan", v.WAN, "through", v.Through, "ok", v.OK, "reason", v.Sentence)
 }
 

@@ -89,6 +89,8 @@ func proofOf(w router.WANSnapshot, s *router.Snapshot) *proof {
 		return &proof{"calm", "unknown", "never rehearsed", ""}
 	case d.End.IsZero():
 		return &proof{"calm", "drill", "rehearsal under way", d.Sentence}
+	case d.Stopped:
+		return &proof{"calm", "unknown", "rehearsal stopped " + dayOf(d.End), d.Sentence}
 	case !d.OK:
 		return &proof{"bad", "down", "rehearsal failed " + dayOf(d.End), d.Sentence}
 	case s.Time.Sub(d.End) > old:

@@ -28,6 +28,8 @@ func rehearsalOf(d router.DrillView) rehearsal {
 	switch {
 	case d.End.IsZero():
 		return rehearsal{d, "calm", "drill", "under way"}
+	case d.Stopped:
+		return rehearsal{d, "calm", "unknown", "stopped"}
 	case d.OK:
 		return rehearsal{d, "good", "up", "passed"}
 	}
