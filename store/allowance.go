@@ -2,11 +2,11 @@ package store
 
 import "time"
 
-// A batch for something urgent writes some 40 KB with what the file system adds (docs/benchmarks.md). A day that is quiet has a
-// hundred; a storm may have quickBatches at once and then one each pace: 2,160 a day and some 90 MB, whatever happens.
+// A batch writes some 30 KB with what the file system adds (docs/benchmarks.md). A quiet day has some hundred for something urgent; a
+// storm may have quickBatches at once and then one each pace: 45 MB a day, however long it lasts.
 const (
-	quickBatches = 200
-	pace         = 40 * time.Second
+	quickBatches = 300
+	pace         = time.Minute
 )
 
 // allowance says when an urgent batch may be written.

@@ -13,7 +13,7 @@ import (
 	"github.com/twinpath/twinpath/router"
 )
 
-// month is a house with three lines, an outage and 40 events a day, at ten times the speed of its clock: a look each ten seconds.
+// month is a house with three lines, an outage and 40 events a day. It looks only once a minute, which writes the same.
 type month struct {
 	*writer
 	h     *History
@@ -29,7 +29,7 @@ func newMonth(t testing.TB, dir string) *month {
 	d := New(dir, quiet)
 	m := &month{writer: &writer{DB: d, allowance: newAllowance(noon)}, now: noon}
 	m.h = NewHistory(d, at, func() router.Counters {
-		moved := uint64(m.n) * 150_000
+		moved := uint64(m.n) * 900_000
 		return router.Counters{Traffic: map[string]router.Traffic{"fibre0": {Rx: moved, Tx: moved / 10}, "dsl0": {Rx: moved / 7, Tx: moved / 80}, "lte0": {Rx: uint64(m.n), Tx: uint64(m.n)}}}
 	}, quiet)
 	m.h.begin(m.now)
@@ -42,10 +42,10 @@ func newMonth(t testing.TB, dir string) *month {
 
 // day lives through a day.
 func (m *month) day() {
-	for step := range 8640 {
-		m.now, m.n = m.now.Add(10*time.Second), m.n+1
+	for step := range 24 * 60 {
+		m.now, m.n = m.now.Add(time.Minute), m.n+1
 		fibre := "up"
-		if step >= 4000 && step < 4030 { // five minutes
+		if step >= 700 && step < 705 {
 			fibre = "down"
 		}
 		var wans []router.WANSnapshot
@@ -55,7 +55,7 @@ func (m *month) day() {
 				w = on(name, fibre)
 			}
 			w.Tally = &m.tally[i]
-			for k := range 10 {
+			for k := range 4 {
 				w.Tally.Count(health.Sample{Outcome: health.Answered, RTT: time.Duration(8000+(m.n*7919+k*104729+i*31)%5000) * time.Microsecond})
 			}
 			wans = append(wans, w)
@@ -71,14 +71,14 @@ func (m *month) day() {
 
 // happen is what there is to keep beside measurements.
 func (m *month) happen(step int) {
-	if step%216 == 0 { // forty a day
+	if step%36 == 0 { // forty a day
 		e := event(0)
 		e.Time, e.Sentence = m.now, "fibre is degraded: 1 of 4 checks does not answer: ping 1.1.1.1: no answer from the target (4 in a row)."
 		m.Record(e)
 		m.due = m.now
 	}
-	if at := step - 4000; at >= 0 && at < 40 && at%5 == 0 { // it is told anew when something of it changes
-		start := m.now.Add(-time.Duration(at) * 10 * time.Second)
+	if at := step - 700; at >= 0 && at < 8 { // it is told anew when something of it changes
+		start := m.now.Add(-time.Duration(at) * time.Minute)
 		i := router.Incident{ID: "main-" + start.Format("20060102T150405Z") + "-1", Router: "main", Cause: router.CauseWAN, WAN: "fibre", State: "down", Start: start,
 			Sentence: "fibre is down: the modem has no line.", Clock: true, Lasted: router.Seconds(m.now.Sub(start))}
 		for n := range 6 {
@@ -86,13 +86,13 @@ func (m *month) happen(step int) {
 			i.Carried = append(i.Carried, router.Carrier{WAN: "lte", Metered: true, From: start, To: m.now, Data: uint64(n)})
 			i.Steps = append(i.Steps, router.Step{Time: m.now, Sentence: "lte carries the house now."})
 		}
-		if at >= 30 {
+		if at >= 5 {
 			i.End = m.now
 		}
 		m.PutIncident(i)
 		m.due = m.now
 	}
-	m.AddUsage("lte", m.now.Format(time.DateOnly), 100, 10)
+	m.AddUsage("lte", m.now.Format(time.DateOnly), 600, 60)
 }
 
 // size is that of the file and its journal.

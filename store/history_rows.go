@@ -69,20 +69,27 @@ func combine(hour time.Time, minutes []row) []row {
 
 // recall has the history take in what the file has of the day before its newest minute.
 func (w *writer) recall() {
-	if w.measured == nil {
-		return
-	}
-	var last sql.NullInt64
-	err := w.file.db.QueryRow("SELECT max(at) FROM minutes").Scan(&last)
-	var rows []row
-	if err == nil && last.Valid {
-		end := time.Unix(last.Int64, 0).Add(minutes)
-		rows, err = queryRows(w.file.db, getMinutes, end.Add(-24*time.Hour), end)
-	}
+	rows, err := w.file.newestDay()
 	if err != nil {
 		w.log.Warn("earlier measurements are lost", "err", err)
 	}
-	w.measured.earlier(rows)
+	if w.measured != nil {
+		w.measured.earlier(rows)
+	}
+}
+
+// newestDay returns the minutes of the day that ends with the newest, and makes the hour of that one.
+func (f *file) newestDay() ([]row, error) {
+	var last sql.NullInt64
+	if err := f.db.QueryRow("SELECT max(at) FROM minutes").Scan(&last); err != nil || !last.Valid {
+		return nil, err
+	}
+	newest := time.Unix(last.Int64, 0)
+	if err := transact(f.db, func(tx *sql.Tx) error { return putHours(tx, newest.Truncate(time.Hour)) }); err != nil {
+		return nil, err
+	}
+	end := newest.Add(minutes)
+	return queryRows(f.db, getMinutes, end.Add(-24*time.Hour), end)
 }
 
 func (h *History) earlier(rows []row) {

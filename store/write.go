@@ -170,7 +170,7 @@ func putRows(tx *sql.Tx, put string, rows []row) error {
 	return nil
 }
 
-// writeHours makes each hour anew that minutes came to.
+// writeHours makes the hours that came to their end. One that was cut short is made when the file is opened again.
 func writeHours(tx *sql.Tx, b *box) error {
 	var last time.Time
 	for _, r := range b.rows {
@@ -179,13 +179,24 @@ func writeHours(tx *sql.Tx, b *box) error {
 			continue
 		}
 		last = hour
-		minutes, err := queryRows(tx, getMinutes, hour, hour.Add(time.Hour))
-		if err == nil {
-			err = putRows(tx, putHour, combine(hour, minutes))
+		if newest := b.rows[len(b.rows)-1].at; hour.Equal(newest.Truncate(time.Hour)) && newest.Add(minutes).Before(hour.Add(time.Hour)) {
+			break
 		}
-		if err != nil {
-			return fmt.Errorf("hours: %w", err)
+		if err := putHours(tx, hour); err != nil {
+			return err
 		}
+	}
+	return nil
+}
+
+// putHours makes an hour of its minutes, as many as there are.
+func putHours(tx *sql.Tx, hour time.Time) error {
+	minutes, err := queryRows(tx, getMinutes, hour, hour.Add(time.Hour))
+	if err == nil {
+		err = putRows(tx, putHour, combine(hour, minutes))
+	}
+	if err != nil {
+		return fmt.Errorf("hours: %w", err)
 	}
 	return nil
 }

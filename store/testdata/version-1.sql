@@ -66,7 +66,7 @@ INSERT INTO events (id, at, event) VALUES
 INSERT INTO incidents (id, start, until, incident) VALUES
 	('main-20261120T120000Z-1', 1795176000000000, 1795176060000000, '{"id":"main-20261120T120000Z-1","router":"main","cause":"wan","wan":"fibre","state":"down","start":"2026-11-20T12:00:00Z","end":"2026-11-20T12:01:00Z","lasted_s":60,"sentence":"The cable is out.","clock_set":true}'),
 	('main-20261120T130000Z-2', 1795179600000000, NULL, '{"id":"main-20261120T130000Z-2","router":"main","cause":"metered","wan":"lte","start":"2026-11-20T13:00:00Z","lasted_s":0,"sentence":"lte carries the house.","clock_set":true}');
-INSERT INTO minutes VALUES (1795176000, 'fibre', 'down', 1, 8000, 7000, 9000, 240, 0.5, 1000, 100);
+INSERT INTO minutes VALUES (1795179600, 'fibre', 'down', 1, 8000, 7000, 9000, 240, 0.5, 1000, 100);
 INSERT INTO hours VALUES (1795176000, 'fibre', 'down', 1, 8000, 7000, 9000, 14400, 0.01, 60000, 6000);
 INSERT INTO usage VALUES ('2026-11-20', 'lte', 123456, 7890);
 INSERT INTO shelf VALUES (1, 'letters', 'a', 1795176000000000, X'6f6e65');

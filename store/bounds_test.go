@@ -1,0 +1,165 @@
+package store
+
+import (
+	"database/sql"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestAllowance(t *testing.T) {
+	a := newAllowance(noon)
+	now := noon
+	for n := range quickBatches {
+		if at := a.when(now); !at.Equal(now) {
+			t.Fatalf("batch %d has to wait until %s", n, at)
+		}
+		a.spend(now)
+	}
+	if at := a.when(now); !at.Equal(now.Add(pace)) {
+		t.Errorf("the next may be at %s, want %s", at, now.Add(pace))
+	}
+	spent := 0
+	for end := now.Add(24 * time.Hour); now.Before(end); now = now.Add(time.Second) { // a storm
+		if !a.when(now).After(now) {
+			a.spend(now)
+			spent++
+		}
+	}
+	if most := int(24 * time.Hour / pace); spent > most || spent < most-1 {
+		t.Errorf("%d batches in a day, want %d", spent, most)
+	}
+	now = now.Add(quickBatches * pace)
+	for n := range quickBatches {
+		if at := a.when(now); !at.Equal(now) {
+			t.Fatalf("after a quiet time batch %d has to wait until %s", n, at)
+		}
+		a.spend(now)
+	}
+}
+
+// count is how many rows a table has.
+func count(t *testing.T, f *file, table string) (n int) {
+	t.Helper()
+	if err := f.db.QueryRow("SELECT count(*) FROM " + table).Scan(&n); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// fill runs a statement with numbers.
+func fill(t *testing.T, f *file, n int, statement string, args func(n int) []any) {
+	t.Helper()
+	err := transact(f.db, func(tx *sql.Tx) error {
+		s, err := tx.Prepare(statement)
+		if err != nil {
+			return err
+		}
+		defer s.Close()
+		for i := range n {
+			if _, err := s.Exec(args(i)...); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func opened(t *testing.T) *file {
+	t.Helper()
+	f, err := openFile(t.TempDir(), sqliteFile, steps[:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = f.close() })
+	return f
+}
+
+func TestTheFileIsBounded(t *testing.T) {
+	f := opened(t)
+	fill(t, f, fileEvents+500, "INSERT INTO events (at, event) VALUES (?, '{}')", func(n int) []any { return []any{noon.UnixMicro() + int64(n)} })
+	fill(t, f, fileReports+500, "INSERT INTO incidents (id, start, until, incident) VALUES (?, ?, NULL, '{}')", func(n int) []any {
+		return []any{fmt.Sprint(n), noon.UnixMicro() + int64(n)}
+	})
+	minute := func(n int) []any { return []any{noon.Unix() - 60*int64(n), "fibre"} }
+	fill(t, f, 3000, "INSERT INTO minutes VALUES (?, ?, 'up', 1, 1, 1, 1, 1, 0, 1, 1)", minute)
+	hour := func(n int) []any { return []any{noon.Unix() - 3600*int64(n), "fibre"} }
+	fill(t, f, 9700, "INSERT INTO hours VALUES (?, ?, 'up', 1, 1, 1, 1, 1, 0, 1, 1)", hour)
+	fill(t, f, 500, "INSERT INTO usage VALUES (?, 'lte', 1, 1)", func(n int) []any { return []any{noon.AddDate(0, 0, -n).Format(time.DateOnly)} })
+	if err := f.write(&box{at: noon, trusted: false}); err != nil {
+		t.Fatal(err)
+	}
+	if n := count(t, f, "events"); n != fileEvents+500 {
+		t.Errorf("while nobody had set the clock something was forgotten: %d events are left", n)
+	}
+	if err := f.write(&box{at: noon, trusted: true}); err != nil {
+		t.Fatal(err)
+	}
+	for table, want := range map[string]int{"events": fileEvents, "incidents": fileReports, "minutes": 48*60 + 1, "hours": 9601, "usage": 401} {
+		if n := count(t, f, table); n != want {
+			t.Errorf("%d %s, want %d", n, table, want)
+		}
+	}
+}
+
+// TestLinesThatAreTried: an owner who tries names, and a clock that was years ahead, fill nothing.
+func TestLinesThatAreTried(t *testing.T) {
+	f := opened(t)
+	fill(t, f, 2*minutesLimit, "INSERT INTO minutes VALUES (?, ?, 'up', 1, 1, 1, 1, 1, 0, 1, 1)", func(n int) []any {
+		return []any{noon.Unix() - 60*int64(n/64), fmt.Sprintf("try%d", n%64)}
+	})
+	fill(t, f, 100, "INSERT INTO minutes VALUES (?, 'fibre', 'up', 1, 1, 1, 1, 1, 0, 1, 1)", func(n int) []any { return []any{noon.AddDate(5, 0, 0).Unix() + 60*int64(n)} })
+	if err := f.write(&box{at: noon, trusted: true}); err != nil {
+		t.Fatal(err)
+	}
+	if n := count(t, f, "minutes"); n > minutesLimit+64 || n < minutesLimit-64 {
+		t.Errorf("%d minutes, want %d", n, minutesLimit)
+	}
+	if n := count(t, f, "minutes WHERE wan = 'fibre'"); n != 0 {
+		t.Errorf("%d minutes are of a time to come", n)
+	}
+}
+
+// TestAFileThatIsTooLarge is one of incidents that are all as long as they may be.
+func TestAFileThatIsTooLarge(t *testing.T) {
+	f := opened(t)
+	long := strings.Repeat("x", longestIncident)
+	fill(t, f, 2500, "INSERT INTO incidents (id, start, until, incident) VALUES (?, ?, NULL, ?)", func(n int) []any {
+		return []any{fmt.Sprint(n), noon.UnixMicro() + int64(n), long}
+	})
+	for range 2 { // an hour later there is room, and nothing more goes
+		if err := f.write(&box{at: noon, trusted: true}); err != nil {
+			t.Fatal(err)
+		}
+		noon := noon.Add(time.Hour)
+		if err := f.write(&box{at: noon, trusted: true}); err != nil {
+			t.Fatal(err)
+		}
+		if n := count(t, f, "incidents"); n != 1250 {
+			t.Errorf("%d incidents are left, want 1250", n)
+		}
+	}
+}
+
+func TestAShelfIsBounded(t *testing.T) {
+	d := New(t.TempDir(), quiet)
+	w := writer{DB: d}
+	w.attempt()
+	defer func() { _ = w.file.close() }()
+	for n := range mostItems + 10 {
+		d.waiting.addItem(item{shelf: "a", key: fmt.Sprint(n), value: []byte{}})
+	}
+	d.waiting.addItem(item{shelf: "b", key: "0", value: []byte{}})
+	w.batch(noon)
+	items, err := w.file.shelf("a")
+	if err != nil || len(items) != mostItems || items[0].Key != "10" {
+		t.Errorf("%d items (%v), the first is %s", len(items), err, items[0].Key)
+	}
+	if items, err := w.file.shelf("b"); err != nil || len(items) != 1 {
+		t.Errorf("the other shelf: %v (%v)", items, err)
+	}
+}
