@@ -66,7 +66,7 @@ func TestReport(t *testing.T) {
 	v.looks("report", true)
 	v.open(gatewayPage + "/")
 	v.reads("fibre down")
-	v.click(".timeline summary")
+	v.click(".timeline .bad summary")
 	v.reads("Own side OK: cable")
 	v.looks("status-after-an-outage", false)
 }
