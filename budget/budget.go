@@ -17,9 +17,11 @@ import (
 const (
 	// often is how often the kernel's counters are read: at 100 Mbit/s a limit is passed by 125 MB at most.
 	often = 10 * time.Second
+	// soon is how often they are looked for at first: what a new line has carried by then is not counted.
+	soon = time.Second
 	// again is how often the store is asked anew: what its disk could not say before joins what is known.
 	again = 10 * time.Minute
-	// patience is how long counting waits for what the store knows. The kernel counts on meanwhile.
+	// patience is how long counting waits for what store and kernel know. The kernel counts on meanwhile.
 	patience = time.Minute
 	// mark is how often an account's state is kept, beside the moments that matter.
 	mark = time.Hour
@@ -76,7 +78,6 @@ func (c *Counter) Use(cfg router.Config) {
 
 // Run counts until ctx ends. Without a metered line it sleeps.
 func (c *Counter) Run(ctx context.Context) error {
-	c.started = c.ports.Now()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -91,15 +92,24 @@ func (c *Counter) Run(ctx context.Context) error {
 		c.round(false)
 		timer.Stop()
 		if len(c.accounts) > 0 {
-			timer.Reset(often)
+			timer.Reset(c.pause())
 		}
 	}
+}
+
+// pause is how long until the next round.
+func (c *Counter) pause() time.Duration {
+	fresh := func(a *account) bool { return a.seen == nil }
+	if slices.ContainsFunc(c.accounts, fresh) && c.ports.Now().Sub(c.started) < patience {
+		return soon
+	}
+	return often
 }
 
 // configure keeps the accounts of lines that stay.
 func (c *Counter) configure(cfg router.Config) {
 	old := c.accounts
-	c.accounts = nil
+	c.accounts, c.started = nil, c.ports.Now()
 	for _, w := range cfg.WANs {
 		if !w.Metered || w.Kind == router.Peer {
 			continue

@@ -25,7 +25,8 @@ const (
 	// SlowRate is what a device has each way for what is not essential, in bytes per second: 1 Mbit/s opens pages and carries
 	// a call, and a day of it is 10 GB at the very worst. Chosen by us.
 	SlowRate = 125_000
-	// slowBurst is what goes through at once, in bytes. The kernel may pass 64 KiB in one piece, which a smaller one would never let by.
+	// slowBurst is what goes through at once, in bytes, beside a second's worth (the kernel adds that, nft_limit.c). Together they let a
+	// small page pass at full speed, and the 64 KiB that the kernel may pass in one piece.
 	slowBurst = 128 << 10
 	// slowDevices and slowMemory bound what the kernel remembers. A device is an address: IPv6 gives a phone a handful.
 	slowDevices = 4096

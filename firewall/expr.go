@@ -162,7 +162,7 @@ func (l Limit) String() string {
 	return fmt.Sprintf("limit rate %d/%s burst %d packets", l.Rate, unit, l.Burst)
 }
 
-// Throttle matches packets of an address beyond Rate bytes a second, after a first Burst of bytes. The set remembers for each address
+// Throttle matches packets of an address beyond Rate bytes a second, after a first Burst and one second's worth. The set remembers for each address
 // what is left to it.
 type Throttle struct {
 	Set         string
