@@ -34,8 +34,9 @@ func (b *Book) Restore(left []router.Incident, last time.Time) {
 		}
 		e := &entry{Incident: i, subject: subjectOf(i), began: i.Start, spent: time.Duration(i.Lasted), drops: max(i.Drops, 1), clock: i.Clock,
 			restored: true, data: i.Data}
-		if last.Before(i.Start) {
-			last = i.Start.Add(time.Duration(i.Lasted))
+		last := last
+		if told := i.Start.Add(time.Duration(i.Lasted)); last.Before(told) { // the pulse is rarer than what is told
+			last = told
 		}
 		for _, c := range i.Carried {
 			if c.To.IsZero() {

@@ -33,7 +33,7 @@ const (
 // Incident is one stretch of trouble, from its first symptom to its end, or a moment worth knowing. It is told in full each time
 // something of it changes.
 type Incident struct {
-	ID       string    `json:"id"` // unique in the house and for good: "main-20261121T193301Z-3"
+	ID       string    `json:"id"` // unique in the house and for good: "main-20261121T193301Z-kqzt3"
 	Router   string    `json:"router"`
 	Cause    Cause     `json:"cause"`
 	WAN      string    `json:"wan,omitempty"`
@@ -43,7 +43,7 @@ type Incident struct {
 	End      time.Time `json:"end,omitzero"`    // zero: it goes on
 	Moment   bool      `json:"moment,omitempty"`
 	Cut      bool      `json:"cut,omitempty"` // nobody looked when it ended: End is when somebody looked again
-	Lasted   Seconds   `json:"lasted_s"`      // by the monotonic clock, for as long as somebody looked; so far, while it goes on
+	Lasted   Seconds   `json:"lasted_s"`      // by the monotonic clock, without the gaps between drops and when nobody looked; so far, while it goes on
 	Sentence string    `json:"sentence"`      // the last thing that was found out explains the whole
 	Blame    Blame     `json:"blame,omitempty"`
 	Clock    bool      `json:"clock_set"` // the clock was trustworthy from start to end
@@ -55,7 +55,7 @@ type Incident struct {
 	Carried []Carrier  `json:"carried,omitempty"` // what carried the house meanwhile, in order
 	Data    uint64     `json:"data,omitempty"`    // bytes that metered lines carried meanwhile
 	Steps   []Step     `json:"steps,omitempty"`   // what happened meanwhile; bounded, the first and the last are kept
-	Drops   int        `json:"drops,omitempty"`   // how often the line went down in it, when more than once
+	Drops   int        `json:"drops,omitempty"`   // how often it began in it, when more than once: gaps of less than three minutes are none
 }
 
 // Open reports whether it goes on.

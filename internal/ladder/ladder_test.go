@@ -114,6 +114,25 @@ func (h *home) carrier(want bool) {
 	}
 }
 
+// mostBytes is what the comment at climbFor promises.
+const mostBytes = 4000
+
+// traffic is what wan0 has carried, both ways, with the headers of Ethernet.
+func (h *home) traffic() uint64 {
+	h.t.Helper()
+	out, err := exec.Command("ip", "-s", "-j", "link", "show", "wan0").Output()
+	var links []struct {
+		Stats map[string]struct{ Bytes uint64 } `json:"stats64"`
+	}
+	if err == nil {
+		err = json.Unmarshal(out, &links)
+	}
+	if err != nil || len(links) != 1 {
+		h.t.Fatalf("counters of wan0: %v: %s", err, out)
+	}
+	return links[0].Stats["rx"].Bytes + links[0].Stats["tx"].Bytes
+}
+
 // resolver answers every query at the provider's first router.
 func (h *home) resolver() {
 	var conn net.PacketConn
@@ -195,10 +214,14 @@ func TestEachRungBrokenInTurn(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			mend := test.break_()
+			before := h.traffic()
 			began := time.Now()
 			rungs, last := h.climber.Climb(t.Context(), "fibre")
-			took := time.Since(began)
+			took, cost := time.Since(began), h.traffic()-before
 			mend()
+			if t.Logf("%d bytes in %s", cost, took); cost > mostBytes {
+				t.Errorf("it cost %d bytes, want at most %d: the line may be metered", cost, mostBytes)
+			}
 			if took > climbFor+200*time.Millisecond {
 				t.Errorf("took %s", took)
 			}
