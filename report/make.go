@@ -19,14 +19,12 @@ func Make(f Facts) Report {
 		row := Row{Incident: inZone(i, zone), Number: n + 1, Length: router.Seconds(lasted(i, f.Now))}
 		r.Rows = append(r.Rows, row)
 	}
-	watched := minus([]Span{period}, merge(append(f.off(incidents), f.Gaps...)))
-	watched = clip(merge(append(watched, f.outages(incidents, func(router.Incident) bool { return true })...)), period)
-	r.Watched = router.Seconds(length(watched))
+	r.Watched = router.Seconds(length(f.watched("", incidents, nil)))
 	for _, name := range f.lines(incidents) {
-		r.Lines = append(r.Lines, f.total(name, incidents, watched, func(i router.Incident) bool { return i.WAN == name && i.Cause != router.CauseOffline }))
+		r.Lines = append(r.Lines, f.total(name, incidents, func(i router.Incident) bool { return i.WAN == name && i.Cause != router.CauseOffline }))
 	}
 	if f.WAN == "" {
-		house := f.total("the house", incidents, watched, func(i router.Incident) bool { return i.Cause == router.CauseOffline })
+		house := f.total("", incidents, func(i router.Incident) bool { return i.Cause == router.CauseOffline })
 		r.House = &house
 	}
 	return r
@@ -88,7 +86,7 @@ func (f Facts) off(all []router.Incident) []Span {
 	return spans
 }
 
-// outages are where the whole ones lie: somebody saw them, whatever else is known of the time.
+// outages are where the whole ones lie.
 func (f Facts) outages(all []router.Incident, is func(router.Incident) bool) []Span {
 	var spans []Span
 	for _, i := range all {
@@ -97,6 +95,20 @@ func (f Facts) outages(all []router.Incident, is func(router.Incident) bool) []S
 		}
 	}
 	return merge(spans)
+}
+
+// watched is when somebody looked at a line, or at any: an outage was seen, whatever else is known of the time.
+func (f Facts) watched(name string, all []router.Incident, down []Span) []Span {
+	gaps, known := f.Gaps[name]
+	if !known {
+		gaps = f.Gaps[""]
+	}
+	period := Span{f.From, f.To}
+	if name == "" {
+		down = f.outages(all, func(router.Incident) bool { return true })
+	}
+	watched := minus([]Span{period}, merge(append(f.off(all), gaps...)))
+	return clip(merge(append(watched, down...)), period)
 }
 
 // lines are the names to count, the configured ones first.
@@ -113,10 +125,12 @@ func (f Facts) lines(all []router.Incident) []string {
 	return names
 }
 
-// total counts what is about one line. Two incidents of it at the same time count once.
-func (f Facts) total(name string, all []router.Incident, watched []Span, is func(router.Incident) bool) Total {
-	t := Total{Name: name, Watched: length(watched) > 0}
+// total counts what is about one line, or about the house. Two incidents of it at the same time count once.
+func (f Facts) total(name string, all []router.Incident, is func(router.Incident) bool) Total {
 	period := Span{f.From, f.To}
+	down := clip(f.outages(all, is), period)
+	watched := length(f.watched(name, all, down))
+	t := Total{Name: cmp.Or(name, "the house"), Down: router.Seconds(length(down)), Watched: router.Seconds(watched)}
 	for _, i := range all {
 		if !is(i) || !outage(i) {
 			continue
@@ -129,10 +143,8 @@ func (f Facts) total(name string, all []router.Incident, watched []Span, is func
 		t.Longest = max(t.Longest, router.Seconds(lasted(i, f.Now)))
 		t.Open = t.Open || i.Open()
 	}
-	down := length(clip(f.outages(all, is), period))
-	t.Down = router.Seconds(down)
-	if t.Watched {
-		t.Availability = 1 - down.Seconds()/length(watched).Seconds()
+	if watched > 0 {
+		t.Availability = 1 - length(down).Seconds()/watched.Seconds()
 	}
 	return t
 }

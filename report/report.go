@@ -20,7 +20,9 @@ type Facts struct {
 	WAN       string         // the one line that it is about; empty: all, and the house
 	WANs      []string       // the lines there are: each is counted, also when nothing happened to it
 	Incidents []router.Incident
-	Gaps      []Span // when nobody looked, beside what the incidents say; GapsOf finds them
+	// Gaps are when nobody looked at a line, by its name, and at any of them, by none, beside what the incidents say. GapsOf
+	// finds them. A line that is not in it was looked at when any was.
+	Gaps map[string][]Span
 }
 
 // Report is the outages of a period.
@@ -45,7 +47,7 @@ type Total struct {
 	Down         router.Seconds `json:"down_s"`
 	Longest      router.Seconds `json:"longest_s"`
 	Degraded     router.Seconds `json:"degraded_s"`
-	Watched      bool           `json:"watched"`      // else nobody looked at all
+	Watched      router.Seconds `json:"watched_s"`    // how much of the period somebody looked at it
 	Availability float64        `json:"availability"` // of the time that somebody looked, 0 to 1
 	Open         bool           `json:"open,omitempty"`
 }

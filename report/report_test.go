@@ -87,12 +87,25 @@ func TestCounts(t *testing.T) {
 		"another line":                 {[]router.Incident{{Cause: router.CauseWAN, WAN: "b", Start: noon, End: noon.Add(time.Hour)}}, nil, "0 0s 0s 0s 100 % 1h40m0s"},
 		"the end before the beginning": {[]router.Incident{at(50, 40)}, nil, "1 0s 0s 0s 100 % 1h40m0s"},
 	} {
-		r := Make(Facts{From: noon, To: noon.Add(100 * time.Minute), Now: noon.Add(100 * time.Minute), WANs: []string{"a"}, Incidents: c.incidents, Gaps: c.gaps})
+		r := Make(Facts{From: noon, To: noon.Add(100 * time.Minute), Now: noon.Add(100 * time.Minute), WANs: []string{"a"}, Incidents: c.incidents, Gaps: map[string][]Span{"": c.gaps}})
 		l := r.Lines[0]
 		got := fmt.Sprint(l.Outages, " ", time.Duration(l.Down), " ", time.Duration(l.Longest), " ", time.Duration(l.Degraded), " ", l.Percent(), " ", time.Duration(r.Watched))
 		if got != c.want {
 			t.Errorf("%s: %s, want %s", name, got, c.want)
 		}
+	}
+}
+
+// A line that was looked at for a part of the time is available for a part of that.
+func TestALineOfItsOwnTime(t *testing.T) {
+	i := router.Incident{Cause: router.CauseWAN, WAN: "b", Clock: true, Start: noon.Add(80 * time.Minute), End: noon.Add(85 * time.Minute)}
+	r := Make(Facts{From: noon, To: noon.Add(100 * time.Minute), Now: noon.Add(100 * time.Minute), WANs: []string{"a", "b"}, Incidents: []router.Incident{i},
+		Gaps: map[string][]Span{"": nil, "a": nil, "b": {{noon, noon.Add(50 * time.Minute)}}}})
+	if a, b := r.Lines[0].Percent(), r.Lines[1].Percent(); a != "100 %" || b != "90 %" || r.Watched != secs(100*time.Minute) {
+		t.Errorf("a %s, b %s of %s", a, b, time.Duration(r.Watched))
+	}
+	if note := r.Note(); !strings.HasPrefix(note, "Somebody looked all the time. Of b that is 50 min.") {
+		t.Error(note)
 	}
 }
 
@@ -102,16 +115,25 @@ func TestGaps(t *testing.T) {
 		{Name: "a", Points: []*router.Point{nil, nil, p, nil, nil, p, nil, nil}}, {Name: "b", Points: []*router.Point{p, nil, nil}},
 	}}
 	var got []string
-	for _, g := range GapsOf(m, Span{noon.Add(-time.Hour), noon}) {
+	for _, g := range GapsOf(m, "", Span{noon.Add(-time.Hour), noon}) {
 		got = append(got, g.From.Format("15:04")+"–"+g.To.Format("15:04"))
 	}
 	if want := []string{"11:00–11:54", "11:55–11:57"}; !slices.Equal(got, want) {
 		t.Errorf("gaps %v, want %v", got, want)
 	}
-	if got := GapsOf(m, Span{noon.Add(-7 * time.Minute), noon.Add(-4 * time.Minute)}); len(got) != 2 || length(got) != 2*time.Minute {
+	if got := GapsOf(m, "", Span{noon.Add(-7 * time.Minute), noon.Add(-4 * time.Minute)}); len(got) != 2 || length(got) != 2*time.Minute {
 		t.Errorf("in the middle: %v", got)
 	}
-	if got := GapsOf(router.Measures{Until: noon}, Span{noon, noon}); got != nil {
+	if got := GapsOf(m, "c", Span{noon.Add(-time.Hour), noon}); length(got) != time.Hour {
+		t.Errorf("of c, which was never looked at: %v", got)
+	}
+	if got := GapsOf(m, "b", Span{noon.Add(-3 * time.Minute), noon}); len(got) != 0 {
+		t.Errorf("of b: %v", got)
+	}
+	if got := GapsOf(m, "a", Span{noon.Add(-4 * time.Minute), noon}); len(got) != 1 || length(got) != time.Minute {
+		t.Errorf("of a: %v", got)
+	}
+	if got := GapsOf(router.Measures{Until: noon}, "", Span{noon, noon}); got != nil {
 		t.Errorf("of a router without lines: %v", got)
 	}
 }
@@ -231,7 +253,7 @@ func TestWords(t *testing.T) {
 		"0 s": Duration(0), "59 s": Duration(59 * time.Second), "12 min 2 s": Duration(722 * time.Second), "1 h": Duration(time.Hour), "3 d 4 h": Duration(76 * time.Hour),
 		"0 B": Bytes(0), "999 B": Bytes(999), "1.5 kB": Bytes(1500), "1 MB": Bytes(999_900), "48 MB": Bytes(48_000_000), "416 kbit/s": Rate(52_000), "2.5 Gbit/s": Rate(312_500_000),
 		"0 %": percent(0), "0.1 %": percent(0.00001), "4 %": percent(0.043),
-		"100 %": Total{Watched: true, Availability: 1}.Percent(), "99.999 %": Total{Watched: true, Availability: 0.99999999}.Percent(), "99.9 %": Total{Watched: true, Availability: 0.999}.Percent(), "no data": Total{}.Percent(),
+		"100 %": Total{Watched: 1, Availability: 1}.Percent(), "99.999 %": Total{Watched: 1, Availability: 0.99999999}.Percent(), "99.9 %": Total{Watched: 1, Availability: 0.999}.Percent(), "no data": Total{}.Percent(),
 		"a, b and c": list([]string{"a", "b", "c"}), "UTC+01:00": zone(noon), "UTC": zone(noon.UTC()),
 	} {
 		if got != want {

@@ -70,7 +70,7 @@ func month() Facts {
 			{Cause: router.CauseMetered, WAN: "lte", Start: ago(time.Hour), End: ago(0)}, // no outage
 			{Cause: router.CauseVRRP, Moment: true, Start: ago(time.Hour)},
 		},
-		Gaps: []Span{{noon.AddDate(0, 0, -30), noon.AddDate(0, 0, -20)}},
+		Gaps: map[string][]Span{"": {{noon.AddDate(0, 0, -30), noon.AddDate(0, 0, -20)}}},
 	}
 }
 

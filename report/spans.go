@@ -7,19 +7,21 @@ import (
 	"github.com/twinpath/twinpath/router"
 )
 
-// GapsOf is when in a stretch of time nobody looked at any line. What is measured last may still be under way: it is no gap.
-func GapsOf(m router.Measures, in Span) []Span {
+// GapsOf is when in a stretch of time nobody looked at a line, or with no name at any. What is measured last may still be under way: it is no gap.
+// Without measurements nothing is known to be one.
+func GapsOf(m router.Measures, name string, in Span) []Span {
 	step, n := time.Duration(m.Step)*time.Second, 0
-	for _, w := range m.WANs {
+	lines := slices.DeleteFunc(slices.Clone(m.WANs), func(w router.MeasuredWAN) bool { return name != "" && w.Name != name })
+	for _, w := range lines {
 		n = max(n, len(w.Points))
 	}
-	if n == 0 || step <= 0 {
+	if len(m.WANs) == 0 || step <= 0 {
 		return nil
 	}
 	begin := m.Until.Add(-time.Duration(n) * step)
 	gaps := []Span{{in.From, begin}}
 	for i := range n - min(n, 2) {
-		if !looked(m, n-i) {
+		if !looked(lines, n-i) {
 			at := begin.Add(time.Duration(i) * step)
 			gaps = append(gaps, Span{at, at.Add(step)})
 		}
@@ -28,8 +30,8 @@ func GapsOf(m router.Measures, in Span) []Span {
 }
 
 // looked reports whether there is a point, counted from the newest.
-func looked(m router.Measures, back int) bool {
-	return slices.ContainsFunc(m.WANs, func(w router.MeasuredWAN) bool {
+func looked(lines []router.MeasuredWAN, back int) bool {
+	return slices.ContainsFunc(lines, func(w router.MeasuredWAN) bool {
 		return back <= len(w.Points) && w.Points[len(w.Points)-back] != nil
 	})
 }

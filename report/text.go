@@ -51,6 +51,11 @@ func (r Report) Note() string {
 	if unwatched := r.Whole() - time.Duration(r.Watched); unwatched >= time.Second {
 		text = fmt.Sprintf("Somebody looked for %s of %s; the rest counts for nothing.", Duration(time.Duration(r.Watched)), Duration(r.Whole()))
 	}
+	for _, t := range r.Lines {
+		if time.Duration(r.Watched-t.Watched) >= time.Minute {
+			text += fmt.Sprintf(" Of %s that is %s.", t.Title(), Duration(time.Duration(t.Watched)))
+		}
+	}
 	text += " Down is when no check was answered, or by a login page."
 	if r.Unsure() {
 		text += " The clock was not set in some of the outages: they say so."

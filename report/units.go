@@ -55,7 +55,7 @@ func scaled(value float64, units ...string) string {
 
 // Percent is the availability, rounded down: it is 100 % only where nothing was lost.
 func (t Total) Percent() string {
-	if !t.Watched {
+	if t.Watched == 0 {
 		return "no data"
 	}
 	text := fmt.Sprintf("%.3f", math.Floor(t.Availability*1e5+1e-6)/1e3)

@@ -79,7 +79,7 @@ func (e evidence) make(wish web.ReportWish, now time.Time) (report.Report, error
 	snapshot, _ := e.source.Snapshot()
 	f := report.Facts{
 		Router: snapshot.Router, Version: snapshot.Version, From: wish.From, To: wish.To, Now: now, Zone: now.Location(), WAN: wish.WAN,
-		Incidents: all, Gaps: e.gaps(report.Span{From: wish.From, To: wish.To}, now),
+		Incidents: all,
 	}
 	for _, line := range snapshot.WANs {
 		f.WANs = append(f.WANs, line.Name)
@@ -89,18 +89,28 @@ func (e evidence) make(wish web.ReportWish, now time.Time) (report.Report, error
 	if wish.WAN != "" && !known {
 		return report.Report{}, fmt.Errorf("%q: %w", wish.WAN, router.ErrNoWAN)
 	}
+	f.Gaps = e.gaps(f.WANs, report.Span{From: wish.From, To: wish.To}, now)
 	return report.Make(f), nil
 }
 
-// gaps are when nobody looked: to the minute within the last day, which is what is kept of it, to the hour before.
-func (e evidence) gaps(in report.Span, now time.Time) []report.Span {
+// gaps are when nobody looked, at any line and at each one: to the minute within the last day, which is what is kept of it, to
+// the hour before.
+func (e evidence) gaps(lines []string, in report.Span, now time.Time) map[string][]report.Span {
 	const least, day, kept = 2, 24, 400 * 24 // hours; what is finer than minutes does not survive a restart
 	hours := int((now.Sub(in.From) + time.Hour - 1) / time.Hour)
-	if hours <= day {
-		return report.GapsOf(e.measures.History(max(hours, least)), in)
-	}
 	older, newer := in, in
 	older.To, newer.From = now.Add(-day*time.Hour), now.Add(-day*time.Hour)
-	all := report.GapsOf(e.measures.History(min(hours, kept)), older)
-	return append(all, report.GapsOf(e.measures.History(day), newer)...)
+	if newer.From.Before(in.From) {
+		newer.From = in.From
+	}
+	fine := e.measures.History(min(max(hours, least), day))
+	var coarse router.Measures
+	if hours > day {
+		coarse = e.measures.History(min(hours, kept))
+	}
+	all := map[string][]report.Span{}
+	for _, name := range append([]string{""}, lines...) {
+		all[name] = append(report.GapsOf(coarse, name, older), report.GapsOf(fine, name, newer)...)
+	}
+	return all
 }
