@@ -7,8 +7,8 @@ import (
 	"github.com/twinpath/twinpath/router"
 )
 
-// GapsOf is when in a stretch of time nobody looked at a line, or with no name at any. What is measured last may still be under way: it is no gap.
-// Without measurements nothing is known to be one.
+// GapsOf is when in a stretch of time nobody looked at a line, or with no name at any. What is measured last may still be
+// under way: it is no gap. Without measurements nothing is known to be one.
 func GapsOf(m router.Measures, name string, in Span) []Span {
 	step, n := time.Duration(m.Step)*time.Second, 0
 	lines := slices.DeleteFunc(slices.Clone(m.WANs), func(w router.MeasuredWAN) bool { return name != "" && w.Name != name })
