@@ -90,7 +90,10 @@ type returned struct {
 
 func newTrace(ctx context.Context, path Path, target netip.Addr) (*trace, error) {
 	target = target.Unmap()
-	t := &trace{family: echo4(), target: target, id: nonce16(), cookie: rand.Uint64(), news: make(chan returned, traceRounds*TraceHops), found: map[int]Hop{}}
+	t := &trace{
+		family: echo4(), target: target, id: nonce16(), cookie: rand.Uint64(),
+		news: make(chan returned, traceRounds*TraceHops), found: map[int]Hop{},
+	}
 	if target.Is6() {
 		t.family = echo6()
 	}

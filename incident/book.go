@@ -3,6 +3,7 @@ package incident
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 	"time"
@@ -51,7 +52,6 @@ type look struct {
 	bytes    map[string]uint64 // by line
 	unset    bool              // the clock
 	drained  bool
-	fell     map[string][]time.Time // when each line began to fail, in the last hour; bounded
 }
 
 // subject is what can be in one trouble at a time.
@@ -64,7 +64,7 @@ type subject struct {
 func NewBook(now time.Time, name, tag string) *Book {
 	return &Book{
 		name: name, tag: tag, born: now, last: now, noticed: map[subject]time.Time{},
-		look: look{bytes: map[string]uint64{}, fell: map[string][]time.Time{}},
+		look: look{bytes: map[string]uint64{}},
 	}
 }
 
@@ -112,16 +112,25 @@ func (b *Book) See(now time.Time, s *router.Snapshot) []router.Incident {
 		}
 		found = append(found, news...)
 	}
-	for _, e := range slices.Clone(b.open) {
-		if leveled(e.subject.cause) && !slices.ContainsFunc(found, func(f finding) bool { return f.subject == e.subject }) {
-			e.gone = true
-			b.end(now, e)
-		}
-	}
+	b.part(now, found)
 	b.comeBack(now, s)
 	b.carry(now, s)
 	b.remember(now, s)
 	return b.changed(now)
+}
+
+// part ends what is of a line or of a virtual router that there is no more.
+func (b *Book) part(now time.Time, found []finding) {
+	there := func(s subject) bool {
+		return slices.ContainsFunc(found, func(f finding) bool { return f.subject == s })
+	}
+	for _, e := range slices.Clone(b.open) {
+		if leveled(e.subject.cause) && !there(e.subject) {
+			e.gone = true
+			b.end(now, e)
+		}
+	}
+	maps.DeleteFunc(b.noticed, func(s subject, _ time.Time) bool { return !there(s) })
 }
 
 // notice looks at the clock: when somebody has set it, all times are told anew.
@@ -149,9 +158,6 @@ func (b *Book) notice(now time.Time, s *router.Snapshot) {
 func (b *Book) remember(now time.Time, s *router.Snapshot) {
 	b.look.seen, b.look.wans, b.look.carrying, b.look.drained = true, s.WANs, carrying(s), s.Drained
 	b.events = slices.DeleteFunc(b.events, func(e router.Event) bool { return now.Sub(e.Time) > earlier })
-	for name, times := range b.look.fell {
-		b.look.fell[name] = slices.DeleteFunc(times, func(t time.Time) bool { return now.Sub(t) > time.Hour })
-	}
 }
 
 // changed returns what has changed since the last call, oldest first.

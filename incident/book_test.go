@@ -1,185 +1,12 @@
 package incident
 
 import (
-	"fmt"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/twinpath/twinpath/internal/wallclock"
 	"github.com/twinpath/twinpath/router"
 )
-
-func TestMain(m *testing.M) {
-	time.Local = time.UTC // sentences have the time of the house
-	m.Run()
-}
-
-// scene is a house of one router, as its snapshots show it, and the book that is kept of it. Each verb is something that happens; want
-// says what the book has told since the last want.
-type scene struct {
-	t     *testing.T
-	start time.Time
-	now   time.Time
-	view  router.Snapshot
-	book  *Book
-	told  []router.Incident
-	last  map[string]router.Incident // by ID, the newest
-	ids   []string
-}
-
-// newScene is a house with a good fibre that carries it and a metered line in reserve.
-func newScene(t *testing.T) *scene {
-	start := time.Date(2026, 11, 20, 20, 0, 0, 0, time.UTC)
-	s := &scene{t: t, start: start, now: start, last: map[string]router.Incident{}}
-	s.view = router.Snapshot{Router: "main", Verdict: router.VerdictOK, Since: s.now, WANs: []router.WANSnapshot{
-		{Name: "fibre", State: "up", Active: true, Since: s.now, Reason: "2 of 2 checks answer", RTT: router.Milliseconds(8 * time.Millisecond)},
-		{Name: "lte", State: "up", Cost: 50, Metered: true, Since: s.now, Reason: "1 check answers", RTT: router.Milliseconds(40 * time.Millisecond)},
-	}}
-	s.newBook()
-	s.see()
-	return s
-}
-
-func (s *scene) newBook() {
-	s.book = NewBook(s.now, "main", "x")
-	s.book.Load = func(string) router.Load { return router.Load{Rx: 1000, Tx: 100} }
-}
-
-func (s *scene) line(name string) *router.WANSnapshot {
-	for i := range s.view.WANs {
-		if s.view.WANs[i].Name == name {
-			return &s.view.WANs[i]
-		}
-	}
-	s.t.Fatalf("no line %s", name)
-	return nil
-}
-
-func (s *scene) hear(all []router.Incident) {
-	for _, i := range all {
-		s.told = append(s.told, i)
-		if _, known := s.last[i.ID]; !known {
-			s.ids = append(s.ids, i.ID)
-		}
-		s.last[i.ID] = i
-	}
-}
-
-// see has the book take a snapshot in, with the verdict that the router would give.
-func (s *scene) see() {
-	s.decide()
-	view := s.view
-	view.Time, view.WANs = s.now, append([]router.WANSnapshot(nil), s.view.WANs...)
-	s.hear(s.book.See(s.now, &view))
-}
-
-// decide applies the one rule, and says who moved.
-func (s *scene) decide() {
-	best, was := -1, ""
-	for i, w := range s.view.WANs {
-		if w.Active {
-			was = w.Name
-		}
-		cost := func(i int) int { return s.view.WANs[i].Cost + s.view.WANs[i].Lost }
-		if (w.State == "up" || w.State == "degraded") && !w.Drained && w.RehearsedUntil == nil && (best < 0 || cost(i) < cost(best)) {
-			best = i
-		}
-	}
-	verdict := router.VerdictOffline
-	if best >= 0 {
-		verdict = router.VerdictOK
-		if best > 0 {
-			verdict = router.VerdictBackup
-		}
-		for i := range s.view.WANs {
-			s.view.WANs[i].Active = i == best
-		}
-		if to := s.view.WANs[best].Name; to != was {
-			s.say(router.Event{Kind: router.EventSwitch, WAN: to, From: was, To: to, Sentence: fmt.Sprintf("The house moved from %s to %s.", was, to)})
-		}
-	}
-	if verdict != s.view.Verdict {
-		s.view.Verdict, s.view.Since = verdict, s.now
-	}
-}
-
-func (s *scene) say(e router.Event) {
-	e.Time = s.now
-	s.hear(s.book.Step(s.now, e))
-}
-
-// is puts a line in a state, as the router tells and shows it.
-func (s *scene) is(name, state, reason string, blame router.Blame) {
-	w := s.line(name)
-	was := w.State
-	lost := map[string]int{"down": 100, "captive": 100, "degraded": 60}[state]
-	w.State, w.Reason, w.Blame, w.Lost, w.Since, w.HeldUntil = state, reason, blame, lost, s.now, nil
-	s.say(router.Event{Kind: router.EventWAN, WAN: name, From: was, To: state, Blame: blame, Sentence: fmt.Sprintf("%s is %s: %s.", name, state, reason)})
-	s.see()
-	w.Silent = time.Time{}
-}
-
-// dies has a line be found dead 1.4 s after the first probe that was missed.
-func (s *scene) dies(name string) {
-	s.line(name).Silent = s.now.Add(-1400 * time.Millisecond)
-	s.is(name, "down", "the ISP's first router does not answer", router.BlameISP)
-}
-
-func (s *scene) works(name string) { s.is(name, "up", "all checks answer", router.BlameNobody) }
-
-// pass lets time go by, with a look every five seconds and 100 kB a second on what carries the house.
-func (s *scene) pass(d time.Duration) {
-	for end := s.now.Add(d); s.now.Before(end); {
-		step := min(beat, end.Sub(s.now))
-		s.now = s.now.Add(step)
-		for i := range s.view.WANs {
-			if w := &s.view.WANs[i]; w.Active && (w.State == "up" || w.State == "degraded") {
-				w.RxBytes += uint64(step/time.Millisecond) * 100
-			}
-		}
-		s.see()
-	}
-}
-
-// want compares what the incidents are by now of which something was told since the last want, in the order in which they began: cause,
-// "on" while it goes on, and the sentence.
-func (s *scene) want(lines ...string) {
-	s.t.Helper()
-	var got []string
-	fresh := map[string]bool{}
-	for _, i := range s.told {
-		fresh[i.ID] = true
-	}
-	for _, id := range s.ids {
-		if i := s.last[id]; fresh[id] {
-			how := ""
-			if i.Open() {
-				how = " on"
-			}
-			got = append(got, fmt.Sprintf("%s%s: %s", i.Cause, how, i.Sentence))
-		}
-	}
-	s.told = nil
-	if g, w := strings.Join(got, "\n"), strings.Join(lines, "\n"); g != w {
-		s.t.Errorf("after %s got\n%s\nwant\n%s", s.now.Sub(s.start), g, w)
-	}
-}
-
-// the returns the newest state of the only incident of a cause.
-func (s *scene) the(cause router.Cause) router.Incident {
-	s.t.Helper()
-	var found []router.Incident
-	for _, id := range s.ids {
-		if s.last[id].Cause == cause {
-			found = append(found, s.last[id])
-		}
-	}
-	if len(found) != 1 {
-		s.t.Fatalf("%d incidents of %s: %+v", len(found), cause, found)
-	}
-	return found[0]
-}
 
 func TestOneOutage(t *testing.T) {
 	s := newScene(t)
@@ -398,75 +225,6 @@ func TestTheBestLineIsMetered(t *testing.T) {
 	s.want()
 }
 
-func TestMoments(t *testing.T) {
-	s := newScene(t)
-	move := router.Event{Kind: router.EventVRRP, VRRP: "lan", Family: "ipv4", From: "active", To: "backup", Sentence: "main is Backup for 192.168.1.1 (lan): 192.168.1.3 has priority 150."}
-	s.say(move)
-	move.Family = "ipv6"
-	s.say(move)
-	s.want("vrrp: main is Backup for 192.168.1.1 (lan): 192.168.1.3 has priority 150.")
-	if i := s.the(router.CauseVRRP); !i.Moment || i.Open() || i.State != "backup" || i.VRRP != "lan" || !i.Start.Equal(i.End) || i.Lasted != 0 {
-		t.Errorf("got %+v", i)
-	}
-	s.pass(time.Minute)
-	s.say(router.Event{Kind: router.EventVRRP, VRRP: "lan", From: "waiting", To: "backup", Sentence: "main is Backup."})
-	s.say(router.Event{Kind: router.EventRouter, Cause: router.CauseUpdate, To: "moment", Sentence: "This router works by version 2."})
-	s.say(router.Event{Kind: router.EventBudget, Cause: router.CauseBudget, WAN: "lte", To: "moment", Sentence: "lte has used 80 % of its data."})
-	s.want("update: This router works by version 2.", "budget: lte has used 80 % of its data.")
-}
-
-func TestTwoActives(t *testing.T) {
-	s := newScene(t)
-	s.say(router.Event{Kind: router.EventVRRP, VRRP: "lan", Cause: router.CauseTwo, To: "begins", Sentence: "Conflict on lan: 192.168.1.9 is Active, too, with priority 50."})
-	s.want("two-actives on: Conflict on lan: 192.168.1.9 is Active, too, with priority 50.")
-	s.pass(time.Minute)
-	s.say(router.Event{Kind: router.EventVRRP, VRRP: "lan", Sentence: "Conflict on lan: 192.168.1.9 is Active, too, with priority 60."})
-	s.want("two-actives on: Conflict on lan: 192.168.1.9 is Active, too, with priority 50.")
-	s.pass(15 * time.Second)
-	s.say(router.Event{Kind: router.EventVRRP, VRRP: "lan", Cause: router.CauseTwo, To: "ends", Sentence: "Nobody else serves the addresses of lan any more."})
-	s.want("two-actives: Conflict on lan: 192.168.1.9 is Active, too, with priority 50. It was over after 1 min 15 s.")
-}
-
-func TestAVirtualRouterThatCannotBeServed(t *testing.T) {
-	s := newScene(t)
-	s.view.VRRP = []router.VRRPSnapshot{{Name: "lan", State: "fault", Reason: "check tcp 127.0.0.1:80 fails", Since: s.now}}
-	s.pass(4 * time.Second)
-	s.want()
-	s.pass(time.Minute)
-	s.want("vrrp on: main must not serve lan: check tcp 127.0.0.1:80 fails.")
-	s.view.VRRP[0].State = "backup"
-	s.pass(time.Second)
-	s.want("vrrp: main could not serve lan for 1 min 5 s: check tcp 127.0.0.1:80 failed.")
-}
-
-func TestThePeerTheDiskAndTheClock(t *testing.T) {
-	s := newScene(t)
-	s.view.Pair = &router.PairView{Peer: "192.168.1.3"}
-	s.view.Disk, s.view.ClockUnset = "no space left on device", true
-	s.pass(10 * time.Second)
-	s.want("disk on: Nothing can be kept on disk: no space left on device.")
-	s.pass(10 * time.Second)
-	s.want("peer on: The other router (192.168.1.3) does not answer.")
-	s.pass(time.Minute)
-	s.want("clock on: Nobody has set the clock: times may be wrong.")
-	for _, i := range s.last {
-		if i.Clock {
-			t.Errorf("the clock of %s is trusted", i.ID)
-		}
-	}
-	s.view.Pair.Connected, s.view.Disk, s.view.ClockUnset = true, "", false
-	s.pass(time.Second)
-	s.want("disk: Nothing could be kept on disk for 1 min 16 s: no space left on device.",
-		"peer: The other router (192.168.1.3) did not answer for 1 min 16 s.",
-		"clock: Nobody had set the clock for 1 min 16 s.")
-	s.pass(10 * time.Minute)
-	s.view.Pair.Connected = false
-	s.pass(10 * time.Second)
-	s.view.Pair.Connected = true
-	s.pass(time.Minute)
-	s.want()
-}
-
 func TestACounterThatBeginsAnew(t *testing.T) {
 	s := newScene(t)
 	s.line("lte").RxBytes = 5_000_000_000
@@ -481,175 +239,6 @@ func TestACounterThatBeginsAnew(t *testing.T) {
 	}
 }
 
-func TestSomebodySetsTheClock(t *testing.T) {
-	for _, jump := range []time.Duration{56 * 365 * 24 * time.Hour, -24 * time.Hour} {
-		s := newScene(t)
-		s.now = time.Now()
-		s.start = s.now
-		s.newBook()
-		s.see()
-		s.view.ClockUnset = true
-		s.dies("fibre")
-		s.pass(time.Minute)
-		before := s.the(router.CauseWAN)
-		s.now = wallclock.Jump(s.now, jump)
-		s.view.ClockUnset = false
-		s.told = nil
-		s.see()
-		after := s.the(router.CauseWAN)
-		if len(s.told) < 2 {
-			t.Errorf("jump of %s: %d incidents told, want both with their new times", jump, len(s.told))
-		}
-		if d := after.Start.Sub(before.Start); (d - jump).Abs() > time.Second {
-			t.Errorf("the start moved by %s, want %s", d, jump)
-		}
-		if after.Clock || after.ID != before.ID {
-			t.Errorf("got %+v", after)
-		}
-		s.pass(time.Minute)
-		s.works("fibre")
-		over := s.the(router.CauseWAN)
-		if d := over.End.Sub(over.Start) - time.Duration(over.Lasted); d.Abs() > time.Second || over.Lasted < router.Seconds(2*time.Minute) {
-			t.Errorf("from %s to %s, lasted %s", over.Start, over.End, time.Duration(over.Lasted))
-		}
-		for _, step := range over.Steps {
-			if step.Time.Before(over.Start.Add(-time.Second)) || step.Time.After(over.End) {
-				t.Errorf("a step at %s, of %s to %s", step.Time, over.Start, over.End)
-			}
-		}
-	}
-}
-
-// An outage that is over when the clock is set has its times corrected, too.
-func TestTheClockIsSetAfterwards(t *testing.T) {
-	s := newScene(t)
-	s.now = time.Now()
-	s.newBook()
-	s.view.ClockUnset = true
-	s.see()
-	s.dies("fibre")
-	s.pass(30 * time.Second)
-	s.works("fibre")
-	s.pass(20 * time.Minute)
-	before := s.the(router.CauseWAN)
-	s.now, s.view.ClockUnset = wallclock.Jump(s.now, time.Hour), false
-	s.pass(time.Second)
-	if after := s.the(router.CauseWAN); (after.End.Sub(before.End) - time.Hour).Abs() > time.Second {
-		t.Errorf("the end went from %s to %s", before.End, after.End)
-	}
-}
-
-// restart ends the run and begins the next one after a while.
-func (s *scene) restart(off time.Duration, clean, boot bool) {
-	open, last := s.book.Open(s.now), s.now
-	s.now = s.now.Add(off)
-	s.newBook()
-	s.book.Restarted(last, clean, boot)
-	s.book.Restore(open, last)
-}
-
-func TestARestartInTheMiddle(t *testing.T) {
-	s := newScene(t)
-	s.dies("fibre")
-	s.pass(time.Minute)
-	s.told = nil
-	s.restart(2*time.Second, true, false)
-	s.line("fibre").State, s.line("lte").State, s.view.Verdict = "unknown", "unknown", router.VerdictUnknown
-	s.book.See(s.now, &s.view)
-	s.want()
-	s.now = s.now.Add(time.Second)
-	s.works("lte")
-	s.dies("fibre")
-	s.pass(time.Minute)
-	s.works("fibre")
-	i := s.the(router.CauseWAN)
-	if i.Cut || i.Drops != 0 || i.ID != "main-20261120T195958Z-x1" {
-		t.Errorf("got %+v", i)
-	}
-	if got, want := time.Duration(i.Lasted), 2*time.Minute+1400*time.Millisecond; got != want {
-		t.Errorf("lasted %s, want %s: nobody looked meanwhile", got, want)
-	}
-	var looked bool
-	for _, step := range i.Steps {
-		looked = looked || step.Sentence == "Nobody looked from Fri 20 Nov 20:01:00 to Fri 20 Nov 20:01:03: Twinpath did not run."
-	}
-	if !looked {
-		t.Errorf("the steps do not say that nobody looked: %+v", i.Steps)
-	}
-	if len(s.ids) != 2 {
-		t.Errorf("incidents %q", s.ids)
-	}
-}
-
-func TestWhatWasOverWhenSomebodyLookedAgain(t *testing.T) {
-	s := newScene(t)
-	s.dies("fibre")
-	s.say(router.Event{Kind: router.EventVRRP, VRRP: "lan", Cause: router.CauseTwo, To: "begins", Sentence: "Conflict on lan."})
-	s.pass(time.Minute)
-	s.told = nil
-	s.restart(10*time.Minute, false, true)
-	w := s.line("fibre")
-	w.State, w.Lost = "up", 0
-	s.pass(5 * time.Second)
-	s.want(
-		"wan: fibre was down from Fri 20 Nov 19:59:58 to some time before Fri 20 Nov 20:11:05, when Twinpath looked again: the ISP's first router did not answer. lte carried the house (6 MB).",
-		"metered: The house used lte, a metered line, from Fri 20 Nov 20:00:00 to some time before Fri 20 Nov 20:11:05, when Twinpath looked again (6 MB).",
-		"restart: main lost its power or was reset: it ran at Fri 20 Nov 20:01:00 for sure, and again from Fri 20 Nov 20:11:00.")
-	if i := s.the(router.CauseWAN); !i.Cut || i.Lasted != router.Seconds(61400*time.Millisecond) {
-		t.Errorf("got %+v", i)
-	}
-	s.pass(time.Minute)
-	s.want("two-actives: Conflict on lan. It was over after 1 min.")
-}
-
-func TestRestarts(t *testing.T) {
-	for _, test := range []struct {
-		off         time.Duration
-		clean, boot bool
-		want        []string
-	}{
-		{9 * time.Second, true, false, nil},
-		{9 * time.Second, true, true, nil},
-		{3 * time.Minute, true, true, []string{"restart: main was off from Fri 20 Nov 20:00:00 to Fri 20 Nov 20:03:00 (3 min)."}},
-		{time.Minute, true, false, []string{"restart: Twinpath did not run from Fri 20 Nov 20:00:00 to Fri 20 Nov 20:01:00 (1 min); what was connected stayed so."}},
-		{time.Second, false, false, []string{"restart: Twinpath ended without being asked to: it ran at Fri 20 Nov 20:00:00 for sure, and again from Fri 20 Nov 20:00:01; what was connected stayed so."}},
-	} {
-		s := newScene(t)
-		s.restart(test.off, test.clean, test.boot)
-		s.pass(5 * time.Second)
-		s.want(test.want...)
-	}
-}
-
-// A board without a battery starts with the time at which it ended. How long it was off is known when somebody has set the clock.
-func TestARestartWithoutAClock(t *testing.T) {
-	s := newScene(t)
-	s.now = time.Now()
-	last := s.now.Round(0)
-	s.newBook()
-	s.book.Restarted(last, true, true)
-	s.view.ClockUnset = true
-	s.pass(30 * time.Second)
-	s.want()
-	s.now, s.view.ClockUnset = wallclock.Jump(s.now, 2*time.Hour), false
-	s.pass(time.Second)
-	if i := s.the(router.CauseRestart); i.End.Sub(i.Start).Round(time.Second) != 2*time.Hour || i.Blame != router.BlameOwner {
-		t.Errorf("got %+v", i)
-	}
-}
-
-func TestARehearsalThatFailedStaysOpenOverARestart(t *testing.T) {
-	s := newScene(t)
-	s.say(router.Event{Kind: router.EventDrill, WAN: "fibre", Cause: router.CauseDrill, To: "begins", Sentence: "The rehearsal of fibre's failure failed: lte resolves no names."})
-	s.pass(time.Minute)
-	s.restart(time.Second, true, false)
-	s.told = nil
-	s.pass(10 * time.Minute)
-	s.want()
-	s.say(router.Event{Kind: router.EventDrill, WAN: "fibre", Cause: router.CauseDrill, To: "ends", Sentence: "The rehearsal passed."})
-	s.want("drill: The rehearsal of fibre's failure failed: lte resolves no names. It was over after 11 min.")
-}
-
 // After a start the first line to answer carries the house until the better one has.
 func TestTheMeteredLineAnswersFirst(t *testing.T) {
 	s := newScene(t)
@@ -658,4 +247,19 @@ func TestTheMeteredLineAnswersFirst(t *testing.T) {
 	s.pass(3 * time.Second)
 	s.works("fibre")
 	s.want()
+}
+
+// A line that is taken out of the configuration before it counts leaves nothing to wait for.
+func TestNothingIsWaitedForInVain(t *testing.T) {
+	s := newScene(t)
+	s.view.Pair = &router.PairView{Peer: "192.168.1.3"}
+	s.see()
+	if !s.book.Restless() {
+		t.Error("the peer is not waited for")
+	}
+	s.view.Pair = nil
+	s.see()
+	if s.book.Restless() {
+		t.Error("something is waited for")
+	}
 }

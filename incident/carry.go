@@ -79,7 +79,6 @@ func (b *Book) measure(s *router.Snapshot) {
 	for name := range b.look.bytes {
 		if !slices.ContainsFunc(s.WANs, func(w router.WANSnapshot) bool { return w.Name == name }) {
 			delete(b.look.bytes, name)
-			delete(b.look.fell, name)
 		}
 	}
 }

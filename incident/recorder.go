@@ -17,6 +17,8 @@ const (
 	climbEvery, climbFor = 5 * time.Minute, 5 * time.Second
 	// opening is how long the first look waits for what the run before left open: the store may have to be read first.
 	opening = 5 * time.Second
+	// tooLate is when is no longer asked for it: the disk does not answer.
+	tooLate = time.Minute
 )
 
 // Ports are a Recorder's ways to the world. Source, Tell and Now are set; without another one nobody does what it is for.
@@ -100,6 +102,7 @@ func (r *Recorder) Run(ctx context.Context) error {
 		}
 		select {
 		case <-ctx.Done():
+			r.tell(r.book.Open(r.ports.Now())) // as far as it has come, for the next run
 			return nil
 		case <-changed:
 		case <-r.box.news:
@@ -152,7 +155,7 @@ func (r *Recorder) takeOverLate(last time.Time) {
 	if r.left {
 		return
 	}
-	if r.ports.Open == nil {
+	if r.ports.Open == nil || r.ports.Now().Sub(r.book.born) > tooLate {
 		r.left = true
 		return
 	}

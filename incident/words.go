@@ -181,7 +181,8 @@ var tenses = strings.NewReplacer(
 	" does not ", " did not ", " do not ", " did not ", " does not;", " did not;", " do not;", " did not;",
 	"there is ", "there was ", "it is ", "it was ", " is ", " was ", " are ", " were ", " has ", " had ", " keeps ", " kept ",
 	" answers", " answered", " answer again", " answered again", " can ", " could ", " cannot ", " could not ", " goes ", " went ",
-	" fails", " failed", "others do ", "others did ", " answer, ", " answered, ", " answer; ", " answered; ", "asks for", "asked for", " says:", " said:", " refuses ", " refused ",
+	" answer, ", " answered, ", " answer; ", " answered; ", " fails", " failed", "others do ", "others did ", "asks for", "asked for",
+	" says:", " said:", " refuses ", " refused ",
 )
 
 // past is a clause of what was so: "the first router did not answer".

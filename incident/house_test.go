@@ -1,0 +1,77 @@
+package incident
+
+import (
+	"testing"
+	"time"
+
+	"github.com/twinpath/twinpath/router"
+)
+
+func TestMoments(t *testing.T) {
+	s := newScene(t)
+	move := router.Event{Kind: router.EventVRRP, VRRP: "lan", Family: "ipv4", From: "active", To: "backup", Sentence: "main is Backup for 192.168.1.1 (lan): 192.168.1.3 has priority 150."}
+	s.say(move)
+	move.Family = "ipv6"
+	s.say(move)
+	s.want("vrrp: main is Backup for 192.168.1.1 (lan): 192.168.1.3 has priority 150.")
+	if i := s.the(router.CauseVRRP); !i.Moment || i.Open() || i.State != "backup" || i.VRRP != "lan" || !i.Start.Equal(i.End) || i.Lasted != 0 {
+		t.Errorf("got %+v", i)
+	}
+	s.pass(time.Minute)
+	s.say(router.Event{Kind: router.EventVRRP, VRRP: "lan", From: "waiting", To: "backup", Sentence: "main is Backup."})
+	s.say(router.Event{Kind: router.EventRouter, Cause: router.CauseUpdate, To: "moment", Sentence: "This router works by version 2."})
+	s.say(router.Event{Kind: router.EventBudget, Cause: router.CauseBudget, WAN: "lte", To: "moment", Sentence: "lte has used 80 % of its data."})
+	s.want("update: This router works by version 2.", "budget: lte has used 80 % of its data.")
+}
+
+func TestTwoActives(t *testing.T) {
+	s := newScene(t)
+	s.say(router.Event{Kind: router.EventVRRP, VRRP: "lan", Cause: router.CauseTwo, To: "begins", Sentence: "Conflict on lan: 192.168.1.9 is Active, too, with priority 50."})
+	s.want("two-actives on: Conflict on lan: 192.168.1.9 is Active, too, with priority 50.")
+	s.pass(time.Minute)
+	s.say(router.Event{Kind: router.EventVRRP, VRRP: "lan", Sentence: "Conflict on lan: 192.168.1.9 is Active, too, with priority 60."})
+	s.want("two-actives on: Conflict on lan: 192.168.1.9 is Active, too, with priority 50.")
+	s.pass(15 * time.Second)
+	s.say(router.Event{Kind: router.EventVRRP, VRRP: "lan", Cause: router.CauseTwo, To: "ends", Sentence: "Nobody else serves the addresses of lan any more."})
+	s.want("two-actives: Conflict on lan: 192.168.1.9 is Active, too, with priority 50. It was over after 1 min 15 s.")
+}
+
+func TestAVirtualRouterThatCannotBeServed(t *testing.T) {
+	s := newScene(t)
+	s.view.VRRP = []router.VRRPSnapshot{{Name: "lan", State: "fault", Reason: "check tcp 127.0.0.1:80 fails", Since: s.now}}
+	s.pass(4 * time.Second)
+	s.want()
+	s.pass(time.Minute)
+	s.want("vrrp on: main must not serve lan: check tcp 127.0.0.1:80 fails.")
+	s.view.VRRP[0].State = "backup"
+	s.pass(time.Second)
+	s.want("vrrp: main could not serve lan for 1 min 5 s: check tcp 127.0.0.1:80 failed.")
+}
+
+func TestThePeerTheDiskAndTheClock(t *testing.T) {
+	s := newScene(t)
+	s.view.Pair = &router.PairView{Peer: "192.168.1.3"}
+	s.view.Disk, s.view.ClockUnset = "no space left on device", true
+	s.pass(10 * time.Second)
+	s.want("disk on: Nothing can be kept on disk: no space left on device.")
+	s.pass(10 * time.Second)
+	s.want("peer on: The other router (192.168.1.3) does not answer.")
+	s.pass(time.Minute)
+	s.want("clock on: Nobody has set the clock: times may be wrong.")
+	for _, i := range s.last {
+		if i.Clock {
+			t.Errorf("the clock of %s is trusted", i.ID)
+		}
+	}
+	s.view.Pair.Connected, s.view.Disk, s.view.ClockUnset = true, "", false
+	s.pass(time.Second)
+	s.want("disk: Nothing could be kept on disk for 1 min 16 s: no space left on device.",
+		"peer: The other router (192.168.1.3) did not answer for 1 min 16 s.",
+		"clock: Nobody had set the clock for 1 min 16 s.")
+	s.pass(10 * time.Minute)
+	s.view.Pair.Connected = false
+	s.pass(10 * time.Second)
+	s.view.Pair.Connected = true
+	s.pass(time.Minute)
+	s.want()
+}
