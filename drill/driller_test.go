@@ -103,12 +103,15 @@ func TestAStoppedRehearsalSaysNothingOfTheLine(t *testing.T) {
 
 func TestAFullRehearsal(t *testing.T) {
 	bubble(t, func(t *testing.T, f *fake) {
-		d := f.running(houseConfig())
+		cfg := houseConfig()
+		cfg.WANs[1].Failback = router.Move
+		d := f.running(cfg)
 		v := f.start(d, "fibre", true)
 		if !v.OK || v.Sentence != "lte has carried the house while fibre counted as failed." || v.End.Sub(v.Start) != 66*time.Second {
 			t.Errorf("%+v, in %s", v, v.End.Sub(v.Start))
 		}
 		wantFelt(t, v, "3 of 611 pings by the house's own way were lost, 300 ms at a stretch.",
+			`What began on lte meanwhile was ended with it, as its failback = "move" says.`,
 			"What was running stayed on fibre; only new connections moved. A real failure ends the old ones, and programs connect anew.")
 		var moves []string
 		for _, fact := range f.facts {

@@ -3,6 +3,7 @@ package drill
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -42,6 +43,11 @@ func (t *trial) rehearse(ctx context.Context) {
 		t.felt = append(t.felt, beats.String())
 	}
 	t.felt = append(t.felt, fmt.Sprintf("What was running stayed on %s; only new connections moved. A real failure ends the old ones, and programs connect anew.", t.view.WAN))
+	for _, w := range t.cfg.WANs {
+		if w.Failback == router.Move && slices.Contains(t.choice.Heirs, w.Name) {
+			t.felt = append(t.felt, fmt.Sprintf("What began on %s meanwhile was ended with it, as its failback = \"move\" says.", w.Name))
+		}
+	}
 }
 
 // away waits until the minute is over. It returns how long the switch took, and why it ended early, if it is not for a wish.

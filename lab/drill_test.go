@@ -135,6 +135,43 @@ func TestDrillWithTheMTUThatWasNamed(t *testing.T) {
 	}
 }
 
+// TestDrillOfAShortPath has a backup whose packets are a little smaller, as those of PPPoE are, and which says so.
+func TestDrillOfAShortPath(t *testing.T) {
+	short := Default()
+	short.ISPs[1].MTU = 1492
+	_, b, _ := home(t, short, quick())
+	await(t, b, "both lines are up", on("fibre"))
+	v, done := rehearse(t, b, "fibre")
+	if last := v.Steps[len(v.Steps)-1]; !done || !v.OK || last.Detail != "1492 bytes; the line says so of larger ones" {
+		t.Errorf("%+v", v)
+	}
+}
+
+// TestStopDuringADrill has the daemon told to end while it tries a line that does not answer.
+func TestStopDuringADrill(t *testing.T) {
+	h, b, _ := home(t, Default(), quick())
+	await(t, b, "both lines are up", on("fibre"))
+	must(t, h.BlockTLS("lte"))
+	if out, err := b.Run("curl -s -X POST --unix-socket " + b.Socket() + " http://d/api/v1/drill?wan=fibre"); err != nil {
+		t.Fatal(out, err)
+	}
+	eventually(t, "the line's name server is asked", func() bool {
+		text, err := b.Get(t.Context(), "/api/v1/drills")
+		return err == nil && strings.Contains(string(text), `"dns"`)
+	})
+	began := time.Now()
+	must(t, b.Stop())
+	if took := time.Since(began); took > 2*time.Second {
+		t.Errorf("SIGTERM took %s, want 2 s at most (design §5)", took)
+	}
+	must(t, b.Restart(t.Context()))
+	eventually(t, "the stopped one is remembered", func() bool {
+		var all []router.DrillView
+		text, err := b.Get(t.Context(), "/api/v1/drills")
+		return err == nil && json.Unmarshal(text, &all) == nil && len(all) == 1 && all[0].Stopped
+	})
+}
+
 func TestDrillWithoutABackup(t *testing.T) {
 	h, b, _ := home(t, Default(), quick())
 	await(t, b, "both lines are up", on("fibre"))
