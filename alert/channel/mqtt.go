@@ -45,17 +45,21 @@ func readMQTT(u *url.URL) (service, error) {
 
 // send publishes a message for whoever listens, in a connection of its own.
 func (b broker) send(ctx context.Context, e *errand, m Message) error {
-	body, err := json.Marshal(told(m))
+	body := told(m)
+	// What Home Assistant calls an event entity wants one of the types that home.go announces.
+	if body["event_type"] = "message"; m.Resolved {
+		body["event_type"] = "resolved"
+	}
+	text, err := json.Marshal(body)
 	if err != nil {
 		return err
 	}
-	options := b.options(ctx, e).SetClientID("twinpath-" + rand.Text()[:12])
-	client := mqtt.NewClient(options)
-	defer client.Disconnect(250) // milliseconds, at most
-	if err := await(ctx, client.Connect()); err != nil {
+	client, hangUp, err := b.connect(ctx, e, mqtt.NewClientOptions().SetClientID("twinpath-"+rand.Text()[:12]))
+	if err != nil {
 		return err
 	}
-	return await(ctx, client.Publish(b.prefix+"/message", 1, false, body))
+	defer hangUp()
+	return await(ctx, client.Publish(b.prefix+"/message", 1, false, text))
 }
 
 // told is a message for programs.
@@ -70,26 +74,52 @@ func told(m Message) map[string]any {
 	return body
 }
 
-// options leave out everything that the library would do by itself: it connects once, by the errand's line.
-func (b broker) options(ctx context.Context, e *errand) *mqtt.ClientOptions {
-	options := mqtt.NewClientOptions().AddBroker("tcp://" + b.address)
-	options.SetUsername(b.user).SetPassword(b.password)
+// connect opens a connection by the errand's line, and leaves out everything that the library would do by itself: it tries once, and what is
+// lost stays lost. hangUp ends everything that was begun.
+func (b broker) connect(ctx context.Context, e *errand, options *mqtt.ClientOptions) (client mqtt.Client, hangUp func(), err error) {
+	var conn net.Conn
+	options.AddBroker("tcp://" + b.address).SetUsername(b.user).SetPassword(b.password)
 	options.SetProtocolVersion(4) // else it tries twice
 	options.SetAutoReconnect(false).SetConnectRetry(false).SetCleanSession(true)
 	options.SetConnectTimeout(limit).SetWriteTimeout(limit).SetKeepAlive(30 * time.Second).SetPingTimeout(limit)
 	options.SetCustomOpenConnectionFn(func(*url.URL, mqtt.ClientOptions) (net.Conn, error) {
-		conn, err := e.dial(ctx, "tcp", b.address)
-		if err != nil || !b.encrypted {
-			return conn, err
+		var err error
+		if conn, err = b.dial(ctx, e); err == nil {
+			context.AfterFunc(ctx, func() { _ = conn.Close() }) // also while the library waits for an answer
 		}
-		encrypted := tls.Client(conn, e.encryption(b.host))
-		if err := encrypted.HandshakeContext(ctx); err != nil {
-			_ = conn.Close()
-			return nil, err
-		}
-		return encrypted, nil
+		return conn, err
 	})
-	return options
+	client = mqtt.NewClient(options)
+	opening, stop := context.WithTimeout(ctx, limit)
+	defer stop()
+	connecting := client.Connect()
+	err = await(opening, connecting)
+	if err != nil {
+		<-connecting.Done() // ctx has ended what it does
+		if conn != nil {
+			_ = conn.Close()
+		}
+		return nil, nil, err
+	}
+	return client, func() {
+		client.Disconnect(250) // milliseconds, at most
+		_ = conn.Close()
+	}, nil
+}
+
+func (b broker) dial(ctx context.Context, e *errand) (net.Conn, error) {
+	ctx, stop := context.WithTimeout(ctx, limit)
+	defer stop()
+	conn, err := e.dial(ctx, "tcp", b.address)
+	if err != nil || !b.encrypted {
+		return conn, err
+	}
+	encrypted := tls.Client(conn, e.encryption(b.host))
+	if err := encrypted.HandshakeContext(ctx); err != nil {
+		_ = conn.Close()
+		return nil, err
+	}
+	return encrypted, nil
 }
 
 // await waits for a word of the broker.

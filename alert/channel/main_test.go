@@ -1,0 +1,10 @@
+package channel
+
+import (
+	"os"
+	"testing"
+
+	"github.com/twinpath/twinpath/internal/sandbox"
+)
+
+func TestMain(m *testing.M) { os.Exit(sandbox.Tests(m.Run)) }
