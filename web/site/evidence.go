@@ -83,7 +83,7 @@ const old = 32 * 24 * time.Hour
 func proofOf(w router.WANSnapshot, s *router.Snapshot) *proof {
 	d := w.Drill
 	switch {
-	case d == nil && (len(s.WANs) < 2 || !w.Active):
+	case d == nil && (len(s.WANs) < 2 || !w.Active || badness(w.State) >= badness("captive")):
 		return nil
 	case d == nil:
 		return &proof{"calm", "unknown", "never rehearsed", ""}
