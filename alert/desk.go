@@ -38,6 +38,7 @@ type Desk struct {
 	able     bool   // a line worked when it was last needed
 	nudge    time.Time
 	later    time.Time // until when the shelf, which fails, is left alone
+	restored bool      // letters lay on the shelf
 	past     []Item    // of the channels, until they are known
 	view     router.AlertsView
 }
@@ -103,9 +104,8 @@ func (d *Desk) ring() {
 
 // Run tells people until ctx ends.
 func (d *Desk) Run(ctx context.Context) error {
-	now := d.ports.Now()
-	d.machine = NewMachine(now)
-	d.restore(now)
+	d.machine = NewMachine(d.ports.Now())
+	d.restore(ctx)
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	defer d.last()
@@ -231,6 +231,10 @@ func (d *Desk) next() time.Time {
 func (d *Desk) send(ctx context.Context, now time.Time) {
 	if len(d.outbox.letters) == 0 {
 		d.outbox.next = time.Time{}
+		return
+	}
+	if quiet := d.machine.born.Add(d.machine.settle / 2); d.restored && now.Before(quiet) {
+		d.outbox.next = quiet // what lay on the shelf may be over by now: somebody is about to say so
 		return
 	}
 	ways := d.ports.Ways()

@@ -1,6 +1,7 @@
 package alert
 
 import (
+	"context"
 	"encoding/json"
 	"maps"
 	"slices"
@@ -29,12 +30,10 @@ type used struct {
 }
 
 // restore takes over what an earlier Desk has kept. What cannot be read is left out: it is better to tell twice than never.
-func (d *Desk) restore(now time.Time) {
-	items, err := d.ports.Shelf.All()
-	if err != nil {
-		d.ports.Log.Warn("what has been told cannot be read", "err", err)
-		return
-	}
+func (d *Desk) restore(ctx context.Context) {
+	items := d.readShelf(ctx)
+	now := d.ports.Now()
+	var err error
 	for _, item := range items {
 		var k kept
 		var t told
@@ -42,6 +41,7 @@ func (d *Desk) restore(now time.Time) {
 		case strings.HasPrefix(item.Key, letterKey):
 			if err = json.Unmarshal(item.Value, &k); err == nil {
 				d.outbox.restore(now, &k)
+				d.restored = true
 			}
 		case strings.HasPrefix(item.Key, sentKey):
 			d.past = append(d.past, item)
@@ -53,6 +53,26 @@ func (d *Desk) restore(now time.Time) {
 		}
 		if err != nil {
 			d.ports.Log.Warn("something that was kept cannot be read", "key", item.Key, "err", err)
+		}
+	}
+}
+
+// readShelf gives a disk that is slow to start a few tries.
+func (d *Desk) readShelf(ctx context.Context) []Item {
+	const tries, pause = 5, 2 * time.Second
+	for n := 1; ; n++ {
+		items, err := d.ports.Shelf.All()
+		switch {
+		case err == nil:
+			return items
+		case n == tries:
+			d.ports.Log.Warn("what has been told cannot be read", "err", err)
+			return items
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(pause):
 		}
 	}
 }
