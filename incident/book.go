@@ -125,7 +125,7 @@ func (b *Book) part(now time.Time, found []finding) {
 		return slices.ContainsFunc(found, func(f finding) bool { return f.subject == s })
 	}
 	for _, e := range slices.Clone(b.open) {
-		if leveled(e.subject.cause) && !there(e.subject) {
+		if soon := e.restored && now.Sub(b.born) < settled; leveled(e.subject.cause) && !there(e.subject) && !soon {
 			e.gone = true
 			b.end(now, e)
 		}

@@ -263,3 +263,46 @@ func TestNothingIsWaitedForInVain(t *testing.T) {
 		t.Error("something is waited for")
 	}
 }
+
+func TestALineThatIsDrainedWhileItIsDown(t *testing.T) {
+	s := newScene(t)
+	s.dies("fibre")
+	s.pass(time.Minute)
+	s.told = nil
+	s.line("fibre").Drained = true
+	s.see()
+	s.want("wan: fibre was down for 1 min 1 s: the ISP's first router did not answer. It was taken out of use then. lte carried the house (6 MB).",
+		"metered on: The house uses lte, a metered line.")
+}
+
+// The amount of data is kept now and then, in case the power goes.
+func TestALongOutageIsToldAgain(t *testing.T) {
+	s := newScene(t)
+	s.dies("fibre")
+	s.told = nil
+	s.pass(4 * time.Minute)
+	if len(s.told) > 0 {
+		t.Errorf("told although nothing has changed: %+v", s.told)
+	}
+	s.pass(70 * time.Second)
+	if i := s.the(router.CauseWAN); len(s.told) != 2 || i.Data < 30_000_000 {
+		t.Errorf("told %d times, %d bytes", len(s.told), i.Data)
+	}
+}
+
+func TestAStormStaysSmall(t *testing.T) {
+	s := newScene(t)
+	for range 100 {
+		s.dies("fibre")
+		s.pass(10 * time.Second)
+		s.works("fibre")
+		s.pass(10 * time.Second)
+	}
+	i := s.the(router.CauseWAN)
+	if i.Drops != 100 || len(i.Steps) != 20 || len(i.Carried) != 20 || i.Data != 100*1_000_000 || len(i.Others) != 1 {
+		t.Errorf("%d drops, %d steps, %d carriers, %d bytes, others %+v", i.Drops, len(i.Steps), len(i.Carried), i.Data, i.Others)
+	}
+	if first, last := i.Steps[0].Time, i.Steps[19].Time; last.Sub(first) < 30*time.Minute {
+		t.Errorf("the steps are of %s to %s", first, last)
+	}
+}

@@ -75,3 +75,25 @@ func TestThePeerTheDiskAndTheClock(t *testing.T) {
 	s.pass(time.Minute)
 	s.want()
 }
+
+func TestAMoveThatTheOwnerWants(t *testing.T) {
+	s := newScene(t)
+	s.view.Drained = true
+	s.see()
+	s.say(router.Event{Kind: router.EventVRRP, VRRP: "lan", From: "active", To: "backup", Sentence: "main is Backup."})
+	if i := s.the(router.CauseVRRP); i.Blame != router.BlameOwner {
+		t.Errorf("got %+v", i)
+	}
+}
+
+// What looks show is not begun by what is said of it: a clock that is set within a minute is no incident.
+func TestALookCountsMoreThanAWord(t *testing.T) {
+	s := newScene(t)
+	s.view.ClockUnset = true
+	s.say(router.Event{Kind: router.EventRouter, Cause: router.CauseClock, To: "begins", Sentence: "Nobody has set the clock."})
+	s.pass(30 * time.Second)
+	s.view.ClockUnset = false
+	s.say(router.Event{Kind: router.EventRouter, Cause: router.CauseClock, To: "ends", Sentence: "The clock is set."})
+	s.pass(time.Minute)
+	s.want()
+}

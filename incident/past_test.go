@@ -176,3 +176,93 @@ func TestARehearsalThatFailedStaysOpenOverARestart(t *testing.T) {
 	s.say(router.Event{Kind: router.EventDrill, WAN: "fibre", Cause: router.CauseDrill, To: "ends", Sentence: "The rehearsal passed."})
 	s.want("drill: The rehearsal of fibre's failure failed: lte resolves no names. It was over after 11 min.")
 }
+
+func TestARehearsalThatPassesEndsIt(t *testing.T) {
+	s := newScene(t)
+	s.say(router.Event{Kind: router.EventDrill, WAN: "fibre", Cause: router.CauseDrill, To: "begins", Sentence: "The rehearsal failed."})
+	s.told = nil
+	s.pass(time.Minute)
+	s.line("fibre").Drill = &router.DrillView{WAN: "fibre", End: s.now}
+	s.pass(time.Minute)
+	s.want()
+	s.line("fibre").Drill = &router.DrillView{WAN: "fibre", End: s.now, OK: true}
+	s.pass(5 * time.Second)
+	s.want("drill: The rehearsal failed. It was over after 2 min 5 s.")
+}
+
+// The clock was not trustworthy for a part of it.
+func TestAClockThatIsLostMeanwhile(t *testing.T) {
+	s := newScene(t)
+	s.dies("fibre")
+	s.view.ClockUnset = true
+	s.pass(5 * time.Second)
+	s.view.ClockUnset = false
+	s.pass(5 * time.Second)
+	s.works("fibre")
+	if i := s.the(router.CauseWAN); i.Clock {
+		t.Errorf("got %+v", i)
+	}
+}
+
+// What ended while nobody looked does not go on: that would be a new one.
+func TestWhatWasCutDoesNotGoOn(t *testing.T) {
+	s := newScene(t)
+	s.dies("fibre")
+	s.pass(time.Minute)
+	s.restart(30*time.Second, true, false)
+	w := s.line("fibre")
+	w.State, w.Lost = "up", 0
+	s.pass(5 * time.Second)
+	s.book.tag = "y"
+	s.dies("fibre")
+	var found []router.Incident
+	for _, id := range s.ids {
+		if i := s.last[id]; i.Cause == router.CauseWAN {
+			found = append(found, i)
+		}
+	}
+	if len(found) != 2 || !found[0].Cut || !found[1].Open() {
+		t.Errorf("got %+v", found)
+	}
+}
+
+// At the start of a run nobody knows of the peer or of the disk yet.
+func TestWhatTakesAMomentToShowItselfAgain(t *testing.T) {
+	s := newScene(t)
+	s.view.Pair = &router.PairView{Peer: "192.168.1.3"}
+	s.view.Disk = "read-only file system"
+	s.pass(time.Minute)
+	peer, disk := s.the(router.CausePeer), s.the(router.CauseDisk)
+	s.view.Pair, s.view.Disk = nil, ""
+	s.restart(5*time.Second, true, false)
+	s.told = nil
+	s.pass(10 * time.Second)
+	s.want()
+	s.view.Pair = &router.PairView{Peer: "192.168.1.3"}
+	s.pass(5 * time.Second)
+	s.view.Pair.Connected = true
+	s.pass(20 * time.Second)
+	if i := s.the(router.CausePeer); i.ID != peer.ID || i.Cut || i.Open() {
+		t.Errorf("got %+v", i)
+	}
+	if i := s.the(router.CauseDisk); i.ID != disk.ID || !i.Cut || i.Open() {
+		t.Errorf("got %+v", i)
+	}
+}
+
+// The last word on an incident is newer than the pulse, which is rarer.
+func TestUntilWhenSomebodyLooked(t *testing.T) {
+	s := newScene(t)
+	s.pass(time.Minute)
+	s.dies("fibre")
+	s.pass(4 * time.Minute)
+	open, pulse := s.book.Open(s.now), s.now.Add(-3*time.Minute)
+	s.now = s.now.Add(time.Minute)
+	s.newBook()
+	s.book.Restore(open, pulse)
+	s.pass(5 * time.Second)
+	steps := s.the(router.CauseWAN).Steps
+	if got, want := steps[len(steps)-1].Sentence, "Nobody looked from Fri 20 Nov 20:05:00 to Fri 20 Nov 20:06:05: Twinpath did not run."; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
