@@ -64,12 +64,12 @@ func lasted(i router.Incident, now time.Time) time.Duration {
 	return max(0, i.End.Sub(i.Start))
 }
 
-// spanOf is where an incident lies. Of one that somebody saw to its end the end is what is known best.
+// spanOf is where an incident lies. How long an outage was counts more than its end: no clock was set in between.
 func spanOf(i router.Incident, now time.Time) Span {
 	switch {
 	case i.Open():
 		return Span{i.Start, now}
-	case i.Cut && outage(i):
+	case outage(i) && (i.Lasted > 0 || i.Cut):
 		return Span{i.Start, i.Start.Add(time.Duration(i.Lasted))}
 	}
 	return Span{i.Start, i.End}
