@@ -1,9 +1,12 @@
 package lab
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
+	"os"
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -17,15 +20,21 @@ func rehearse(t *testing.T, b *Box, args ...string) (router.DrillView, bool) {
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	out, err := b.Call(ctx, append([]string{"drill", "--json"}, args...)...)
+	return rehearsed(t, out), err == nil
+}
+
+// rehearsed reads what "twinpath drill --json" has printed.
+func rehearsed(t *testing.T, out string) router.DrillView {
+	t.Helper()
 	var v router.DrillView
-	if wrong := json.Unmarshal([]byte(out), &v); wrong != nil {
-		t.Fatalf("drill %v: %v: %s", args, err, out)
+	if err := json.Unmarshal([]byte(out), &v); err != nil {
+		t.Fatalf("drill: %v: %s", err, out)
 	}
 	for _, s := range v.Steps {
 		t.Logf("%-6s %-5t %4.0f ms  %s", s.What, s.OK, time.Duration(s.Took).Seconds()*1000, s.Detail)
 	}
 	t.Logf("in %s: %s %q", v.End.Sub(v.Start), v.Sentence, v.Felt)
-	return v, err == nil
+	return v
 }
 
 func toldOf(v router.DrillView) string { return strings.Join(v.Felt, " ") }
@@ -191,11 +200,10 @@ func TestFullDrill(t *testing.T) {
 	h, b, d := home(t, Default(), quick())
 	await(t, b, "both lines are up", on("fibre"))
 	f := busy(t, d)
-	result := make(chan router.DrillView, 1)
+	result := make(chan string, 1)
 	go func() {
-		v, done := rehearse(t, b, "--full", "fibre")
-		v.OK = v.OK && done
-		result <- v
+		out, _ := b.Call(t.Context(), "drill", "--json", "--full", "fibre") // it says itself whether it passed
+		result <- out
 	}()
 	await(t, b, "the house is on lte", carriedBy("lte"))
 	if from, err := d.Seen(t.Context()); err != nil || h.LineOf(from) != "lte" {
@@ -204,7 +212,7 @@ func TestFullDrill(t *testing.T) {
 	if out, done := call(t, b, "drill", "lte"); done || !strings.Contains(out, "a rehearsal goes on") {
 		t.Errorf("a second one: %s", out)
 	}
-	v := <-result
+	v := rehearsed(t, <-result)
 	if !v.OK || v.Sentence != "lte has carried the house while fibre counted as failed." {
 		t.Errorf("%+v", v)
 	}
@@ -224,6 +232,7 @@ func TestFullDrillEndsEarly(t *testing.T) {
 		says string // of the result; empty: there is none
 	}{
 		"fails": {func(t *testing.T, h *House, _ *Box) { must(t, h.Cut("main", "lte")) }, "lte failed while it carried the house: no cable in wan1"},
+		"silence": {func(t *testing.T, h *House, _ *Box) { must(t, h.Blackhole("lte", Beyond)) }, "lte failed while it carried the house: none of 4 checks answers"},
 		"stop": {func(t *testing.T, _ *House, b *Box) {
 			if _, err := b.Run("curl -s -X POST --unix-socket " + b.Socket() + " http://d/api/v1/drill?stop=1"); err != nil {
 				t.Error(err)
@@ -264,4 +273,24 @@ func TestFullDrillEndsEarly(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestCtrlCEndsAFullDrill has the house back before the command has ended.
+func TestCtrlCEndsAFullDrill(t *testing.T) {
+	h, b, d := home(t, Default(), quick())
+	await(t, b, "both lines are up", on("fibre"))
+	cmd := exec.Command(b.binary, "drill", "--full", "fibre", "--socket", b.Socket())
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	must(t, cmd.Start())
+	await(t, b, "the house is on lte", carriedBy("lte"))
+	must(t, cmd.Process.Signal(os.Interrupt))
+	must(t, cmd.Wait()) // what was proven until then was good
+	if from, err := d.Seen(t.Context()); err != nil || h.LineOf(from) != "fibre" {
+		t.Errorf("afterwards a new flow uses %q, %v", h.LineOf(from), err)
+	}
+	if !strings.Contains(out.String(), "It was stopped after ") {
+		t.Errorf("it says %s", &out)
+	}
+	t.Logf("%s", &out)
 }

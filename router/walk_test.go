@@ -74,7 +74,7 @@ func step(r *rand.Rand, h *house) {
 		return
 	}
 	h.told()
-	switch r.IntN(14) {
+	switch r.IntN(15) {
 	case 0, 1:
 		h.cable(device, r.IntN(2) == 0)
 	case 2:
@@ -106,6 +106,8 @@ func step(r *rand.Rand, h *house) {
 		h.fold(Reconfigured{priced(r.IntN(2) == 0)})
 	case 13:
 		h.usedUp(Class(r.IntN(4)))
+	case 14:
+		h.fold(Rehearsed{WAN: name, Until: h.now.Add(time.Duration(r.IntN(300)) * time.Second)})
 	}
 	h.pass(time.Duration(r.IntN(120)) * time.Second)
 }
