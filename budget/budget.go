@@ -144,7 +144,7 @@ func (c *Counter) round(last bool) {
 			}
 		}
 		c.say(now, a)
-		if last || a.news || now.Sub(a.kept) >= mark {
+		if last || a.news || a.seen != nil && now.Sub(a.kept) >= mark {
 			c.keep(now, a)
 		}
 	}
@@ -159,6 +159,7 @@ func (c *Counter) open(now time.Time, a *account) bool {
 	if !a.opened {
 		var kept map[string][]byte
 		kept, err = c.ports.Shelf.All()
+		a.shelved = string(kept[a.wan])
 		a.restore(kept[a.wan])
 	}
 	days, missing := c.ports.Days(a.wan, a.since(now), "9999-12-31")
