@@ -31,11 +31,34 @@ func Bench(arch Arch, kernel, initrd, slot, dir string, files map[string]string)
 	if err := writeTar(out, files); err != nil {
 		return Machine{}, fmt.Errorf("make the bench's payload: %w", err)
 	}
-	console := map[Arch]string{AMD64: "ttyS0", ARM64: "ttyAMA0"}[arch]
 	return Machine{
 		Arch: arch, Firmware: Direct, Kernel: kernel, Initrd: own,
-		Arguments: "console=" + console + " panic=-1", // at once: nobody waits to read it
+		Arguments: "console=" + console(arch) + " panic=-1", // at once: nobody waits to read it
 		Disks:     []Disk{{File: slot, ReadOnly: true}, {File: payload, ReadOnly: true}},
 		Once:      true,
 	}, out.Close()
 }
+
+// Lean makes a machine of which there is nothing but a kernel, its initrd with another /init, and files in its root (their name there,
+// and where they are here). It has no agent: it speaks on its console.
+func Lean(arch Arch, kernel, initrd, dir string, init []byte, files map[string]string) (Machine, error) {
+	entries := []entry{{"/init", 0o755, init}}
+	for name, file := range files {
+		content, err := os.ReadFile(file)
+		if err != nil {
+			return Machine{}, err
+		}
+		entries = append(entries, entry{"/" + name, 0o755, content})
+	}
+	own := filepath.Join(dir, "lean-initrd")
+	if err := layered(initrd, own, entries); err != nil {
+		return Machine{}, fmt.Errorf("make the initrd: %w", err)
+	}
+	return Machine{
+		Arch: arch, Firmware: Direct, Kernel: kernel, Initrd: own,
+		Arguments: "console=" + console(arch) + " quiet panic=-1", Once: true,
+	}, nil
+}
+
+// console is the kernel's name of the serial line.
+func console(arch Arch) string { return map[Arch]string{AMD64: "ttyS0", ARM64: "ttyAMA0"}[arch] }
