@@ -132,7 +132,10 @@ func (h *Home) visit(ctx context.Context, way Way) error {
 		return err
 	}
 	defer v.hangUp()
-	return v.stay(ctx)
+	if err = v.stay(ctx); ctx.Err() != nil {
+		v.leave()
+	}
+	return err
 }
 
 // id is the same for the same router and broker: a connection that hangs is replaced by the next.
@@ -173,7 +176,6 @@ func (v *visit) stay(ctx context.Context) error {
 		}
 		select {
 		case <-ctx.Done():
-			v.leave()
 			return nil
 		case err := <-v.lost:
 			return err

@@ -168,8 +168,12 @@ func (c *Channel) polite(err error) error {
 	case errors.As(err, &network):
 		return err
 	default:
-		text, _, _ = strings.Cut(text, ", affected ") // recipients and a number of ours
 		var sent *gomail.SendError
-		return &failure{text: clean(c.scrub(text)), final: errors.As(err, &sent) && sent.ErrorCode()/100 == 5}
+		if errors.As(err, &sent) && sent.ErrorCode() > 0 {
+			text, _, _ = strings.Cut(text, ", affected ") // recipients and a number of ours
+			_, words, _ := strings.Cut(text, fmt.Sprintf("%d ", sent.ErrorCode()))
+			text = fmt.Sprintf("it answers %d: %s", sent.ErrorCode(), strings.Trim(words, `"`))
+		}
+		return &failure{text: clean(c.scrub(text)), final: sent.ErrorCode()/100 == 5}
 	}
 }

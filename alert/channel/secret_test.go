@@ -81,7 +81,7 @@ func faults() map[string]fault {
 			}
 		}},
 	}
-	for n := range 20 { // sent back, and cut off at any point
+	for n := range 12 { // sent back, and cut off at any point
 		all[fmt.Sprintf("cut %d", n)] = fault{line: func(conn net.Conn) {
 			_, _ = io.CopyN(conn, conn, rand.Int64N(400))
 		}}

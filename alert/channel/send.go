@@ -73,7 +73,7 @@ func each(errs []error) error {
 func (c *Channel) errand(way Way) *errand {
 	e := &errand{Channel: c, way: way}
 	e.client = &http.Client{
-		Transport:     &http.Transport{DialContext: e.dial, TLSClientConfig: c.encryption(""), TLSHandshakeTimeout: c.limit},
+		Transport:     &http.Transport{DialContext: e.dial, TLSClientConfig: c.encryption(""), TLSHandshakeTimeout: c.limit, DisableKeepAlives: true},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	return e
