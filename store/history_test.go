@@ -279,3 +279,37 @@ func TestLinesThatComeAndGo(t *testing.T) {
 		t.Errorf("a day later there are still %d lines", len(m.WANs))
 	}
 }
+
+// BenchmarkSecond is what History does each second with three lines, without the kernel's counters.
+func BenchmarkSecond(b *testing.B) {
+	fibre, dsl := on("fibre", "up"), on("dsl", "up")
+	fibre.Tally, dsl.Tally = new(health.Tally), new(health.Tally)
+	at := newHome(fibre, dsl, on("lte", "up"))
+	h := NewHistory(New(b.TempDir(), quiet), at, at.count, quiet)
+	now := time.Now()
+	h.begin(now)
+	b.ReportAllocs()
+	for b.Loop() {
+		for range 4 {
+			fibre.Tally.Count(health.Sample{Outcome: health.Answered, RTT: 8 * time.Millisecond})
+			dsl.Tally.Count(health.Sample{Outcome: health.Answered, RTT: 9 * time.Millisecond})
+		}
+		now = now.Add(time.Second)
+		h.see(now, at.snapshot)
+	}
+}
+
+// BenchmarkBatch is what is written each five minutes for three lines.
+func BenchmarkBatch(b *testing.B) {
+	m := newMonth(b, b.TempDir())
+	b.ReportAllocs()
+	for b.Loop() {
+		b.StopTimer()
+		for range 5 {
+			m.now = m.now.Add(time.Minute)
+			m.h.see(m.now, &router.Snapshot{WANs: []router.WANSnapshot{on("fibre", "up"), on("dsl", "up"), on("lte", "up")}})
+		}
+		b.StartTimer()
+		m.batch(m.now)
+	}
+}

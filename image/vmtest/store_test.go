@@ -121,7 +121,7 @@ func (v *victim) found(t *testing.T, g *vm.Guest) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	go func() { _ = g.Wait(ctx); cancel() }() // one that is off says nothing any more
+	go func() { _ = g.Wait(ctx); cancel() }()                              // one that is off says nothing any more
 	if _, _, err := g.Console.Await(ctx, 0, "batches in it"); err != nil { // the end of the line
 		t.Fatalf("%v\n%s", err, g.Console.Tail(0))
 	}
