@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -32,7 +33,6 @@ type world struct {
 	changed  chan struct{}
 	lines    []string
 	shelf    map[string]Item
-	order    int
 	puts     int
 	diskErr  error
 	sendErr  func(url, way string) error
@@ -391,15 +391,15 @@ func TestARestartWithAMessageThatWaits(t *testing.T) {
 func TestAServiceThatRefusesIsLeftAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
-		tries := 0
+		var tries atomic.Int32
 		d := w.runs(t, configured(phone))
 		defer d.stop()
 		time.Sleep(5 * time.Minute)
-		w.fails(func(string, string) error { tries++; return forbidden{} })
+		w.fails(func(string, string) error { tries.Add(1); return forbidden{} })
 		d.Take(outage("a", "fibre"))
 		time.Sleep(5 * time.Hour)
-		if tries < 4 || tries > 7 {
-			t.Errorf("%d tries in five hours", tries)
+		if n := tries.Load(); n < 4 || n > 7 {
+			t.Errorf("%d tries in five hours", n)
 		}
 		text, _ := json.Marshal(w.view())
 		if !strings.Contains(string(text), "403 Forbidden") || strings.Contains(string(text), "s3cr3t") {
@@ -449,6 +449,8 @@ func TestADiskThatFailsKeepsNobodyFromTelling(t *testing.T) {
 		d.Take(outage("a", "fibre"))
 		time.Sleep(2 * time.Minute)
 		titled(t, w.read(), "main: fibre is down")
+		w.mu.Lock()
+		defer w.mu.Unlock()
 		if w.puts > 10 {
 			t.Errorf("the disk was tried %d times", w.puts)
 		}

@@ -86,7 +86,7 @@ func (m *Machine) See(s *router.Snapshot) {
 // Take takes in an incident, each time something of it changes. Call Tick afterwards.
 func (m *Machine) Take(now time.Time, i router.Incident) {
 	i = bare(i)
-	if i.Moment {
+	if i.Moment || i.Cause == router.CauseRestart { // which is over when it can be told
 		m.moment(now, i)
 		return
 	}

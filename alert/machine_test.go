@@ -313,6 +313,15 @@ func TestMoments(t *testing.T) {
 	h.want("main: one router serves lan again after 10 s")
 }
 
+func TestARouterThatWasOff(t *testing.T) {
+	h := newHouse(t)
+	h.say(&router.Incident{ID: "off", Router: "main", Cause: router.CauseRestart, Start: h.now.Add(-3 * time.Minute), End: h.now, Cut: true, Clock: true, Sentence: "main lost its power."})
+	h.after(time.Minute)
+	if l := h.want("main: is back, after up to 3 min")[0]; l.text(h.now) != "main lost its power." {
+		t.Errorf("it says %q", l.text(h.now))
+	}
+}
+
 func TestAVirtualAddressThatMoves(t *testing.T) {
 	h := newHouse(t)
 	h.moment(router.CauseVRRP, "lan", "active")

@@ -76,9 +76,9 @@ func began(i router.Incident) string {
 
 // over says what is over.
 func over(i router.Incident) string {
-	after := " after " + length(time.Duration(i.Lasted))
+	after := " after " + length(lasted(i))
 	if i.Cut {
-		after = " after at least " + length(time.Duration(i.Lasted))
+		after = " after at least " + length(lasted(i))
 	}
 	switch i.Cause {
 	case router.CauseWAN, router.CausePortal, router.CauseIdle:
@@ -99,8 +99,18 @@ func over(i router.Incident) string {
 		return "things are kept on disk again" + after
 	case router.CauseClock:
 		return "the clock is set" + after
+	case router.CauseRestart:
+		return "runs again" + after
 	}
 	return "over" + after
+}
+
+// lasted is how long something went on; of what came and went several times, from the first time to the last.
+func lasted(i router.Incident) time.Duration {
+	if i.Drops > 1 {
+		return max(i.End.Sub(i.Start), time.Duration(i.Lasted))
+	}
+	return time.Duration(i.Lasted)
 }
 
 // happened says what a moment was.
@@ -112,6 +122,9 @@ func happened(i router.Incident) string {
 		}
 		return "does not serve " + i.VRRP + " any more"
 	case router.CauseRestart:
+		if off := i.End.Sub(i.Start); !i.End.IsZero() && off >= time.Second {
+			return "is back, after up to " + length(off)
+		}
 		return "has restarted"
 	case router.CauseUpdate:
 		return "runs another version"
@@ -164,8 +177,8 @@ func paragraph(stage Stage, i router.Incident, first bool, now time.Time) string
 	if text == "" {
 		text = cmp.Or(map[Stage]string{Ended: over(i), Happened: happened(i)}[stage], began(i)) + "."
 	}
-	if !first && i.Moment {
-		return text
+	if !first && i.Moment || i.Cause == router.CauseRestart {
+		return text // which has its times in it
 	}
 	text += " " + when(i, now)
 	if advice := advice(i); first && advice != "" && i.Open() {
@@ -190,7 +203,7 @@ func when(i router.Incident, now time.Time) string {
 	case i.Cut:
 		return fmt.Sprintf("(From %s; nobody saw the end, which was before %s.)", clock(i.Start, now), clock(i.End, now))
 	}
-	return fmt.Sprintf("(From %s to %s: %s.)", clock(i.Start, now), clock(i.End, now), length(time.Duration(i.Lasted)))
+	return fmt.Sprintf("(From %s to %s: %s.)", clock(i.Start, now), clock(i.End, now), length(lasted(i)))
 }
 
 // advice is what a person can do about it.
