@@ -56,7 +56,7 @@ func dead(i router.Incident) bool { return outage(i) && i.State != "degraded" }
 // lasted is by the clock that nobody sets, where it is known.
 func lasted(i router.Incident, now time.Time) time.Duration {
 	switch {
-	case i.Open() && i.Clock: // what is said of its length is as old as its last change
+	case i.Open() && i.Clock && i.Drops < 2: // what is said of its length is as old as its last change
 		return max(0, now.Sub(i.Start))
 	case i.Lasted > 0 || i.Cut || i.Open():
 		return time.Duration(i.Lasted)
@@ -64,13 +64,14 @@ func lasted(i router.Incident, now time.Time) time.Duration {
 	return max(0, i.End.Sub(i.Start))
 }
 
-// spanOf is where an incident lies. How long an outage was counts more than its end: no clock was set in between.
+// spanOf is where an incident lies. How long an outage was counts more than its end: no clock was set in between, and where the
+// line worked for a moment there was none.
 func spanOf(i router.Incident, now time.Time) Span {
 	switch {
+	case outage(i):
+		return Span{i.Start, i.Start.Add(lasted(i, now))}
 	case i.Open():
 		return Span{i.Start, now}
-	case outage(i) && (i.Lasted > 0 || i.Cut):
-		return Span{i.Start, i.Start.Add(time.Duration(i.Lasted))}
 	}
 	return Span{i.Start, i.End}
 }

@@ -57,6 +57,8 @@ func TestCounts(t *testing.T) {
 	off.Cause, off.WAN = router.CauseRestart, ""
 	cut := at(15, 40)
 	cut.Cut, cut.Lasted = true, secs(5*time.Minute)
+	drops := at(0, 50)
+	drops.Drops, drops.Lasted = 3, secs(10*time.Minute)
 	open := at(90, 0)
 	open.End = time.Time{}
 	weak := at(10, 30)
@@ -77,6 +79,7 @@ func TestCounts(t *testing.T) {
 		"weak":                         {[]router.Incident{weak}, nil, "0 0s 0s 20m0s 100 % 1h40m0s"},
 		"unstable is told elsewhere":   {[]router.Incident{unsure}, nil, "0 0s 0s 0s 100 % 1h40m0s"},
 		"off":                          {[]router.Incident{off, at(0, 8)}, nil, "1 8m0s 8m0s 0s 90 % 1h20m0s"},
+		"what worked in between":       {[]router.Incident{drops}, nil, "1 10m0s 10m0s 0s 90 % 1h40m0s"},
 		"nobody saw the end":           {[]router.Incident{off, cut}, nil, "1 5m0s 5m0s 0s 93.75 % 1h20m0s"},
 		"a gap":                        {[]router.Incident{at(0, 5)}, []Span{{noon.Add(50 * time.Minute), noon.Add(time.Hour + 40*time.Minute)}}, "1 5m0s 5m0s 0s 90 % 50m0s"},
 		"an outage in a gap was seen":  {[]router.Incident{at(0, 10)}, []Span{{noon, noon.Add(50 * time.Minute)}}, "1 10m0s 10m0s 0s 83.333 % 1h0m0s"},

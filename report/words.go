@@ -33,6 +33,12 @@ func (r Row) Title() string {
 func (r Row) length() string {
 	text := Duration(time.Duration(r.Length))
 	switch {
+	case r.Drops > 1 && outage(r.Incident):
+		text = fmt.Sprintf(" %d times, for %s in all", r.Drops, text)
+		if r.Open() {
+			text += " so far"
+		}
+		return text
 	case r.Open():
 		return " for " + text + " so far"
 	case r.Cut && r.Cause != router.CauseRestart:
@@ -88,7 +94,9 @@ func (r Row) Facts() []Fact {
 		add("Other lines", Witnesses(r.Others))
 		add("Load before", load(r.Load))
 		add("Carried by", Carried(r.Carried))
-		add("Failures", drops(r.Drops))
+		if !outage(r.Incident) {
+			add("Failures", drops(r.Drops))
+		}
 	}
 	if r.Cut && outage(r.Incident) {
 		add("End", "not seen: the router was off before "+r.End.Format("2 Jan 15:04:05"))
