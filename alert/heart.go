@@ -4,7 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"math/rand/v2"
-	"sync"
 	"time"
 
 	"github.com/twinpath/twinpath/alert/channel"
@@ -55,50 +54,13 @@ func (h *Hearts) Use(cfg router.Config) {
 			want[heart{w.Name, w.Heartbeat, every}] = true
 		}
 	}
-	for {
-		select {
-		case h.want <- want:
-			return
-		default:
-		}
-		select {
-		case <-h.want:
-		default:
-		}
-	}
+	wish(h.want, want)
 }
 
 // Run lets them beat until ctx ends. One that stays as it was beats on when the configuration changes.
 func (h *Hearts) Run(ctx context.Context) error {
-	var all sync.WaitGroup
-	defer all.Wait()
-	stop := map[heart]context.CancelFunc{}
-	defer func() {
-		for _, stop := range stop {
-			stop()
-		}
-	}()
-	for {
-		var want map[heart]bool
-		select {
-		case <-ctx.Done():
-			return nil
-		case want = <-h.want:
-		}
-		for b, end := range stop {
-			if !want[b] {
-				end()
-				delete(stop, b)
-			}
-		}
-		for b := range want {
-			if stop[b] == nil {
-				beating, end := context.WithCancel(ctx)
-				stop[b] = end
-				all.Go(func() { h.beat(beating, b) })
-			}
-		}
-	}
+	keep(ctx, h.want, h.beat)
+	return nil
 }
 
 // beat asks for one URL again and again.

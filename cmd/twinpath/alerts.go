@@ -15,12 +15,13 @@ import (
 type tellers struct {
 	desk   *alert.Desk
 	hearts *alert.Hearts
+	homes  *alert.Homes
 	watch  *twin.Watch // of the other router
 	post   *twin.Post  // to and from it
 }
 
 func (h *household) newTellers() *tellers {
-	t := &tellers{hearts: alert.NewHearts(h.ways, h.log)}
+	t := &tellers{hearts: alert.NewHearts(h.ways, h.log), homes: alert.NewHomes(h.router, h.ways, h.log)}
 	t.post = twin.NewPost(func(letters []byte) ([]byte, error) { return t.desk.Receive(letters) })
 	t.watch = twin.NewWatch(
 		func() *router.Snapshot { s, _ := h.router.Snapshot(); return s },
@@ -36,6 +37,7 @@ func (h *household) newTellers() *tellers {
 func (t *tellers) Use(cfg router.Config) {
 	t.desk.Use(cfg)
 	t.hearts.Use(cfg)
+	t.homes.Use(cfg)
 	t.watch.Use(cfg.Pair.Peer)
 	t.post.Use(cfg.Pair.Peer, cfg.Pair.Secret)
 }

@@ -152,6 +152,7 @@ func (h *household) run(ctx context.Context) error {
 		h.ladder.Run,
 		h.tellers.desk.Run,
 		h.tellers.hearts.Run,
+		h.tellers.homes.Run,
 		h.tellers.watch.Run,
 		func(ctx context.Context) error { return h.kernel.Watch(ctx, h.lookAgain) },
 		func(ctx context.Context) error { return h.reloads(ctx, hangups) },
