@@ -117,7 +117,7 @@ func TestTheShippedFileShowsTheCommonKeys(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	commented := regexp.MustCompile(`(?m)^(\s*)# (\[\[[a-z.]+\]\]|\[[a-z]+\]|[a-z]+ = .*)$`)
+	commented := regexp.MustCompile(`(?m)^(\s*)# (\[\[[a-z.]+\]\]|\[[a-z.]+\]|[a-z_]+ = .*)$`)
 	whole := commented.ReplaceAllString(string(text), "$1$2")
 	if whole == string(text) {
 		t.Fatal("no commented key found")
