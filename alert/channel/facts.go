@@ -36,7 +36,7 @@ func (f Facts) bare() string {
 	return text
 }
 
-// state is what PREFIX/state says.
+// state is what PREFIX/ROUTER/state says.
 func (f Facts) state() string {
 	lines := map[string]any{}
 	for _, l := range f.Lines {
@@ -73,10 +73,11 @@ type entity struct {
 
 // discovery is what Home Assistant is to show, by topic (home-assistant.io/integrations/mqtt, "MQTT discovery").
 func (f Facts) discovery(prefix string) map[string]string {
+	own := prefix + "/" + slug(f.Router)
 	all := []entity{
 		{"sensor", "verdict", map[string]any{
 			"name": "Internet", "icon": "mdi:router-network", "value_template": "{{ value_json.verdict }}",
-			"json_attributes_topic": prefix + "/state", "json_attributes_template": "{{ {'sentence': value_json.sentence} | tojson }}",
+			"json_attributes_topic": own + "/state", "json_attributes_template": "{{ {'sentence': value_json.sentence} | tojson }}",
 		}},
 		{"sensor", "active", map[string]any{"name": "Active line", "icon": "mdi:wan", "value_template": "{{ value_json.active }}"}},
 		{"binary_sensor", "problem", map[string]any{
@@ -91,9 +92,9 @@ func (f Facts) discovery(prefix string) map[string]string {
 	}
 	topics := map[string]string{}
 	for _, e := range all {
-		e.config["unique_id"], e.config["availability_topic"] = f.node()+"_"+e.id, prefix+"/status"
+		e.config["unique_id"], e.config["availability_topic"] = f.node()+"_"+e.id, own+"/status"
 		if e.config["state_topic"] == nil {
-			e.config["state_topic"] = prefix + "/state"
+			e.config["state_topic"] = own + "/state"
 		}
 		e.config["device"] = map[string]any{"identifiers": []string{f.node()}, "name": f.Router, "manufacturer": "Twinpath", "model": "Router", "sw_version": f.Version}
 		e.config["origin"] = map[string]any{"name": "Twinpath", "sw_version": f.Version}

@@ -28,9 +28,9 @@ const birth = "homeassistant/status"
 
 // Home keeps an MQTT broker told of how the router is, and Home Assistant of what there is to see. Its topics are
 //
-//	PREFIX/status    "online" or "offline", retained
-//	PREFIX/state     the Facts as JSON, retained, at each change and every 30 seconds
-//	PREFIX/message   what Channel.Send sends
+//	PREFIX/ROUTER/status   "online" or "offline", retained
+//	PREFIX/ROUTER/state    the Facts as JSON, retained, at each change and every 30 seconds
+//	PREFIX/message         what Channel.Send sends, of both routers of a pair
 //
 // and Home Assistant's discovery (homeassistant/…/config, retained).
 type Home struct {
@@ -120,7 +120,7 @@ func (h *Home) visit(ctx context.Context, way Way) error {
 	v := &visit{Home: h, shown: map[string]string{}, lost: make(chan error, 1), born: make(chan struct{}, 1), stale: make(chan string, 256)}
 	e := h.channel.errand(way)
 	facts, _ := h.facts()
-	options := mqtt.NewClientOptions().SetClientID(h.id(facts)).SetWill(h.broker.prefix+"/status", "offline", 1, true)
+	options := mqtt.NewClientOptions().SetClientID(h.id(facts)).SetWill(h.topic(facts)+"/status", "offline", 1, true)
 	options.SetConnectionLostHandler(func(_ mqtt.Client, err error) { v.lost <- err })
 	// A connection outlives ctx by a good-bye.
 	connected, cut := context.WithCancel(context.WithoutCancel(ctx))
@@ -137,6 +137,9 @@ func (h *Home) visit(ctx context.Context, way Way) error {
 	}
 	return err
 }
+
+// topic is what the topics of a router begin with.
+func (h *Home) topic(f Facts) string { return h.broker.prefix + "/" + slug(f.Router) }
 
 // id is the same for the same router and broker: a connection that hangs is replaced by the next.
 func (h *Home) id(f Facts) string {
@@ -158,7 +161,7 @@ type visit struct {
 // stay tells what there is to tell.
 func (v *visit) stay(ctx context.Context) error {
 	facts, changed := v.facts()
-	if err := v.publish(ctx, v.broker.prefix+"/status", "online"); err != nil {
+	if err := v.publish(ctx, v.topic(facts)+"/status", "online"); err != nil {
 		return err
 	}
 	v.subscribe(ctx, facts)
@@ -168,7 +171,7 @@ func (v *visit) stay(ctx context.Context) error {
 	for {
 		var err error
 		if due || !told.like(facts) {
-			err = errors.Join(v.announce(ctx, facts), v.publish(ctx, v.broker.prefix+"/state", facts.state()))
+			err = errors.Join(v.announce(ctx, facts), v.publish(ctx, v.topic(facts)+"/state", facts.state()))
 			told, due = facts, false
 		}
 		if err != nil && ctx.Err() == nil {
@@ -199,7 +202,8 @@ func (v *visit) stay(ctx context.Context) error {
 func (v *visit) leave() {
 	ctx, cancel := context.WithTimeout(context.Background(), goodbyes)
 	defer cancel()
-	_ = v.publish(ctx, v.broker.prefix+"/status", "offline")
+	facts, _ := v.facts()
+	_ = v.publish(ctx, v.topic(facts)+"/status", "offline")
 }
 
 // publish leaves a text with the broker; an empty one takes away what is there (MQTT 3.1.1, §3.3.1.3).

@@ -211,9 +211,9 @@ func TestHomeAssistantFindsTheRouter(t *testing.T) {
 	h := &house{facts: twoLines(), changed: make(chan struct{})}
 	stop := home(t, m.url, h)
 	defer stop()
-	m.await("house/router/status online")
-	line := m.await("house/router/state")
-	want := `house/router/state {"active":"fibre","problem":false,"router":"main","sentence":"Internet works, on fibre.","verdict":"ok","wans":{` +
+	m.await("house/router/main/status online")
+	line := m.await("house/router/main/state")
+	want := `house/router/main/state {"active":"fibre","problem":false,"router":"main","sentence":"Internet works, on fibre.","verdict":"ok","wans":{` +
 		`"fibre":{"loss_percent":2,"name":"fibre","rtt_ms":8.1,"state":"up","used_bytes":null},` +
 		`"lte_205g":{"loss_percent":null,"name":"lte 5g","rtt_ms":null,"state":"up","used_bytes":1500000000}}}`
 	if line != want {
@@ -234,7 +234,7 @@ func TestHomeAssistantFindsTheRouter(t *testing.T) {
 		if err := json.Unmarshal([]byte(kept["homeassistant/"+topic+"/config"]), &config); err != nil {
 			t.Fatalf("%s: %v", topic, err)
 		}
-		if !strings.HasPrefix(config.ID, "twinpath_main_") || !strings.HasPrefix(config.State, "house/router/") || config.Availability != "house/router/status" || config.Device.Identifiers[0] != "twinpath_main" {
+		if !strings.HasPrefix(config.ID, "twinpath_main_") || !strings.HasPrefix(config.State, "house/router/") || config.Availability != "house/router/main/status" || config.Device.Identifiers[0] != "twinpath_main" {
 			t.Errorf("%s: %+v", topic, config)
 		}
 	}
@@ -245,11 +245,11 @@ func TestHomeAssistantFindsTheRouter(t *testing.T) {
 	worse := twoLines()
 	worse.Verdict, worse.Active, worse.Lines = "backup", "lte 5g", worse.Lines[1:] // and the fibre is no more
 	h.set(worse)
-	if line := m.await(`house/router/state {"active":"lte 5g"`); !strings.Contains(line, `"problem":true`) {
+	if line := m.await(`house/router/main/state {"active":"lte 5g"`); !strings.Contains(line, `"problem":true`) {
 		t.Error(line)
 	}
 	stop()
-	m.await("house/router/status offline")
+	m.await("house/router/main/status offline")
 	for topic := range m.kept() {
 		if strings.Contains(topic, "fibre") {
 			t.Errorf("Home Assistant still has %s", topic)
@@ -264,7 +264,7 @@ func TestAnEarlierRunsLinesAreTakenAway(t *testing.T) {
 	h := &house{changed: make(chan struct{})} // not known yet
 	defer home(t, m.url, h)()
 	h.set(twoLines())
-	m.await("house/router/state")
+	m.await("house/router/main/state")
 	m.await("homeassistant/sensor/twinpath_main/dsl_state/config")
 	kept := m.kept()
 	if kept["homeassistant/sensor/twinpath_main/dsl_state/config"] != "" || kept["homeassistant/sensor/twinpath_other/dsl_state/config"] == "" || kept["homeassistant/sensor/twinpath_main/fibre_state/config"] == "" {
@@ -273,7 +273,7 @@ func TestAnEarlierRunsLinesAreTakenAway(t *testing.T) {
 	// Home Assistant starts, and has forgotten everything.
 	m.say("homeassistant/status", "online")
 	m.await("homeassistant/sensor/twinpath_main/fibre_state/config {")
-	m.await("house/router/state")
+	m.await("house/router/main/state")
 }
 
 func TestABrokerThatRestarts(t *testing.T) {
@@ -281,11 +281,11 @@ func TestABrokerThatRestarts(t *testing.T) {
 	h := &house{facts: twoLines(), changed: make(chan struct{})}
 	stop := home(t, m.url, h)
 	defer stop()
-	m.await("house/router/state")
+	m.await("house/router/main/state")
 	m.stop()
 	m.start()
 	m.read()
-	m.await("house/router/status online")
+	m.await("house/router/main/status online")
 }
 
 func TestARouterThatDies(t *testing.T) {
@@ -293,12 +293,12 @@ func TestARouterThatDies(t *testing.T) {
 	h := &house{facts: twoLines(), changed: make(chan struct{})}
 	before, files := runtime.NumGoroutine(), open(t)
 	stop := home(t, m.url, h)
-	m.await("house/router/state")
+	m.await("house/router/main/state")
 	h.cut() // without a good-bye
-	m.await("house/router/status offline")
-	m.await("house/router/status online") // a second later
+	m.await("house/router/main/status offline")
+	m.await("house/router/main/status online") // a second later
 	stop()
-	m.await("house/router/status offline")
+	m.await("house/router/main/status offline")
 	settle(t, before, files)
 }
 
