@@ -83,7 +83,7 @@ func (b *Book) enter(now time.Time, f finding) {
 		e.Load = b.Load(f.wan)
 	}
 	for _, w := range f.wans {
-		if w.Name != f.wan && len(e.Others) < len(f.wans)-1 && e.drops == 1 {
+		if w.Name != f.wan && e.drops == 1 {
 			e.Others = append(e.Others, router.Witness{WAN: w.Name, State: w.State, RTT: w.RTT, Loss: w.Loss})
 		}
 	}
