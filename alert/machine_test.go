@@ -162,6 +162,38 @@ func TestAStormOfOneIncidentThatGoesOn(t *testing.T) {
 	}
 }
 
+func TestBothLinesAreUnstable(t *testing.T) {
+	h := newHouse(t)
+	for n := range 60 { // each line fails for a minute and a half, and the last half minute of it no line works
+		fibre := h.begins(router.CauseWAN, "fibre")
+		h.after(time.Minute)
+		lte := h.begins(router.CauseIdle, "lte")
+		none := h.begins(router.CauseOffline, "")
+		h.after(30 * time.Second)
+		h.ends(fibre, none)
+		h.after(30 * time.Second)
+		h.ends(lte)
+		h.after(3 * time.Minute)
+		if n == 1 {
+			h.letters = nil // the first two failures are told for themselves
+		}
+	}
+	h.after(time.Hour)
+	n := 0
+	for _, l := range h.letters {
+		switch l.Stage {
+		case Began, Ended:
+			t.Errorf("%s: %s", l.Time.Sub(noon), l.title())
+		case Digest:
+			n++
+		}
+	}
+	if len(h.letters) != n+4 || n > 10 {
+		t.Errorf("%d messages, of them %d digests, in five hours", len(h.letters), n)
+	}
+	h.letters = nil
+}
+
 func TestADayOfUnrestIsAnHourlyDigest(t *testing.T) {
 	h := newHouse(t)
 	for range 24 * 6 {

@@ -242,7 +242,9 @@ func (r *route) pack(now time.Time, waiting []*kept) Parcel {
 		waiting = waiting[:1]
 	}
 	for _, k := range waiting[:min(len(waiting), 2*most)] {
-		p.Letters = append(p.Letters, k.Letter)
+		l := k.Letter
+		l.Time = now.Add(-now.Sub(k.At)).UTC() // the clock may have been set since
+		p.Letters = append(p.Letters, l)
 	}
 	if late {
 		p.Late = r.excuse()

@@ -43,7 +43,7 @@ func (m *Machine) begins(now time.Time) []Letter {
 		if t.Free.IsZero() {
 			t.Free = now
 		}
-		due := m.due(now, later(t.Free.Add(m.patience(t.Incident.Cause)), m.settled()))
+		due := m.due(now, later(t.Free.Add(m.enough(t.Incident.Cause)), m.settled()))
 		switch {
 		case isLine(t.Incident.Cause):
 			lines, line = append(lines, t), line || due
@@ -57,6 +57,14 @@ func (m *Machine) begins(now time.Time) []Letter {
 		letters = append(letters, m.begin(now, lines)...)
 	}
 	return letters
+}
+
+// enough is how long an incident has to go on now. While a line is unstable the other may fail for a moment again and again, too.
+func (m *Machine) enough(c router.Cause) time.Duration {
+	if c == router.CauseOffline && m.stirred() {
+		return 5 * m.wait
+	}
+	return m.patience(c)
 }
 
 // begin tells these, with what came of them.

@@ -99,6 +99,8 @@ func over(i router.Incident) string {
 		return "things are kept on disk again" + after
 	case router.CauseClock:
 		return "the clock is set" + after
+	case router.CauseDrill:
+		return "a rehearsal has passed" + after
 	case router.CauseRestart:
 		return "runs again" + after
 	}
