@@ -32,17 +32,14 @@ func (l Letter) headline() string {
 }
 
 func (u *Unrest) headline(stage Stage) string {
-	what := u.Name + " is unstable"
-	if u.VRRP {
-		what = u.Name + " keeps moving between the routers"
-	}
-	switch stage {
-	case Stable:
+	still := map[Stage]string{Digest: "still "}[stage]
+	switch {
+	case stage == Stable:
 		return u.Name + " is stable again"
-	case Digest:
-		return "still " + strings.Replace(what, " is unstable", ": unstable", 1)
+	case u.VRRP:
+		return u.Name + " " + still + "keeps moving between the routers"
 	}
-	return what
+	return u.Name + " is " + still + "unstable"
 }
 
 // began says what goes on.
@@ -189,7 +186,11 @@ func paragraph(stage Stage, i router.Incident, first bool, now time.Time) string
 	if carried := carried(i); first && !strings.Contains(text, "carried") && carried != "" {
 		text += " " + carried
 	}
-	if !i.Clock && !i.Moment {
+	switch {
+	case i.Clock || i.Moment:
+	case i.Open():
+		text += " This router's clock was not set then: the time may be wrong."
+	default:
 		text += " This router's clock was not set then: the times may be wrong, the length is true."
 	}
 	return text
