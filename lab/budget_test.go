@@ -2,9 +2,12 @@ package lab
 
 import (
 	"encoding/json"
+	"errors"
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/twinpath/twinpath/router"
 )
@@ -110,11 +113,19 @@ func TestBudget(t *testing.T) {
 
 // TestNeverOnTheBackup keeps a device off the backup: it is told at once, and is back with the fibre.
 func TestNeverOnTheBackup(t *testing.T) {
-	h, b, d := home(t, Default(), quick()+"\n[[policy]]\nsource  = \"192.168.1.100\"\nmetered = \"never\"\n")
+	never := quick() + "\n[[policy]]\nsource  = \"192.168.1.100\"\nmetered = \"never\"\n"
+	h, b, d := home(t, Default(), never)
 	await(t, b, "both lines are up", on("fibre"))
 	online(t, d)
+	before, err := d.StartStream(t.Context(), StreamInterval)
+	must(t, err)
+	cut := time.Now()
 	must(t, h.Cut("main", "fibre"))
 	await(t, b, "the house is on lte", carriedBy("lte"))
+	eventually(t, "its connection is ended", func() bool { return before.Result().Cause != nil })
+	if r := before.Stop(); !errors.Is(r.Cause, unix.ECONNRESET) || r.Told(cut) > 2*time.Second {
+		t.Errorf("its connection, %s after the cut: %s", r.Told(cut), r)
+	}
 	start := time.Now()
 	if from, err := d.Seen(t.Context()); err == nil {
 		t.Errorf("it is seen as %s", from)
@@ -124,6 +135,21 @@ func TestNeverOnTheBackup(t *testing.T) {
 	}
 	if _, err := b.Run("ping -c1 -W1 1.1.1.1"); err != nil {
 		t.Errorf("the router itself: %v", err)
+	}
+
+	// Allowed, and forbidden again while a connection runs.
+	if out, done := call(t, b, "apply", file(t, quick())); !done {
+		t.Fatalf("apply: %s", out)
+	}
+	online(t, d)
+	running, err := d.StartStream(t.Context(), StreamInterval)
+	must(t, err)
+	if out, done := call(t, b, "apply", file(t, never)); !done {
+		t.Fatalf("apply: %s", out)
+	}
+	eventually(t, "its connection is ended", func() bool { return running.Result().Cause != nil })
+	if r := running.Stop(); !errors.Is(r.Cause, unix.ECONNRESET) {
+		t.Errorf("its connection over lte: %s", r)
 	}
 	must(t, h.Plug("main", "fibre"))
 	await(t, b, "the house is back on fibre", carriedBy("fibre"))
