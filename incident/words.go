@@ -214,7 +214,7 @@ func clock(t time.Time) string { return t.Local().Format("Mon 2 Jan 15:04:05") }
 
 // duration says how long something took, in the two largest units.
 func duration(d time.Duration) string {
-	d = d.Round(time.Second)
+	d = d.Round(100 * time.Millisecond).Round(time.Second) // others see the tenths only
 	s, m, h, days := int(d/time.Second)%60, int(d/time.Minute)%60, int(d/time.Hour)%24, int(d/(24*time.Hour))
 	parts := []string{count(days, "day"), unit(h, "h"), unit(m, "min"), unit(s, "s")}
 	for i, p := range parts {
