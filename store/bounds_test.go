@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/twinpath/twinpath/router"
 )
 
 func TestAllowance(t *testing.T) {
@@ -161,5 +163,48 @@ func TestAShelfIsBounded(t *testing.T) {
 	}
 	if items, err := w.file.shelf("b"); err != nil || len(items) != 1 {
 		t.Errorf("the other shelf: %v (%v)", items, err)
+	}
+}
+
+// BenchmarkReading is what the largest answers cost.
+func BenchmarkReading(b *testing.B) {
+	dir := b.TempDir()
+	d := New(dir, quiet)
+	h := NewHistory(d, newHome(on("fibre", "up")), nil, quiet)
+	w := writer{DB: d}
+	w.attempt()
+	err := transact(w.file.db, func(tx *sql.Tx) error {
+		for n := range fileEvents {
+			if err := writeEvents(tx, &box{events: []router.Event{event(n)}}); err != nil {
+				return err
+			}
+		}
+		for n := range 9600 {
+			for _, wan := range []string{"fibre", "dsl", "lte"} {
+				r := row{noon.Add(-time.Duration(n) * time.Hour), wan, cell{known: true, rtt: 8000, rx: 1 << 30}}
+				if err := putRows(tx, putHour, []row{r}); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := w.file.close(); err != nil {
+		b.Fatal(err)
+	}
+	running(b, d)
+	for what, f := range map[string]func(){
+		"events 20000": func() { _, _ = d.Since(time.Time{}) }, "events 40": func() { _, _ = d.Since(noon.Add((fileEvents - 40) * time.Second)) },
+		"hours 9600": func() { h.show(noon, 9600) }, "hours 720": func() { h.show(noon, 720) },
+	} {
+		b.Run(what, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				f()
+			}
+		})
 	}
 }

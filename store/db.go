@@ -26,6 +26,7 @@ type DB struct {
 	wake     chan struct{} // of one: something came in
 	asks     chan func(*file) error
 	changed  chan struct{} // of one
+	ended    chan struct{} // closed: nobody writes any more
 
 	mu      sync.Mutex
 	waiting *box
@@ -49,7 +50,7 @@ type measured interface {
 // New returns the store in a directory. It opens nothing.
 func New(dir string, log *slog.Logger) *DB {
 	return &DB{dir: dir, log: log, open: sqliteFile, steps: steps[:], waiting: new(box),
-		wake: make(chan struct{}, 1), asks: make(chan func(*file) error), changed: make(chan struct{}, 1)}
+		wake: make(chan struct{}, 1), asks: make(chan func(*file) error), changed: make(chan struct{}, 1), ended: make(chan struct{})}
 }
 
 // Record takes an event in. It never blocks. The event is on the disk within a second, or later when there are thousands a day.

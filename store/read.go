@@ -16,7 +16,10 @@ import (
 // patience is how long a reader waits for the disk.
 const patience = 2 * time.Second
 
-var errSlow = fmt.Errorf("the disk has not answered within %s", patience)
+var (
+	errSlow  = fmt.Errorf("the disk has not answered within %s", patience)
+	errEnded = errors.New("the store has ended")
+)
 
 // seen is what a reader gets.
 type seen[T any] struct {
@@ -41,6 +44,8 @@ func look[T any](d *DB, read func(*file) (T, error), join func(T, *box) T) (T, e
 	defer cancel()
 	select {
 	case d.asks <- ask:
+	case <-d.ended:
+		cancel()
 	case <-ctx.Done():
 	}
 	select {
@@ -48,7 +53,17 @@ func look[T any](d *DB, read func(*file) (T, error), join func(T, *box) T) (T, e
 		return s.value, s.err
 	case <-ctx.Done():
 		var none T
-		return joined(d, none, join), errSlow
+		return joined(d, none, join), d.silence()
+	}
+}
+
+// silence is why there was no answer.
+func (d *DB) silence() error {
+	select {
+	case <-d.ended:
+		return errEnded
+	default:
+		return errSlow
 	}
 }
 

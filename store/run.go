@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -25,9 +26,10 @@ const (
 	parting = 1500 * time.Millisecond
 )
 
-// Run keeps what comes in until ctx ends, and then what waits. A disk that hangs then is left behind.
+// Run keeps what comes in until ctx ends, and then what waits. A disk that hangs then is left behind. It runs once.
 func (d *DB) Run(ctx context.Context) error {
 	done := make(chan struct{})
+	defer close(d.ended)
 	go func() {
 		defer close(done)
 		w := writer{DB: d, allowance: newAllowance(time.Now())}
@@ -71,16 +73,33 @@ func (w *writer) run(ctx context.Context) {
 			w.end()
 			return
 		case <-w.wake:
-			if w.file == nil {
-				w.refuse(w.Failing())
-			}
+			w.answer()
 		case f := <-w.asks:
-			if err := f(w.file); damaged(err) {
-				w.lose(err)
-			}
+			w.ask(f)
 		case <-timer.C:
 			w.turn(time.Now())
 		}
+	}
+}
+
+// answer serves those who wait for the disk.
+func (w *writer) answer() {
+	if w.file == nil {
+		w.refuse(cmp.Or(w.Failing(), errSlow))
+		return
+	}
+	w.mu.Lock()
+	prompt := w.waiting.prompt
+	w.mu.Unlock()
+	if prompt {
+		w.turn(time.Now())
+	}
+}
+
+// ask has somebody read.
+func (w *writer) ask(f func(*file) error) {
+	if err := f(w.file); damaged(err) {
+		w.lose(err)
 	}
 }
 
@@ -255,14 +274,25 @@ func (w *writer) watch() (stop func()) {
 	return func() { timer.Stop() }
 }
 
-// end writes what is there when everybody has stopped.
+// end goes on for as long as others still say something while they stop, and writes what is there then.
 func (w *writer) end() {
-	time.Sleep(linger)
+	timer := time.NewTimer(linger)
+	defer timer.Stop()
+	for over := false; !over; {
+		select {
+		case <-w.wake:
+			w.answer()
+		case f := <-w.asks:
+			w.ask(f)
+		case <-timer.C:
+			over = true
+		}
+	}
 	if w.file == nil {
+		w.refuse(errEnded)
 		return
 	}
-	w.batch(time.Now())
-	if w.file == nil {
+	if w.batch(time.Now()); w.file == nil {
 		return
 	}
 	if err := w.file.close(); err != nil {

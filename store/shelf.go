@@ -55,9 +55,10 @@ func (s *Shelf) settle(i item) error {
 			return fmt.Errorf("keep %s: %w", i.key, err)
 		}
 		return nil
+	case <-s.db.ended:
 	case <-timer.C:
-		return fmt.Errorf("keep %s: %w", i.key, errSlow)
 	}
+	return fmt.Errorf("keep %s: %w", i.key, s.db.silence())
 }
 
 // All returns what is on the shelf, in the order in which it was put there first. With an error it is what is in memory.

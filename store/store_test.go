@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math"
@@ -140,6 +141,38 @@ func TestNonsenseIsLeftOut(t *testing.T) {
 	}
 	stop()
 	if got := sentences(t, in(t, dir), time.Time{}); got != "event 0, event 2" {
+		t.Errorf("kept: %s", got)
+	}
+}
+
+// At the end what others say while they stop is still kept, and later nobody has to wait.
+func TestTheEnd(t *testing.T) {
+	dir := t.TempDir()
+	d := New(dir, quiet)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() { defer close(done); _ = d.Run(ctx) }()
+	d.Record(event(0))
+	cancel()
+	if err := d.Shelf("letters").Put("a", nil); err != nil {
+		t.Errorf("while it ended: %v", err)
+	}
+	if got := sentences(t, d, time.Time{}); got != "event 0" {
+		t.Errorf("while it ended: %s", got)
+	}
+	d.Record(event(1))
+	<-done
+	start := time.Now()
+	if err := d.Shelf("letters").Put("b", nil); !errors.Is(err, errEnded) {
+		t.Errorf("afterwards: %v", err)
+	}
+	if _, err := d.Since(time.Time{}); !errors.Is(err, errEnded) {
+		t.Errorf("afterwards: %v", err)
+	}
+	if waited := time.Since(start); waited >= patience {
+		t.Errorf("waited for %s", waited)
+	}
+	if got := sentences(t, in(t, dir), time.Time{}); got != "event 0, event 1" {
 		t.Errorf("kept: %s", got)
 	}
 }
