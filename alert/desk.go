@@ -168,8 +168,7 @@ func (d *Desk) step(ctx context.Context, snapshot *router.Snapshot) {
 		d.nudge = time.Time{}
 		d.outbox.wake(now)
 	}
-	d.send(ctx, now)
-	d.handOver(ctx, now)
+	d.deliverAll(ctx, now)
 	d.show()
 }
 
@@ -212,7 +211,10 @@ func (d *Desk) see(now time.Time, s *router.Snapshot) {
 		}
 	}
 	if text := lines.String(); text != d.lines {
-		d.lines, d.nudge = text, now.Add(d.machine.tail)
+		d.lines = text
+		if d.nudge.IsZero() { // lines that come and go must not put it off for ever
+			d.nudge = now.Add(max(d.machine.tail, min(2*time.Second, d.machine.wait)))
+		}
 	}
 }
 
@@ -227,18 +229,27 @@ func (d *Desk) next() time.Time {
 	return next
 }
 
+// deliverAll starts what is to be sent and handed over now.
+func (d *Desk) deliverAll(ctx context.Context, now time.Time) {
+	d.outbox.next, d.exchange.next = time.Time{}, time.Time{}
+	var ways []channel.Way
+	if len(d.outbox.letters) > 0 {
+		if quiet := d.machine.born.Add(d.machine.settle / 2); d.restored && now.Before(quiet) {
+			d.outbox.next = quiet // what lay on the shelf may be over by now: somebody is about to say so
+			return
+		}
+		if !d.nudge.IsZero() {
+			return // as soon as it is known what the lines have ended
+		}
+		ways = d.ports.Ways()
+		d.able = len(ways) > 0
+	}
+	d.send(ctx, now, ways)
+	d.handOver(ctx, now)
+}
+
 // send starts what is to be sent now.
-func (d *Desk) send(ctx context.Context, now time.Time) {
-	if len(d.outbox.letters) == 0 {
-		d.outbox.next = time.Time{}
-		return
-	}
-	if quiet := d.machine.born.Add(d.machine.settle / 2); d.restored && now.Before(quiet) {
-		d.outbox.next = quiet // what lay on the shelf may be over by now: somebody is about to say so
-		return
-	}
-	ways := d.ports.Ways()
-	d.able = len(ways) > 0
+func (d *Desk) send(ctx context.Context, now time.Time, ways []channel.Way) {
 	for _, p := range d.outbox.due(now, func(k *kept) bool { return d.exchange.ours(now, k, d.able) }) {
 		m := p.message(now.Local())
 		d.sending.Go(func() {
