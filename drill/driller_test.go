@@ -101,6 +101,28 @@ func TestAStoppedRehearsalSaysNothingOfTheLine(t *testing.T) {
 	})
 }
 
+// TestAHostThatIsNotThere is no fault of the line.
+func TestAHostThatIsNotThere(t *testing.T) {
+	bubble(t, func(t *testing.T, f *fake) {
+		d := f.running(houseConfig())
+		f.breaks("lte", "fetching from example.org: status 503")
+		if v := f.start(d, "fibre", false); v.Stopped || v.OK || v.Sentence != "If fibre fails, lte could not carry the house: fetching from example.org: status 503." {
+			t.Errorf("only over the backup: %+v", v)
+		}
+		f.said()
+		f.breaks("fibre", "fetching from example.org: status 503")
+		v := f.start(d, "fibre", true)
+		if v.OK || !v.Stopped || f.said() != "fibre: Nothing is proven, for it is no better over fibre, which works: fetching from example.org: status 503." {
+			t.Errorf("over both: %+v", v)
+		}
+		f.wantNoMove()
+		f.breaks("lte", "its name server 192.0.2.1: no answer")
+		if v := f.start(d, "fibre", false); v.Stopped || v.OK {
+			t.Errorf("and the backup is bad anyway: %+v", v)
+		}
+	})
+}
+
 func TestAFullRehearsal(t *testing.T) {
 	bubble(t, func(t *testing.T, f *fake) {
 		cfg := houseConfig()

@@ -133,6 +133,7 @@ func (f *fake) prove(ctx context.Context, t Task, say func(router.DrillStep)) Pr
 		p.Took = 40 * time.Millisecond
 		return p
 	}
+	p.Far = strings.HasPrefix(broken, "fetching")
 	select {
 	case <-time.After(f.takes):
 		say(router.DrillStep{What: "fetch", OK: broken == "", Detail: broken})

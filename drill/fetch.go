@@ -138,7 +138,7 @@ func (p *prover) stalled(ctx context.Context, response *http.Response, err error
 		return fmt.Errorf("it broke off after %s%s: %w", size(p.proof.Bytes), of, plain(ctx, err))
 	}
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		return fmt.Errorf("only %s%s came in %s", size(p.proof.Bytes), of, seconds(fetchLimit))
+		return fmt.Errorf("only %s%s came in time", size(p.proof.Bytes), of)
 	}
 	return fmt.Errorf("it stalled after %s%s", size(p.proof.Bytes), of)
 }

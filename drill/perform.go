@@ -20,6 +20,7 @@ type trial struct {
 	proofs  []Proof
 	compare Proof // of the line that carries the house now
 	broken  string
+	nothing string // why nothing is proven
 	felt    []string
 }
 
@@ -64,14 +65,26 @@ func (t *trial) try(ctx context.Context, s *router.Snapshot) {
 	if ctx.Err() != nil {
 		return
 	}
-	if now != nil && !now.Metered && t.broken == "" {
-		brief := t.task(*now, nil)
-		brief.Brief = true
-		t.compare = t.ports.Prove(ctx, brief, func(router.DrillStep) {})
+	if t.compareWith(ctx, now); ctx.Err() != nil {
+		return
 	}
 	t.expect(s, now)
 	if t.view.Full && t.broken == "" {
 		t.rehearse(ctx)
+	}
+}
+
+// compareWith fetches the same over the line that carries the house. When that fails, too, it is nobody's fault here.
+func (t *trial) compareWith(ctx context.Context, now *router.WANSnapshot) {
+	far := slices.ContainsFunc(t.proofs, func(p Proof) bool { return p.Far })
+	if now == nil || now.Metered || t.broken != "" && !far {
+		return
+	}
+	brief := t.task(*now, nil)
+	brief.Brief = true
+	t.compare = t.ports.Prove(ctx, brief, func(router.DrillStep) {})
+	if far && t.compare.Broken != "" {
+		t.nothing = fmt.Sprintf("Nothing is proven, for it is no better over %s, which works: %s.", now.Name, t.compare.Broken)
 	}
 }
 
@@ -163,10 +176,13 @@ func (t *trial) tryPeer(p *router.PairView) {
 func (t *trial) finish(ctx context.Context) {
 	v := &t.view
 	v.End, v.Felt = t.ports.Now().UTC(), t.felt
-	v.Stopped = ctx.Err() != nil && len(t.felt) == 0
+	v.Stopped = ctx.Err() != nil && len(t.felt) == 0 || t.nothing != ""
 	v.OK = t.broken == "" && !v.Stopped
 	v.Sentence = t.sentence()
-	if v.Stopped {
+	switch {
+	case t.nothing != "":
+		v.Sentence = t.nothing
+	case v.Stopped:
 		v.Sentence = fmt.Sprintf("The rehearsal of %s was stopped before it had proven anything.", v.WAN)
 	}
 	was := failing(t.kept, v.WAN)

@@ -46,6 +46,7 @@ type Proof struct {
 	MTU    int           // largest packet that goes through; 0: not known
 	Hole   bool          // larger ones vanish without a word
 	Broken string        // the first broken thing, as a clause; empty: it carries traffic
+	Far    bool          // it may be the fault of who was asked, and not the line's
 }
 
 // Rate is that of the fetch in bits per second.
@@ -56,13 +57,14 @@ func (p Proof) Rate() float64 {
 	return float64(p.Bytes) * 8 / p.Took.Seconds()
 }
 
-// The limits of the steps.
+// The limits of the steps, and of the fetch by the other line that theirs is compared with.
 const (
 	pingLimit  = 5 * time.Second
 	dnsLimit   = 4 * time.Second
 	tlsLimit   = 10 * time.Second
-	fetchLimit = 25 * time.Second
+	fetchLimit = 20 * time.Second
 	mtuLimit   = 10 * time.Second
+	briefLimit = 10 * time.Second
 )
 
 // prover is one Prove.
@@ -88,7 +90,11 @@ func Prove(ctx context.Context, t Task, say func(router.DrillStep)) Proof {
 	}
 	p.url = u
 	if t.Brief {
-		_ = p.fetch(ctx) // without an answer there is nothing to compare with
+		ctx, cancel := context.WithTimeout(ctx, briefLimit)
+		defer cancel()
+		if err := p.fetch(ctx); err != nil {
+			p.proof.Broken = fmt.Sprintf("fetching from %s: %v", u.Hostname(), err)
+		}
 		return p.proof
 	}
 	p.proof.Broken = p.prove(ctx)
@@ -116,8 +122,10 @@ func (p *prover) prove(ctx context.Context) string {
 	case named != nil:
 		return named.Error()
 	case secured != nil:
+		p.proof.Far = true
 		return fmt.Sprintf("no TLS connection to %s: %v", host, secured)
 	case fetched != nil:
+		p.proof.Far = true
 		return fmt.Sprintf("fetching from %s: %v", host, fetched)
 	}
 	return ""

@@ -17,6 +17,8 @@ const (
 	scatter = 20 * time.Minute
 	// again is when one that cannot be now is tried again, and repeat when one that failed is: an incident lasts until one passes.
 	again, repeat = 10 * time.Minute, 24 * time.Hour
+	// pause is how long one that has proven nothing is not repeated: it has cost data all the same.
+	pause = 6 * time.Hour
 	// glance is how often the clock is looked at in between: somebody may set it.
 	glance = time.Hour
 	// spent is the share of a metered line's data, in percent, from which on none is used for this.
@@ -135,5 +137,6 @@ func (d *Driller) weekly(ctx context.Context, w *week) {
 			continue // it has changed meanwhile
 		}
 		d.perform(ctx, <-d.orders)
+		w.not = now.Add(pause)
 	}
 }

@@ -83,6 +83,7 @@ func TestDrillOfAGoodBackup(t *testing.T) {
 
 // TestDrillOfABadBackup has backups that every check calls well, and that could not carry the house.
 func TestDrillOfABadBackup(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		hinder func(*House) error
 		says   string
@@ -96,9 +97,9 @@ func TestDrillOfABadBackup(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			home_ := Default()
-			home_.Tag = name + "-"
-			h, b, _ := home(t, home_, quick())
+			tagged := Default()
+			tagged.Tag = name + "-"
+			h, b, _ := home(t, tagged, quick())
 			await(t, b, "both lines are up", on("fibre"))
 			must(t, c.hinder(h))
 			start := time.Now()
@@ -156,6 +157,21 @@ func TestDrillOfAShortPath(t *testing.T) {
 	}
 }
 
+// TestDrillWithoutTheFarHost has nobody at home to blame.
+func TestDrillWithoutTheFarHost(t *testing.T) {
+	h, b, _ := home(t, Default(), quick())
+	await(t, b, "both lines are up", on("fibre"))
+	must(t, h.KillTarget(EchoAddress))
+	start := time.Now()
+	v, done := rehearse(t, b, "fibre")
+	if done || !v.Stopped || !strings.HasPrefix(v.Sentence, "Nothing is proven, for it is no better over fibre, which works: fetching from speed.cloudflare.com: no answer") {
+		t.Errorf("%+v", v)
+	}
+	if e := awaitEvent(t, b, start, v.Sentence); e.Cause != "" {
+		t.Errorf("it is an incident: %+v", e)
+	}
+}
+
 // TestStopDuringADrill has the daemon told to end while it tries a line that does not answer.
 func TestStopDuringADrill(t *testing.T) {
 	h, b, _ := home(t, Default(), quick())
@@ -197,7 +213,10 @@ func TestDrillWithoutABackup(t *testing.T) {
 
 // TestFullDrill moves the house for a minute and back: a call that runs stays where it is, new flows move.
 func TestFullDrill(t *testing.T) {
-	h, b, d := home(t, Default(), quick())
+	t.Parallel()
+	tagged := Default()
+	tagged.Tag = "full-"
+	h, b, d := home(t, tagged, quick())
 	await(t, b, "both lines are up", on("fibre"))
 	f := busy(t, d)
 	result := make(chan string, 1)
@@ -227,11 +246,12 @@ func TestFullDrill(t *testing.T) {
 
 // TestFullDrillEndsEarly: when the backup fails, when its owner has another wish, and when the daemon is killed.
 func TestFullDrillEndsEarly(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		end  func(*testing.T, *House, *Box)
 		says string // of the result; empty: there is none
 	}{
-		"fails": {func(t *testing.T, h *House, _ *Box) { must(t, h.Cut("main", "lte")) }, "lte failed while it carried the house: no cable in wan1"},
+		"fails":   {func(t *testing.T, h *House, _ *Box) { must(t, h.Cut("main", "lte")) }, "lte failed while it carried the house: no cable in wan1"},
 		"silence": {func(t *testing.T, h *House, _ *Box) { must(t, h.Blackhole("lte", Beyond)) }, "lte failed while it carried the house: none of 4 checks answers"},
 		"stop": {func(t *testing.T, _ *House, b *Box) {
 			if _, err := b.Run("curl -s -X POST --unix-socket " + b.Socket() + " http://d/api/v1/drill?stop=1"); err != nil {
@@ -245,9 +265,9 @@ func TestFullDrillEndsEarly(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			home_ := Default()
-			home_.Tag = name + "-"
-			h, b, d := home(t, home_, quick())
+			tagged := Default()
+			tagged.Tag = name + "-"
+			h, b, d := home(t, tagged, quick())
 			await(t, b, "both lines are up", on("fibre"))
 			if out, err := b.Run("curl -s -X POST --unix-socket " + b.Socket() + " http://d/api/v1/drill?wan=fibre&full=1"); err != nil {
 				t.Fatal(out, err)

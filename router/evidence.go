@@ -48,7 +48,7 @@ type DrillView struct {
 	Through  string      `json:"through"`        // the line that was to carry the house
 	Full     bool        `json:"full,omitempty"` // the house was really moved
 	Weekly   bool        `json:"weekly,omitempty"`
-	Stopped  bool        `json:"stopped,omitempty"` // before anything was proven: it says nothing of the line
+	Stopped  bool        `json:"stopped,omitempty"` // it says nothing of the line: it was ended early, or nothing could be fetched by any
 	Start    time.Time   `json:"start"`
 	End      time.Time   `json:"end,omitzero"` // zero: it goes on
 	OK       bool        `json:"ok"`
