@@ -76,6 +76,24 @@ func TestWhatALineSaysWhileItComesBackExplainsNothing(t *testing.T) {
 	}
 }
 
+// Somebody looks again while the line comes back, as after a restart: that is not what had failed.
+func TestTheFirstLookCounts(t *testing.T) {
+	s := newScene(t)
+	found := func(clause string, blame router.Blame) {
+		s.say(router.Event{Kind: router.EventWAN, WAN: "fibre", Blame: blame, Sentence: "fibre: " + clause + "."})
+		s.line("fibre").Reason, s.line("fibre").Blame = clause, blame
+		s.pass(time.Second)
+	}
+	s.is("fibre", "down", "none of 2 checks answers", router.BlameISP)
+	found("the ISP's first router does not answer", router.BlameISP)
+	s.pass(time.Minute)
+	found("the Internet answers, but the name server does not", router.BlameDNS)
+	s.works("fibre")
+	if i := s.the(router.CauseWAN); i.Blame != router.BlameISP || !strings.Contains(i.Sentence, "the ISP's first router did not answer") {
+		t.Errorf("got %s: %s", i.Blame, i.Sentence)
+	}
+}
+
 func TestADegradedLine(t *testing.T) {
 	s := newScene(t)
 	s.line("fibre").Reason = "3 of 4 answer; 1.1.1.1 does not"

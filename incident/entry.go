@@ -125,6 +125,7 @@ func (e *entry) explain(now time.Time, f finding) {
 }
 
 func (e *entry) accept(f finding) {
+	e.located = e.located || e.diagnosed
 	e.reason, e.candidate, e.diagnosed, e.dirty = f.reason, "", false, true
 	if f.blame != router.BlameNobody {
 		e.Blame = f.blame

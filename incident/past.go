@@ -51,6 +51,7 @@ func (b *Book) Restore(left []router.Incident, last time.Time) {
 			e.steps = append(e.steps, step{s.Time, s.Sentence})
 		}
 		e.reason, e.plain = explained(i.Sentence), true
+		e.located = e.reason != ""
 		if !leveled(e.subject.cause) {
 			e.reason = clause(i.Sentence)
 		}

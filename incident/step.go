@@ -21,7 +21,7 @@ func (b *Book) Step(now time.Time, event router.Event) []router.Incident {
 	for _, e := range b.open {
 		if e.concerns(event) && !e.restored {
 			e.step(at, event.Sentence)
-			e.diagnosed = e.diagnosed || isDiagnosis(event) && event.WAN == e.WAN
+			e.diagnosed = !e.located && (e.diagnosed || isDiagnosis(event) && event.WAN == e.WAN)
 		}
 	}
 	switch {
