@@ -205,7 +205,7 @@ func (h *home) remove(t *testing.T) {
 	if h.run(t, "cat /etc/twinpath/twinpath.toml") != mainConfig {
 		t.Error("the configuration has changed")
 	}
-	h.run(t, "test -e /var/lib/twinpath/events.jsonl")
+	h.run(t, "test -e /var/lib/twinpath/twinpath.db")
 	if left, _ := h.try("grep -lx -e twinpath -e twinpath-vrrp -e twinpath-web /proc/[0-9]*/comm"); left != "" {
 		t.Errorf("there are processes left: %s", left)
 	}
