@@ -33,7 +33,8 @@ type entry struct {
 	reason    string // one clause
 	candidate string // a newer one, not proven yet
 	proposed  time.Time
-	diagnosed bool // somebody has looked, and the reason that comes now is what was found
+	diagnosed bool // somebody has looked for the first time, and the reason that comes now is what was found
+	located   bool // that reason has come: what is found later may be of a line that comes back
 	plain     bool // the sentence is an event's and stays as it is
 
 	alone    bool // there is no other line in reserve
