@@ -105,6 +105,9 @@ func (h *History) see(now time.Time, s *router.Snapshot) time.Duration {
 			l.see(tick, w)
 		}
 	}
+	if len(s.WANs) == 0 { // a VRRP daemon of a server has better things to do
+		return minutes
+	}
 	return h.epoch.Add(time.Duration(tick+1) * seconds).Sub(now)
 }
 
@@ -131,7 +134,7 @@ func (h *History) turn(now time.Time) int64 {
 
 // close adds what was counted since the last time to the step under way.
 func (h *History) close(now time.Time) {
-	if h.last == nil {
+	if h.last == nil || len(h.last.WANs) == 0 {
 		return
 	}
 	var counters router.Counters

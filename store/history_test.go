@@ -255,6 +255,27 @@ func TestAClockThatIsSetTearsNothing(t *testing.T) {
 	}
 }
 
+// TestNoLines: without WANs there is nothing to look at each second, and the first one is seen at once.
+func TestNoLines(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		at := newHome()
+		asked := 0
+		h := NewHistory(New(t.TempDir(), quiet), at, func() router.Counters { asked++; return at.count() }, quiet)
+		go func() { _ = h.Run(t.Context()) }()
+		time.Sleep(10*time.Minute + seconds/2)
+		synctest.Wait()
+		if asked > 0 {
+			t.Errorf("the counters were read %d times", asked)
+		}
+		at.is(on("fibre", "up"))
+		time.Sleep(3 * seconds)
+		synctest.Wait()
+		if got, want := shows(h.Minutes(1), "fibre", 5), "- - up up up "; got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	})
+}
+
 func TestLinesThatComeAndGo(t *testing.T) {
 	at, now := newHome(), noon
 	h := fresh(t, at)
