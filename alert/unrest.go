@@ -89,18 +89,29 @@ func (m *Machine) stirs(now time.Time) []Letter {
 				letters = append(letters, m.report(now, u, Unstable))
 			}
 		case m.calm(now, u):
-			u.On = false
-			if t := m.down(u); t != nil {
-				t.Note = fmt.Sprintf("Before that it had failed %d times since %s.", u.Total, clock(u.Since, now))
-				continue
-			}
-			letters = append(letters, m.report(now, u, Stable))
-			u.Drops, u.Total = nil, 0
+			letters = append(letters, m.quieten(now, u)...)
 		case u.Recent > 0 && m.due(now, u.Told.Add(digestGap)):
 			letters = append(letters, m.report(now, u, Digest))
 		}
 	}
 	return letters
+}
+
+// quieten tells that something is no longer unstable, or that it is plainly down.
+func (m *Machine) quieten(now time.Time, u *unrest) []Letter {
+	t := m.down(u)
+	if t == nil {
+		u.On = false
+		l := m.report(now, u, Stable)
+		u.Drops, u.Total = nil, 0
+		return []Letter{l}
+	}
+	if m.any(router.CauseOffline) {
+		return nil // which says it
+	}
+	u.On = false
+	t.Note = fmt.Sprintf("Before that it had failed %d times since %s.", u.Total, clock(u.Since, now))
+	return m.begin(now, []*thread{t})
 }
 
 // hush has nobody be told of a single failure of what is unstable.
@@ -112,6 +123,9 @@ func (m *Machine) hush(u *unrest) {
 		if t.Leads && t.Owed {
 			m.withdrawn = append(m.withdrawn, t.Letter)
 		}
+		if t.Told {
+			t.Turn++ // if it is told again, that is another letter
+		}
 		t.Told, t.Owed, t.Leads, t.Free = false, false, false, time.Time{}
 		t.Closed = !t.open()
 	}
@@ -120,7 +134,7 @@ func (m *Machine) hush(u *unrest) {
 // down is the incident of an unstable line that goes on.
 func (m *Machine) down(u *unrest) *thread {
 	for _, t := range m.threads {
-		if !u.VRRP && t.open() && t.Incident.WAN == u.Name && t.is(router.CauseWAN, router.CausePortal, router.CauseIdle) {
+		if !u.VRRP && t.open() && !t.Absent && t.Incident.WAN == u.Name && t.is(router.CauseWAN, router.CausePortal, router.CauseIdle) {
 			return t
 		}
 	}
@@ -130,7 +144,7 @@ func (m *Machine) down(u *unrest) *thread {
 // calm reports whether it has done nothing new for long enough. A line that is held back for its own good is not calm.
 func (m *Machine) calm(now time.Time, u *unrest) bool {
 	for _, t := range m.threads {
-		if !u.VRRP && t.open() && t.Incident.WAN == u.Name && t.is(router.CauseUnsure) && m.down(u) == nil {
+		if !u.VRRP && t.open() && !t.Absent && t.Incident.WAN == u.Name && t.is(router.CauseUnsure) && m.down(u) == nil {
 			return false
 		}
 	}
