@@ -65,6 +65,8 @@ func (m Message) Whole() string {
 
 // Channel is a way to reach people. Make it with Parse.
 type Channel struct {
+	Program string // whose command "shout" speaks to shoutrrr's services; empty: the one that is running
+
 	shown   string
 	secrets []string // that a service may repeat in its answers
 	service service

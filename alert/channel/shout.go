@@ -1,6 +1,7 @@
 package channel
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -42,19 +43,15 @@ type Answer struct {
 
 // shouted is a service that shoutrrr speaks to, in a process of its own: whatever it leaves running ends with that.
 // The process opens no connection: it asks for each, and gets it as a file, from the errand, whose line it cannot get around.
-type shouted struct {
-	url     string
-	command func() *exec.Cmd
-}
+type shouted struct{ url string }
 
-func readShouted(u *url.URL) (service, error) {
-	return shouted{url: u.String(), command: shouter}, nil
-}
+func readShouted(u *url.URL) (service, error) { return shouted{u.String()}, nil }
 
-// shouter is "twinpath shout", of the version that is running.
-func shouter() *exec.Cmd {
-	cmd := exec.Command("/proc/self/exe", "shout")
+// shouter is "twinpath shout", of the version that is running unless a test wants another.
+func (c *Channel) shouter() *exec.Cmd {
+	cmd := exec.Command(cmp.Or(c.Program, "/proc/self/exe"), "shout")
 	cmd.Args[0] = "twinpath"
+	cmd.Env = []string{"SSL_CERT_FILE=" + os.Getenv("SSL_CERT_FILE"), "SSL_CERT_DIR=" + os.Getenv("SSL_CERT_DIR")} // whom crypto/x509 trusts
 	return cmd
 }
 
@@ -85,9 +82,8 @@ func (s shouted) send(ctx context.Context, e *errand, m Message) error {
 
 // shout runs the process until it has answered, and connects it meanwhile.
 func (s shouted) shout(ctx context.Context, e *errand, question []byte, ours *net.UnixConn, theirs *os.File) (answer Answer, err error) {
-	cmd := s.command()
+	cmd := e.shouter()
 	cmd.ExtraFiles = []*os.File{theirs}
-	cmd.Env = []string{"SSL_CERT_FILE=" + os.Getenv("SSL_CERT_FILE"), "SSL_CERT_DIR=" + os.Getenv("SSL_CERT_DIR")} // whom crypto/x509 trusts
 	in, errIn := cmd.StdinPipe()
 	out, errOut := cmd.StdoutPipe()
 	if err := errors.Join(errIn, errOut, cmd.Start(), theirs.Close()); err != nil {
