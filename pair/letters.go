@@ -97,6 +97,10 @@ func (p *Post) Forward(ctx context.Context, letters []byte) ([]byte, error) {
 		}
 		answer, err := p.post(ctx, peer, sealed)
 		if c := (Challenge)(nil); errors.As(err, &c) {
+			// Both routers have the same key: who sends our own letters back to us must not have us take them for the other's.
+			if p.gate.made(c) {
+				return nil, fmt.Errorf("hand letters to %s: it is this router that answers there", peer)
+			}
 			p.mu.Lock()
 			p.challenge = c
 			p.mu.Unlock()

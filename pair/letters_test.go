@@ -176,3 +176,17 @@ func TestAnAnswerOfSomebodyElseIsNoReceipt(t *testing.T) {
 		t.Errorf("an old answer is taken for a new one: %v", err)
 	}
 }
+
+// TestOwnLettersAreNotTakenForTheOthers has somebody at the other router's address pass on what we send him to ourselves.
+func TestOwnLettersAreNotTakenForTheOthers(t *testing.T) {
+	taken := 0
+	here := NewPost(func([]byte) ([]byte, error) {
+		taken++
+		return []byte("told"), nil
+	})
+	here.Use(loopback, "secret")
+	here.port = office(t, here)
+	if receipt, err := here.Forward(t.Context(), []byte("a")); err == nil || !strings.Contains(err.Error(), "it is this router") || taken > 0 {
+		t.Errorf("%q, %v; it took %d letters of its own", receipt, err, taken)
+	}
+}

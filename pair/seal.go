@@ -111,6 +111,11 @@ func (g *Gate) challenge(minute uint64) Challenge {
 	return append(c, sum.Sum(nil)[:challengeSize-8]...)
 }
 
+// made reports whether a challenge is of this Gate.
+func (g *Gate) made(c Challenge) bool {
+	return len(c) == challengeSize && hmac.Equal(c, g.challenge(binary.BigEndian.Uint64(c)))
+}
+
 // Open returns what a message says. A message that is sealed well but answers no challenge of ours is refused with one, as a Challenge.
 func (g *Gate) Open(secret, kind string, sealed []byte) ([]byte, error) {
 	body, err := unseal(secret, kind, sealed)
@@ -120,7 +125,7 @@ func (g *Gate) Open(secret, kind string, sealed []byte) ([]byte, error) {
 	now := g.minute()
 	claimed := sealed[1 : 1+challengeSize]
 	minute := binary.BigEndian.Uint64(claimed)
-	if minute > now || now-minute > 1 || !hmac.Equal(claimed, g.challenge(minute)) {
+	if minute > now || now-minute > 1 || !g.made(claimed) {
 		return nil, g.challenge(now)
 	}
 	const bound = 4096 // only who knows the secret gets in here
