@@ -230,6 +230,11 @@ func TestAMessageIsDeliveredOnce(t *testing.T) {
 		if got[0].way != "fibre" || got[0].url == got[1].url || !got[0].Resolved || got[0].Fields["cause"] != "wan" || got[0].Fields["duration_s"] != "120.0" {
 			t.Errorf("%+v", got)
 		}
+		w.mu.Lock()
+		if w.puts > 12 {
+			t.Errorf("the disk was written to %d times for two letters", w.puts)
+		}
+		w.mu.Unlock()
 		if w.waiting() != 0 || w.view().Waiting != 0 || len(w.view().Channels) != 2 || w.view().Channels[0].Sent.IsZero() {
 			t.Errorf("%d letters on the shelf, %+v", w.waiting(), w.view())
 		}
@@ -292,6 +297,68 @@ func TestBothLinesDownIsOneMessageAfterwards(t *testing.T) {
 		titled(t, got, "main: Internet is back after 10 min 1 s")
 		if !strings.Contains(got[0].Text, "(From 00:05:00 to 00:15:01: 10 min 1 s.)") {
 			t.Errorf("it says %q", got[0].Text)
+		}
+	})
+}
+
+func TestALineIsBackBeforeAnybodySaysSo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		d := w.runs(t, configured(phone))
+		defer d.stop()
+		time.Sleep(5 * time.Minute)
+		w.fails(func(_, way string) error {
+			if way == "" {
+				return errors.New("network is unreachable")
+			}
+			return nil
+		})
+		w.show(router.Snapshot{})
+		none := outage("a", "")
+		none.Cause = router.CauseOffline
+		d.Take(none)
+		time.Sleep(63900 * time.Millisecond) // the second try is a second away
+		w.show(router.Snapshot{}, "fibre")
+		time.Sleep(2500 * time.Millisecond)
+		d.Take(ended(none))
+		time.Sleep(time.Hour)
+		titled(t, w.read(), "main: Internet is back after 1 min 6 s")
+	})
+}
+
+func TestWhatWaitsTooLongIsCounted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		d := w.runs(t, configured(phone))
+		defer d.stop()
+		time.Sleep(5 * time.Minute)
+		w.fails(func(string, string) error { return errors.New("unreachable") })
+		say := func(n int) {
+			d.Take(router.Incident{ID: fmt.Sprint("m", n), Router: "main", Cause: router.CauseUndone, Moment: true, Start: time.Now(), Clock: true, Sentence: fmt.Sprintf("Change %d was not kept.", n)})
+		}
+		say(0)
+		time.Sleep(8 * 24 * time.Hour)
+		for n := range mostLetters + 5 {
+			say(n + 1)
+			time.Sleep(time.Minute)
+		}
+		if n := w.waiting(); n != mostLetters || w.view().Dropped != 6 {
+			t.Errorf("%d letters wait, %d are dropped", n, w.view().Dropped)
+		}
+		w.fails(func(string, string) error { return nil })
+		time.Sleep(10 * time.Minute)
+		got := w.read()
+		if len(got) == 0 || !strings.Contains(got[0].Text, "6 older messages are lost") || strings.Contains(got[0].Text, "Change 0 ") {
+			t.Errorf("%+v", got)
+		}
+		time.Sleep(24 * time.Hour)
+		for _, g := range w.read() {
+			if strings.Contains(g.Text, "are lost") {
+				t.Errorf("it is said again: %s", g.Text)
+			}
+		}
+		if w.waiting() != 0 {
+			t.Errorf("%d letters wait", w.waiting())
 		}
 	})
 }
@@ -374,6 +441,7 @@ func TestARestartWithAMessageThatWaits(t *testing.T) {
 					fibre = ended(fibre)
 					want = "main: fibre is back after 1 h 10 min"
 				}
+				time.Sleep(20 * time.Second) // until the router knows how its lines are
 				d.Take(fibre)
 				time.Sleep(time.Hour)
 				titled(t, w.read(), want)
@@ -625,6 +693,46 @@ func TestTheOneWithoutALineAsksTheOther(t *testing.T) {
 		time.Sleep(3 * time.Minute)
 		titled(t, p.worlds[1].read(), "spare: dsl is down")
 		titled(t, p.worlds[0].read())
+	})
+}
+
+func TestAReceiptThatIsLost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPair(t)
+		defer p.stop()
+		var lost atomic.Int32
+		p.worlds[1].peer = func(bundle []byte) ([]byte, error) {
+			receipt, err := p.desks[0].Receive(bundle)
+			if lost.Add(1) < 4 {
+				return nil, errors.New("no answer")
+			}
+			return receipt, err
+		}
+		p.desks[1].Take(outage("a", "dsl"))
+		p.desks[1].Take(outage("b", "lte"))
+		time.Sleep(time.Hour)
+		if got := p.worlds[0].read(); len(got) != 1 {
+			t.Errorf("people got %+v", got)
+		}
+		if p.worlds[0].waiting()+p.worlds[1].waiting() != 0 {
+			t.Errorf("%d and %d letters wait", p.worlds[0].waiting(), p.worlds[1].waiting())
+		}
+	})
+}
+
+func TestWhatIsTakenBackIsNotToldByTheOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPair(t)
+		defer p.stop()
+		p.worlds[0].fails(func(string, string) error { return errors.New("unreachable") })
+		dsl := outage("a", "dsl")
+		p.desks[1].Take(dsl)
+		time.Sleep(90 * time.Second)
+		p.desks[1].Take(ended(dsl))
+		time.Sleep(20 * time.Second)
+		p.worlds[0].fails(func(string, string) error { return nil })
+		time.Sleep(time.Hour)
+		titled(t, append(p.worlds[0].read(), p.worlds[1].read()...), "spare: dsl is back after 1 min 30 s")
 	})
 }
 
