@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -120,6 +121,10 @@ func TestDrillOfABadBackup(t *testing.T) {
 			if e := awaitEvent(t, b, start, v.Sentence); e.Cause != router.CauseDrill || e.To != "begins" {
 				t.Errorf("the event is no beginning of an incident: %+v", e)
 			}
+			eventually(t, "there is an incident", func() bool {
+				i, is := drillIncident(t, b)
+				return is && i.Open() && i.WAN == "fibre" && i.Sentence == v.Sentence
+			})
 			if took := v.End.Sub(v.Start); took > time.Minute {
 				t.Errorf("it took %s", took)
 			}
@@ -131,8 +136,23 @@ func TestDrillOfABadBackup(t *testing.T) {
 			if e := awaitEvent(t, b, start, v.Sentence); e.Cause != router.CauseDrill || e.To != "ends" {
 				t.Errorf("the event does not end the incident: %+v", e)
 			}
+			eventually(t, "the incident is over", func() bool { i, is := drillIncident(t, b); return is && !i.Open() })
 		})
 	}
+}
+
+// drillIncident is the only incident of a rehearsal that failed.
+func drillIncident(t *testing.T, b *Box) (router.Incident, bool) {
+	t.Helper()
+	text, err := b.Get(t.Context(), "/api/v1/incidents")
+	must(t, err)
+	var all []router.Incident
+	must(t, json.Unmarshal(text, &all))
+	all = slices.DeleteFunc(all, func(i router.Incident) bool { return i.Cause != router.CauseDrill })
+	if len(all) != 1 {
+		return router.Incident{}, false
+	}
+	return all[0], true
 }
 
 // TestDrillWithTheMTUThatWasNamed does what the sentence of the black hole says.
@@ -241,6 +261,9 @@ func TestFullDrill(t *testing.T) {
 		}
 	}
 	await(t, b, "the house is back on fibre", carriedBy("fibre"))
+	if text, err := b.Get(t.Context(), "/api/v1/incidents"); err != nil || string(text) != "[]\n" {
+		t.Errorf("a rehearsal is an incident: %s, %v", text, err)
+	}
 	f.wantUnharmed(t, h.Lines[0])
 }
 
