@@ -111,7 +111,10 @@ func isToken(text string) error {
 }
 
 // services are those that package alert knows, as a URL's scheme names them.
-var services = [...]string{"discord", "gotify", "http", "https", "matrix", "mqtt", "mqtts", "ntfy", "pushover", "slack", "smtp", "smtps", "telegram"}
+var services = [...]string{
+	"bark", "discord", "googlechat", "gotify", "http", "https", "ifttt", "join", "lark", "matrix", "mattermost", "mqtt", "mqtts", "notifiarr", "ntfy", "opsgenie",
+	"pagerduty", "pushbullet", "pushover", "rocketchat", "signal", "slack", "smtp", "smtps", "teams", "telegram", "wecom", "zulip",
+}
 
 func (a *Alert) isURL(text string) error {
 	u, err := url.Parse(text)

@@ -25,7 +25,6 @@ type mosquitto struct {
 	dir    string
 	broker *exec.Cmd
 	lines  chan string // "TOPIC TEXT"
-	unread []string
 }
 
 func newMosquitto(t *testing.T) *mosquitto {

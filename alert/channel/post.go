@@ -91,7 +91,8 @@ func refused(status int, text []byte, scrub func(string) string) *failure {
 	if name := http.StatusText(status); name != "" {
 		said += " " + name
 	}
-	if own := clean(scrub(string(text))); own != "" {
+	const enough = 8 << 10
+	if own := clean(scrub(string(text[:min(len(text), enough)]))); own != "" {
 		said += ": " + own
 	}
 	soon := slices.Contains([]int{http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests}, status)
