@@ -262,7 +262,12 @@ func (d *Desk) send(ctx context.Context, now time.Time, ways []channel.Way) {
 // finish has the loop run f.
 func (d *Desk) finish(ctx context.Context, f func()) {
 	select {
-	case d.results <- f: // it has room for more than there can be
+	case d.results <- f: // it has room for more than there can be: also at the end, when nobody is to hear it twice
+		return
+	default:
+	}
+	select {
+	case d.results <- f:
 	case <-ctx.Done():
 	}
 }
@@ -300,7 +305,7 @@ func (d *Desk) deliver(ctx context.Context, url string, ways []channel.Way, m ch
 			return nil
 		}
 		errs = append(errs, err)
-		if ctx.Err() != nil {
+		if ctx.Err() != nil || partly(err) { // who has it already need not get it over each line
 			break
 		}
 	}
@@ -318,9 +323,15 @@ func permanent(err error) bool {
 	return errors.As(err, &final) && final.Permanent()
 }
 
+// partly reports whether some of those whom a channel leads to have the message.
+func partly(err error) bool {
+	var some interface{ Partly() bool }
+	return errors.As(err, &some) && some.Partly()
+}
+
 // show tells how telling goes, when that has changed.
 func (d *Desk) show() {
-	v := router.AlertsView{Sender: d.exchange.tells(), Waiting: len(d.outbox.letters), Dropped: d.outbox.lost}
+	v := router.AlertsView{Sender: d.exchange.tells(), Waiting: d.outbox.waiting(), Dropped: d.outbox.lost}
 	for _, r := range d.outbox.routes {
 		c := router.ChannelView{Name: r.name, Sent: r.newest.UTC()}
 		if r.newest.IsZero() {

@@ -67,6 +67,17 @@ func (l Letter) wanted(groups []string) bool {
 	return len(groups) == 0 || slices.ContainsFunc(l.causes(), func(c router.Cause) bool { return slices.Contains(groups, Group(c)) })
 }
 
+// takers are the keys of the channels that get it.
+func (l Letter) takers(routes []*route) []string {
+	var all []string
+	for _, r := range routes {
+		if l.wanted(r.groups) {
+			all = append(all, r.key)
+		}
+	}
+	return all
+}
+
 // Group is the word for a cause in the configuration's events: wan, vrrp or router.
 func Group(c router.Cause) string {
 	switch c {

@@ -76,19 +76,46 @@ type Parcel struct {
 
 func newOutbox() *Outbox { return &Outbox{unsaved: map[string]*kept{}, jitter: rand.Float64} }
 
-// use takes the channels of a configuration. What waits for one that is gone does not wait for it any more.
+// use takes the channels of a configuration. What waits for one that is gone does not wait for it any more. What would reach nobody
+// then goes to the channels that are new: a password that was wrong is why it waits, and the right one makes another channel. Where there
+// is none of those either it is kept: a configuration that is not confirmed goes back.
 func (o *Outbox) use(routes []*route) {
+	var fresh []*route
 	for _, r := range routes {
-		if was := o.route(r.key); was != nil {
-			name, groups := r.name, r.groups
-			*r = *was
-			r.name, r.groups = name, groups
+		was := o.route(r.key)
+		if was == nil {
+			fresh = append(fresh, r)
+			continue
 		}
+		name, groups := r.name, r.groups
+		*r = *was
+		r.name, r.groups = name, groups
 	}
 	o.routes = routes
 	for _, k := range slices.Clone(o.letters) {
-		o.settle(k, slices.DeleteFunc(slices.Clone(k.For), func(key string) bool { return o.route(key) == nil }))
+		if !o.orphaned(k) {
+			o.settle(k, slices.DeleteFunc(slices.Clone(k.For), func(key string) bool { return o.route(key) == nil }))
+		} else if heirs := k.Letter.takers(fresh); len(heirs) > 0 {
+			k.For = heirs
+			o.save(k)
+		}
 	}
+}
+
+// orphaned reports whether all channels that a letter waits for are gone.
+func (o *Outbox) orphaned(k *kept) bool {
+	return len(k.For) > 0 && !slices.ContainsFunc(k.For, func(key string) bool { return o.route(key) != nil })
+}
+
+// waiting is how many letters are to be told.
+func (o *Outbox) waiting() int {
+	n := 0
+	for _, k := range o.letters {
+		if !o.orphaned(k) {
+			n++
+		}
+	}
+	return n
 }
 
 func (o *Outbox) route(key string) *route {
@@ -114,12 +141,7 @@ func (o *Outbox) add(now time.Time, l Letter, from string, abroad bool) {
 		o.save(k)
 		return
 	}
-	k := &kept{Letter: l, At: now, From: from}
-	for _, r := range o.routes {
-		if l.wanted(r.groups) {
-			k.For = append(k.For, r.key)
-		}
-	}
+	k := &kept{Letter: l, At: now, From: from, For: l.takers(o.routes)}
 	if len(k.For) == 0 && !abroad {
 		return
 	}
@@ -271,7 +293,7 @@ func (o *Outbox) done(now time.Time, p Parcel, err error) (finished []*kept) {
 		return nil
 	}
 	r.busy, r.err = false, err
-	if err != nil {
+	if err != nil && !enough(r, err) {
 		r.fails++
 		r.next = now.Add(o.pause(r.fails, err))
 		return nil
@@ -290,6 +312,13 @@ func (o *Outbox) done(now time.Time, p Parcel, err error) (finished []*kept) {
 		}
 	}
 	return finished
+}
+
+// enough reports whether a parcel that some of a channel's readers have is not sent to them again for the sake of the others: the
+// others are refused, or could not be reached three times.
+func enough(r *route, err error) bool {
+	const tries = 3
+	return partly(err) && (permanent(err) || r.fails+1 >= tries)
 }
 
 // pause is how long a channel is left alone after so many failures.
