@@ -13,12 +13,20 @@ import (
 // crowded is how many may wait for what the daemon reads from its disk.
 const crowded = 16
 
+// Between two questions the daemon is left alone for rests times as long as the one before took, and longestRest at most: somebody in the
+// house who asks for another period again and again gets a quarter of its time, and not all of it.
+const (
+	rests       = 3
+	longestRest = 2 * time.Second
+)
+
 // past is what of the past readers ask the daemon for: one at a time, and the newest answer is good for a second.
 type past struct {
 	waiting atomic.Int32
 	mu      sync.Mutex
 	path    string
 	at      time.Time
+	next    time.Time // when the daemon may be asked again
 	text    []byte
 	err     error
 }
@@ -40,11 +48,29 @@ func (p *past) get(ctx context.Context, path string, age time.Duration, ask func
 	if p.path == path && p.err == nil && time.Since(p.at) < age {
 		return p.text, nil
 	}
+	if err := spare(ctx, time.Until(p.next)); err != nil {
+		return nil, err
+	}
 	ctx, stop := context.WithTimeout(ctx, answering)
 	defer stop()
+	began := time.Now()
 	text, err := ask(ctx, path)
 	p.path, p.at, p.text, p.err = path, time.Now(), text, err
+	p.next = p.at.Add(min(rests*p.at.Sub(began), longestRest))
 	return text, err
+}
+
+// spare waits.
+func spare(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return nil
+	}
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d):
+		return nil
+	}
 }
 
 // remembered is the daemon's answer to a path with these of the request's parameters.
