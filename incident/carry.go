@@ -19,7 +19,11 @@ func (e *entry) carries() bool {
 // carry notes what carries the house now in every incident that goes on.
 func (b *Book) carry(now time.Time, s *router.Snapshot) {
 	lines := carrying(s)
-	if len(lines) == 0 && len(s.WANs) > 0 {
+	switch {
+	case len(lines) > 0 || len(s.WANs) == 0:
+	case relieved(s):
+		lines = []router.WANSnapshot{{Name: otherRouter}}
+	default:
 		lines = []router.WANSnapshot{{}}
 	}
 	for _, e := range b.open {
@@ -28,6 +32,9 @@ func (b *Book) carry(now time.Time, s *router.Snapshot) {
 		}
 	}
 }
+
+// otherRouter stands for the lines of the router that serves the house instead of this one.
+const otherRouter = "the other router"
 
 // carriedBy notes which lines carry the house from now on; one without a name stands for none.
 func (e *entry) carriedBy(now time.Time, lines []router.WANSnapshot) {

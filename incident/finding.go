@@ -13,6 +13,8 @@ const (
 	// What lasts for less than this is no incident: a peer that restarts misses three answers, the clock of a board without a
 	// battery is set by the network a moment after its start, and checks have to pass first.
 	peerLate, clockLate, faultLate = 15 * time.Second, time.Minute, 5 * time.Second
+	// relief is the time in which another router takes the house over from one without a line.
+	relief = 3 * time.Second
 )
 
 // finding is what a look says of one subject.
@@ -208,11 +210,14 @@ func rehearsing(s *router.Snapshot) bool {
 	})
 }
 
-// offline is that no line works.
+// offline is that no line works, and no other router serves the house instead.
 func (b *Book) offline(now time.Time, s *router.Snapshot) finding {
 	f := finding{
-		subject: subject{router.CauseOffline, ""}, cause: router.CauseOffline, is: s.Verdict == router.VerdictOffline,
+		subject: subject{router.CauseOffline, ""}, cause: router.CauseOffline, is: s.Verdict == router.VerdictOffline && !relieved(s),
 		unknown: s.Verdict == router.VerdictUnknown, began: now.Add(-s.Time.Sub(s.Since)), wans: s.WANs,
+	}
+	if len(s.VRRP) > 0 {
+		f.late = relief
 	}
 	f.blame = slices.MinFunc(s.WANs, func(a, c router.WANSnapshot) int { return a.Cost - c.Cost }).Blame
 	var last time.Time // when the last line began to fail
@@ -261,6 +266,11 @@ func faults(s *router.Snapshot) []finding {
 
 // usable reports whether a line takes traffic.
 func usable(w router.WANSnapshot) bool { return w.State == "up" || w.State == "degraded" }
+
+// relieved reports whether another router serves the house: what that one's lines are like it says itself.
+func relieved(s *router.Snapshot) bool {
+	return len(s.VRRP) > 0 && !slices.ContainsFunc(s.VRRP, func(v router.VRRPSnapshot) bool { return v.State != "backup" || v.ActiveRouter == "" })
+}
 
 // carrying are the lines that really carry the house.
 func carrying(s *router.Snapshot) []router.WANSnapshot {

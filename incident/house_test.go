@@ -1,6 +1,7 @@
 package incident
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -96,4 +97,28 @@ func TestALookCountsMoreThanAWord(t *testing.T) {
 	s.say(router.Event{Kind: router.EventRouter, Cause: router.CauseClock, To: "ends", Sentence: "The clock is set."})
 	s.pass(time.Minute)
 	s.want()
+}
+
+// A router whose only line is dead hands the house over: the house is not offline.
+func TestTheOtherRouterCarriesTheHouse(t *testing.T) {
+	s := newScene(t)
+	s.view.WANs = s.view.WANs[:1]
+	s.view.VRRP = []router.VRRPSnapshot{{Name: "lan", State: "active", ActiveRouter: "192.168.1.2"}}
+	s.pass(time.Minute)
+	s.dies("fibre")
+	s.want("wan on: fibre is down: the ISP's first router does not answer. Nothing carries the house.")
+	s.pass(time.Second)
+	s.view.VRRP[0].State, s.view.VRRP[0].ActiveRouter = "backup", "192.168.1.3"
+	s.pass(time.Minute)
+	s.want("wan on: fibre is down: the ISP's first router does not answer. The other router carries the house.")
+	s.works("fibre")
+	s.want("wan: fibre was down for 1 min 2 s: the ISP's first router did not answer. The other router carried the house.")
+
+	s.told = nil
+	s.view.VRRP[0].State, s.view.VRRP[0].ActiveRouter = "active", "192.168.1.2"
+	s.dies("fibre")
+	s.pass(10 * time.Second)
+	if i := s.the(router.CauseOffline); !i.Open() || !strings.HasPrefix(i.Sentence, "No line works: fibre") {
+		t.Errorf("nobody takes it over: %+v", i)
+	}
 }

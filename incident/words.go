@@ -115,6 +115,8 @@ func (e *entry) nowBy(i router.Incident) string {
 		return ""
 	case names[0] == "":
 		return " Nothing carries the house."
+	case names[0] == otherRouter:
+		return " " + capital(otherRouter) + " carries the house."
 	case len(names) == 1:
 		return " " + names[0] + " carries the house."
 	}
@@ -136,9 +138,14 @@ func (e *entry) thenBy(i router.Incident) string {
 		return ""
 	}
 	for n, name := range names {
-		names[n] = fmt.Sprintf("%s (%s)", name, bytes(e.carried(name)))
+		if name != otherRouter {
+			names[n] = fmt.Sprintf("%s (%s)", name, bytes(e.carried(name)))
+		}
 	}
-	if len(names) == 1 {
+	switch {
+	case len(names) == 1 && names[0] == otherRouter:
+		return " " + capital(otherRouter) + " carried the house."
+	case len(names) == 1:
 		name, data, _ := strings.Cut(names[0], " (")
 		return fmt.Sprintf(" %s carried the house (%s.", name, data)
 	}
