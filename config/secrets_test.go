@@ -8,7 +8,7 @@ import (
 // TestSecretsStayOutOfProblems writes a secret in every wrong way at every place that takes one.
 func TestSecretsStayOutOfProblems(t *testing.T) {
 	wrong := []string{
-		`5ecretw0rd`, `"5ecretw0rd`, `"5ecretw0rd\q"`, `["5ecretw0rd"]`, `{ a = "5ecretw0rd" }`, `"5ecretw0rd\u0000"`, `5`,
+		`5ecretw0rd`, `x://5ecretw0rd`, `"5ecretw0rd`, `"5ecretw0rd\q"`, `["5ecretw0rd"]`, `{ a = "5ecretw0rd" }`, `"5ecretw0rd\u0000"`, `5`,
 		`"5ecretw0rd" "`, `055ecretw0rd`, `05`, `""`, `"5ecretw0rd://5ecretw0rd\n"`, `"5ecretw0rd` + strings.Repeat("x", 5000) + `"`,
 	}
 	for place, head := range map[string]string{

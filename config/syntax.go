@@ -72,7 +72,7 @@ func syntaxProblem(name, text string, wrong toml.ParseError) (Problem, string) {
 }
 
 // secretLine is a line with a value that must not appear in a problem, rightly written or not.
-var secretLine = regexp.MustCompile(`(password|secret|key|keys|url)"?\s*=`)
+var secretLine = regexp.MustCompile(`(password|secret|key|keys|url|heartbeat)"?\s*=`)
 
 // syntaxHint says what most likely led to the decoder's message.
 func syntaxHint(message string) string {
