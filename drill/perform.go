@@ -158,18 +158,18 @@ func (t *trial) tryPeer(p *router.PairView) {
 	}{
 		{"peer", p.Connected, name + " answers", name + " does not answer"},
 		{"adverts", p.HearsUs, "it hears this router", "it does not hear this router"},
-		{"internet", p.Connected && online, "it says: " + p.Sentence, "it has no Internet itself: " + p.Sentence},
+		{"internet", online, "it is online", "it has no Internet itself"},
 	} {
 		step := router.DrillStep{What: s.what, OK: s.ok, Detail: s.good}
 		if !s.ok {
-			step.Detail = s.bad
-			if t.broken == "" {
-				t.broken = "the other router could not take over: " + s.bad
-			}
+			step.Detail, t.broken = s.bad, "the other router could not take over: "+s.bad
 		}
 		t.step(step)
+		if t.broken != "" {
+			return
+		}
 	}
-	t.felt = append(t.felt, "That it would win the election and carry the house shows only a real move: \"twinpath drain\" and then \"twinpath resume\".")
+	t.felt = append(t.felt, "That it would win the election and carry the house shows only a real move: \"twinpath drain\", and then \"twinpath resume\".")
 }
 
 // finish says what came of it and keeps it.
