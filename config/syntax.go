@@ -71,8 +71,8 @@ func syntaxProblem(name, text string, wrong toml.ParseError) (Problem, string) {
 	return p, strings.Join(lines, "")
 }
 
-// secretLine is a line with a value that must not appear in a problem, rightly written or not.
-var secretLine = regexp.MustCompile(`(password|secret|key|keys|url|heartbeat)"?\s*=`)
+// secretLine is a line with a value that must not appear in a problem, rightly written or not: that of a secret, or of a table that has one.
+var secretLine = regexp.MustCompile(`(password|secret|key|keys|url|heartbeat|pppoe|pair|auth)"?\s*=|\bto"?\s*=.*://`)
 
 // syntaxHint says what most likely led to the decoder's message.
 func syntaxHint(message string) string {
