@@ -21,6 +21,7 @@ const (
 	latest   = 5 * time.Minute
 	lasted   = time.Minute // a connection that lasted so long was a good one
 	goodbyes = time.Second
+	worth    = 3 // failures are worth a line in the log: a router that starts has no addresses yet
 )
 
 // birth is where Home Assistant says that it has started (home-assistant.io/integrations/mqtt, "birth and last will messages").
@@ -64,7 +65,7 @@ func IsBroker(text string) bool {
 // Run is connected until ctx ends, and then says that the router is offline.
 func (h *Home) Run(ctx context.Context) error {
 	h.begin(ctx)
-	wait, failing := soonest, false
+	wait, failed := soonest, 0
 	for ctx.Err() == nil {
 		if ways := h.lines(); len(ways) > 0 {
 			began := time.Now()
@@ -73,12 +74,11 @@ func (h *Home) Run(ctx context.Context) error {
 				return nil
 			}
 			if time.Since(began) > lasted {
-				wait, failing = soonest, false
+				wait, failed = soonest, 0
 			}
-			if !failing {
+			if failed++; failed == worth {
 				h.log.Warn("the broker cannot be told", "reason", h.channel.scrub(reason(ctx, err, limit)))
 			}
-			failing = true
 		}
 		sleep(ctx, wait+rand.N(wait/4+1))
 		wait = min(2*wait, latest)
