@@ -50,22 +50,10 @@ func count(t *testing.T, f *file, table string) (n int) {
 	return n
 }
 
-// fill runs a statement with numbers.
-func fill(t *testing.T, f *file, n int, statement string, args func(n int) []any) {
+// fill inserts rows of which each is made of a number i.
+func fill(t *testing.T, f *file, n int, insert, values string, args ...any) {
 	t.Helper()
-	err := transact(f.db, func(tx *sql.Tx) error {
-		s, err := tx.Prepare(statement)
-		if err != nil {
-			return err
-		}
-		defer s.Close()
-		for i := range n {
-			if _, err := s.Exec(args(i)...); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	_, err := f.db.Exec(fmt.Sprintf("WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < %d) INSERT INTO %s SELECT %s FROM n", n-1, insert, values), args...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,15 +71,11 @@ func opened(t *testing.T) *file {
 
 func TestTheFileIsBounded(t *testing.T) {
 	f := opened(t)
-	fill(t, f, fileEvents+500, "INSERT INTO events (at, event) VALUES (?, '{}')", func(n int) []any { return []any{noon.UnixMicro() + int64(n)} })
-	fill(t, f, fileReports+500, "INSERT INTO incidents (id, start, until, incident) VALUES (?, ?, NULL, '{}')", func(n int) []any {
-		return []any{fmt.Sprint(n), noon.UnixMicro() + int64(n)}
-	})
-	minute := func(n int) []any { return []any{noon.Unix() - 60*int64(n), "fibre"} }
-	fill(t, f, 3000, "INSERT INTO minutes VALUES (?, ?, 'up', 1, 1, 1, 1, 1, 0, 1, 1)", minute)
-	hour := func(n int) []any { return []any{noon.Unix() - 3600*int64(n), "fibre"} }
-	fill(t, f, 9700, "INSERT INTO hours VALUES (?, ?, 'up', 1, 1, 1, 1, 1, 0, 1, 1)", hour)
-	fill(t, f, 500, "INSERT INTO usage VALUES (?, 'lte', 1, 1)", func(n int) []any { return []any{noon.AddDate(0, 0, -n).Format(time.DateOnly)} })
+	fill(t, f, fileEvents+500, "events (at, event)", "? + i, '{}'", noon.UnixMicro())
+	fill(t, f, fileReports+500, "incidents (id, start, until, incident)", "i, ? + i, NULL, '{}'", noon.UnixMicro())
+	fill(t, f, 3000, "minutes", "? - 60 * i, 'fibre', 'up', 1, 1, 1, 1, 1, 0, 1, 1", noon.Unix())
+	fill(t, f, 9700, "hours", "? - 3600 * i, 'fibre', 'up', 1, 1, 1, 1, 1, 0, 1, 1", noon.Unix())
+	fill(t, f, 500, "usage", "date(?, '-' || i || ' days'), 'lte', 1, 1", noon.Format(time.DateOnly))
 	if err := f.write(&box{at: noon, trusted: false}); err != nil {
 		t.Fatal(err)
 	}
@@ -111,10 +95,8 @@ func TestTheFileIsBounded(t *testing.T) {
 // TestLinesThatAreTried: an owner who tries names, and a clock that was years ahead, fill nothing.
 func TestLinesThatAreTried(t *testing.T) {
 	f := opened(t)
-	fill(t, f, 2*minutesLimit, "INSERT INTO minutes VALUES (?, ?, 'up', 1, 1, 1, 1, 1, 0, 1, 1)", func(n int) []any {
-		return []any{noon.Unix() - 60*int64(n/64), fmt.Sprintf("try%d", n%64)}
-	})
-	fill(t, f, 100, "INSERT INTO minutes VALUES (?, 'fibre', 'up', 1, 1, 1, 1, 1, 0, 1, 1)", func(n int) []any { return []any{noon.AddDate(5, 0, 0).Unix() + 60*int64(n)} })
+	fill(t, f, 2*minutesLimit, "minutes", "? - 60 * (i / 64), 'try' || (i % 64), 'up', 1, 1, 1, 1, 1, 0, 1, 1", noon.Unix())
+	fill(t, f, 100, "minutes", "? + 60 * i, 'fibre', 'up', 1, 1, 1, 1, 1, 0, 1, 1", noon.AddDate(5, 0, 0).Unix())
 	if err := f.write(&box{at: noon, trusted: true}); err != nil {
 		t.Fatal(err)
 	}
@@ -129,10 +111,7 @@ func TestLinesThatAreTried(t *testing.T) {
 // TestAFileThatIsTooLarge is one of incidents that are all as long as they may be.
 func TestAFileThatIsTooLarge(t *testing.T) {
 	f := opened(t)
-	long := strings.Repeat("x", longestIncident)
-	fill(t, f, 2500, "INSERT INTO incidents (id, start, until, incident) VALUES (?, ?, NULL, ?)", func(n int) []any {
-		return []any{fmt.Sprint(n), noon.UnixMicro() + int64(n), long}
-	})
+	fill(t, f, 2500, "incidents (id, start, until, incident)", "i, ? + i, NULL, ?", noon.UnixMicro(), strings.Repeat("x", longestIncident))
 	for range 2 { // an hour later there is room, and nothing more goes
 		if err := f.write(&box{at: noon, trusted: true}); err != nil {
 			t.Fatal(err)
@@ -182,7 +161,7 @@ func BenchmarkReading(b *testing.B) {
 		for n := range 9600 {
 			for _, wan := range []string{"fibre", "dsl", "lte"} {
 				r := row{noon.Add(-time.Duration(n) * time.Hour), wan, cell{known: true, rtt: 8000, rx: 1 << 30}}
-				if err := putRows(tx, putHour, []row{r}); err != nil {
+				if err := putRows(tx, "hours", []row{r}); err != nil {
 					return err
 				}
 			}

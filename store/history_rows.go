@@ -20,18 +20,14 @@ type row struct {
 // unsure is how long measurements wait for a clock that nobody has set: with its time they could not be found again.
 const unsure = time.Hour
 
-const (
-	getMinutes = "SELECT at, wan, state, active, rtt, low, high, probes, loss, rx, tx FROM minutes WHERE at >= ? AND at < ? ORDER BY at"
-	getHours   = "SELECT at, wan, state, active, rtt, low, high, probes, loss, rx, tx FROM hours WHERE at >= ? AND at < ? ORDER BY at"
-)
-
 // queried is a database or a transaction.
 type queried interface {
 	Query(query string, args ...any) (*sql.Rows, error)
 }
 
-func queryRows(q queried, query string, from, to time.Time) ([]row, error) {
-	rows, err := q.Query(query, from.Unix(), to.Unix())
+// queryRows returns the rows of a table from one time to before another, oldest first.
+func queryRows(q queried, table string, from, to time.Time) ([]row, error) {
+	rows, err := q.Query("SELECT at, wan, state, active, rtt, low, high, probes, loss, rx, tx FROM "+table+" WHERE at >= ? AND at < ? ORDER BY at", from.Unix(), to.Unix())
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", name, err)
 	}
@@ -89,7 +85,7 @@ func (f *file) newestDay() ([]row, error) {
 		return nil, err
 	}
 	end := newest.Add(minutes)
-	return queryRows(f.db, getMinutes, end.Add(-24*time.Hour), end)
+	return queryRows(f.db, "minutes", end.Add(-24*time.Hour), end)
 }
 
 func (h *History) earlier(rows []row) {
@@ -166,7 +162,7 @@ func (h *History) clockUnset() bool { return h.last != nil && h.last.ClockUnset 
 func (h *History) long(now time.Time, hours int) router.Measures {
 	until := now.Round(0).UTC().Truncate(time.Hour)
 	from := until.Add(-time.Duration(hours) * time.Hour)
-	rows, err := look(h.db, func(f *file) ([]row, error) { return queryRows(f.db, getHours, from, until) }, func(all []row, _ *box) []row { return all })
+	rows, err := look(h.db, func(f *file) ([]row, error) { return queryRows(f.db, "hours", from, until) }, func(all []row, _ *box) []row { return all })
 	if err != nil {
 		h.log.Warn("older measurements cannot be read", "err", err)
 	}

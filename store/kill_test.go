@@ -124,11 +124,11 @@ func killed(t *testing.T, dir string, life time.Duration, atStart bool) (said in
 		time.AfterFunc(life, kill)
 	}
 	for lines := bufio.NewScanner(out); lines.Scan(); {
-		if !atStart && strings.HasPrefix(lines.Text(), "victim: sound") {
-			time.AfterFunc(life, kill)
-		}
 		var n int
 		if _, err := fmt.Sscanf(lines.Text(), "victim: kept %d.", &n); err == nil {
+			if said == 0 && !atStart {
+				time.AfterFunc(life, kill)
+			}
 			said = n + 1
 		} else if !strings.HasPrefix(lines.Text(), "victim: ") {
 			t.Fatalf("the victim says %q", lines.Text())

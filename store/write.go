@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
+	"strings"
 	"time"
 
 	sqlite3 "modernc.org/sqlite/lib"
@@ -130,9 +132,22 @@ func writeItems(tx *sql.Tx, b *box) error {
 			err = b.put(tx, `INSERT INTO shelf (shelf, key, at, value) VALUES (?, ?, ?, ?)
 				ON CONFLICT (shelf, key) DO UPDATE SET at = excluded.at, value = excluded.value`, i.shelf, i.key, i.at.UnixMicro(), i.value)
 		}
-		if err == nil && !i.dropped {
-			err = b.put(tx, "DELETE FROM shelf WHERE id IN (SELECT id FROM shelf WHERE shelf = ? ORDER BY id DESC LIMIT -1 OFFSET ?)", i.shelf, mostItems)
+		if err != nil {
+			return fmt.Errorf("shelf: %w", err)
 		}
+	}
+	return boundShelves(tx, b.items)
+}
+
+// boundShelves drops the oldest of the shelves that something was put on.
+func boundShelves(tx *sql.Tx, items []item) error {
+	done := map[string]bool{}
+	for _, i := range items {
+		if i.dropped || done[i.shelf] {
+			continue
+		}
+		done[i.shelf] = true
+		_, err := tx.Exec("DELETE FROM shelf WHERE id IN (SELECT id FROM shelf WHERE shelf = ? ORDER BY id DESC LIMIT -1 OFFSET ?)", i.shelf, mostItems)
 		if err != nil {
 			return fmt.Errorf("shelf: %w", err)
 		}
@@ -140,30 +155,23 @@ func writeItems(tx *sql.Tx, b *box) error {
 	return nil
 }
 
-const (
-	putMinute = "INSERT OR REPLACE INTO minutes (at, wan, state, active, rtt, low, high, probes, loss, rx, tx) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-	putHour   = "INSERT OR REPLACE INTO hours (at, wan, state, active, rtt, low, high, probes, loss, rx, tx) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-)
-
 func writeMinutes(tx *sql.Tx, b *box) error {
-	if err := putRows(tx, putMinute, b.rows); err != nil {
+	if err := putRows(tx, "minutes", b.rows); err != nil {
 		return fmt.Errorf("minutes: %w", err)
 	}
 	return nil
 }
 
-func putRows(tx *sql.Tx, put string, rows []row) error {
-	if len(rows) == 0 {
-		return nil
-	}
-	statement, err := tx.Prepare(put)
-	if err != nil {
-		return err
-	}
-	defer statement.Close()
-	for _, r := range rows {
-		_, err := statement.Exec(r.at.Unix(), r.wan, states[r.state], r.active, r.rtt, r.low, r.high, r.probes, float64(r.loss), whole(r.rx), whole(r.tx))
-		if err != nil {
+// putRows puts rows into a table, in place of those of the same time and line.
+func putRows(tx *sql.Tx, table string, rows []row) error {
+	const columns, atOnce = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", 100 // rows by one statement: SQLite takes some 3,000
+	for chunk := range slices.Chunk(rows, atOnce) {
+		args := make([]any, 0, len(chunk)*strings.Count(columns, "?"))
+		for _, r := range chunk {
+			args = append(args, r.at.Unix(), r.wan, states[r.state], r.active, r.rtt, r.low, r.high, r.probes, float64(r.loss), whole(r.rx), whole(r.tx))
+		}
+		values := strings.TrimSuffix(strings.Repeat(columns+", ", len(chunk)), ", ")
+		if _, err := tx.Exec("INSERT OR REPLACE INTO "+table+" (at, wan, state, active, rtt, low, high, probes, loss, rx, tx) VALUES "+values, args...); err != nil {
 			return err
 		}
 	}
@@ -191,9 +199,9 @@ func writeHours(tx *sql.Tx, b *box) error {
 
 // putHours makes an hour of its minutes, as many as there are.
 func putHours(tx *sql.Tx, hour time.Time) error {
-	minutes, err := queryRows(tx, getMinutes, hour, hour.Add(time.Hour))
+	minutes, err := queryRows(tx, "minutes", hour, hour.Add(time.Hour))
 	if err == nil {
-		err = putRows(tx, putHour, combine(hour, minutes))
+		err = putRows(tx, "hours", combine(hour, minutes))
 	}
 	if err != nil {
 		return fmt.Errorf("hours: %w", err)
