@@ -169,6 +169,7 @@ func (d *Desk) step(ctx context.Context, snapshot *router.Snapshot) {
 		d.outbox.wake(now)
 	}
 	d.deliverAll(ctx, now)
+	d.flush(now) // what was too old
 	d.show()
 }
 

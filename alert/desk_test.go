@@ -338,6 +338,9 @@ func TestWhatWaitsTooLongIsCounted(t *testing.T) {
 		}
 		say(0)
 		time.Sleep(8 * 24 * time.Hour)
+		if w.waiting() != 0 || w.view().Dropped != 1 {
+			t.Errorf("after a week %d letters wait, %d are dropped", w.waiting(), w.view().Dropped)
+		}
 		for n := range mostLetters + 5 {
 			say(n + 1)
 			time.Sleep(time.Minute)
@@ -703,15 +706,16 @@ func TestAReceiptThatIsLost(t *testing.T) {
 		var lost atomic.Int32
 		p.worlds[1].peer = func(bundle []byte) ([]byte, error) {
 			receipt, err := p.desks[0].Receive(bundle)
-			if lost.Add(1) < 4 {
+			if lost.Add(1) < 5 {
 				return nil, errors.New("no answer")
 			}
 			return receipt, err
 		}
 		p.desks[1].Take(outage("a", "dsl"))
-		p.desks[1].Take(outage("b", "lte"))
+		time.Sleep(50 * time.Second) // the two are told at the same time
+		p.desks[1].Take(router.Incident{ID: "b", Router: "spare", Cause: router.CauseUndone, Moment: true, Start: time.Now(), Clock: true})
 		time.Sleep(time.Hour)
-		if got := p.worlds[0].read(); len(got) != 1 {
+		if got := p.worlds[0].read(); len(got) != 2 {
 			t.Errorf("people got %+v", got)
 		}
 		if p.worlds[0].waiting()+p.worlds[1].waiting() != 0 {

@@ -68,9 +68,12 @@ func TestALineThatComesBackLate(t *testing.T) {
 	lte := h.begins(router.CauseMetered, "lte")
 	h.after(2 * time.Minute)
 	h.want("main: fibre is down")
+	h.moment(router.CauseVRRP, "lan", "backup") // which took its time
+	h.after(2 * time.Minute)
 	h.ends(fibre)
 	h.after(20 * time.Second)
-	h.want("main: fibre is back after 2 min")
+	h.want("main: fibre is back after 4 min")
+	h.moment(router.CauseVRRP, "lan", "active")
 	h.ends(lte)
 	h.after(time.Hour)
 	h.want()
@@ -405,7 +408,7 @@ func TestTheOtherRoutersOutageExplainsTheMove(t *testing.T) {
 	h.moment(router.CauseVRRP, "lan", "active")
 	h.after(61 * time.Second)
 	theirs := Letter{ID: "x", Stage: Began, Router: "spare", Incidents: []router.Incident{
-		{ID: "x", Cause: router.CauseWAN, WAN: "fibre"}, {ID: "y", Cause: router.CauseVRRP, VRRP: "lan", State: "backup", Moment: true}}}
+		{ID: "x", Cause: router.CauseWAN, WAN: "fibre"}}}
 	if h.m.Heed(h.now, theirs) {
 		t.Error("its outage is not told")
 	}
