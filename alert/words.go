@@ -183,7 +183,7 @@ func paragraph(stage Stage, i router.Incident, first bool, now time.Time) string
 	if advice := advice(i); first && advice != "" && i.Open() {
 		text += " " + advice
 	}
-	if carried := carried(i); first && !strings.Contains(text, "carried") && carried != "" {
+	if carried := carried(i); first && !strings.Contains(text, "carrie") && carried != "" {
 		text += " " + carried
 	}
 	switch {
