@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	gomail "github.com/wneessen/go-mail"
 )
@@ -98,6 +99,9 @@ func (s mailer) client(conn net.Conn, e *errand) (*gomail.Client, error) {
 	}
 	if s.implicit {
 		options = append(options, gomail.WithSSL())
+	}
+	if !strings.ContainsFunc(s.from+strings.Join(s.to, ""), func(r rune) bool { return r > unicode.MaxASCII }) {
+		options = append(options, gomail.WithoutSMTPUTF8()) // else a server further on that does not know it (RFC 6531) sends the mail back
 	}
 	if s.user != "" {
 		options = append(options, gomail.WithUsername(s.user), gomail.WithPassword(s.password), s.login())

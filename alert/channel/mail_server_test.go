@@ -34,6 +34,7 @@ type taken struct {
 	From, Text, User string
 	To               []string
 	Encrypted        bool
+	UTF8             bool // RFC 6531 was asked for
 }
 
 func newOffice(t *testing.T) *office {
@@ -118,7 +119,7 @@ func TestARealMailServer(t *testing.T) {
 		"smtp://nas:2525/?from=router@example.com&to=a@b.example,c@d.example":                                  {},
 	} {
 		got, letter := o.send(address, begun)
-		if got.Encrypted != want.Encrypted || got.User != want.User || got.From != "router@example.com" || !slices.Equal(got.To, []string{"a@b.example", "c@d.example"}) {
+		if got.UTF8 || got.Encrypted != want.Encrypted || got.User != want.User || got.From != "router@example.com" || !slices.Equal(got.To, []string{"a@b.example", "c@d.example"}) {
 			t.Errorf("%s: %+v", address, got)
 		}
 		subject, _ := new(mime.WordDecoder).DecodeHeader(letter.Header.Get("Subject"))

@@ -18,7 +18,7 @@ class Printer:
 
     async def handle_DATA(self, server, session, envelope):
         print(json.dumps({
-            "from": envelope.mail_from, "to": envelope.rcpt_tos, "text": envelope.content.decode(),
+            "from": envelope.mail_from, "to": envelope.rcpt_tos, "text": envelope.content.decode(), "utf8": envelope.smtp_utf8,
             "encrypted": session.ssl is not None or server.transport.get_extra_info("sslcontext") is not None,
             "user": session.auth_data.decode() if session.auth_data else "",
         }), flush=True)
@@ -37,7 +37,7 @@ async def main():
     loop = asyncio.get_running_loop()
 
     def speak(**how):
-        return lambda: SMTP(Printer(), authenticator=authenticate, loop=loop, **how)
+        return lambda: SMTP(Printer(), authenticator=authenticate, loop=loop, enable_SMTPUTF8=True, **how)
 
     await loop.create_server(speak(tls_context=tls, require_starttls=True, auth_required=True), "127.0.0.1", 2587)
     # Which knows not that it is encrypted already.
