@@ -11,11 +11,12 @@ import (
 const (
 	keptDays     = 400 * 24 * time.Hour
 	keptMinutes  = 48 * time.Hour
-	mostRows     = 16        // lines, of measurements
-	fileEvents   = 20_000    // some 6 MB
-	fileReports  = 5_000     // incidents, some 8 MB
-	largestFile  = 64 << 20  // bytes; above it events and incidents are halved
-	futureLimit  = time.Hour // what is later than that has its time from a clock that was wrong
+	mostRows     = 16            // lines, of measurements
+	fileEvents   = 20_000        // some 6 MB
+	fileReports  = 5_000         // incidents, some 8 MB
+	largestFile  = 64 << 20      // bytes; above it events and incidents are halved
+	tidying      = 6 * time.Hour // between two times that something is forgotten: it reads all of the measurements
+	futureLimit  = time.Hour     // what is later than that has its time from a clock that was wrong
 	minutesLimit = mostRows * int(keptMinutes/time.Minute)
 	hoursLimit   = mostRows * int(keptDays/time.Hour)
 	usageLimit   = mostRows * int(keptDays/(24*time.Hour))
