@@ -69,7 +69,13 @@ func NewMachine(now time.Time) *Machine {
 }
 
 // Use takes the waits of a configuration.
-func (m *Machine) Use(cfg router.Config) { m.rules, m.router = rulesOf(cfg.Alert), cfg.Name }
+func (m *Machine) Use(cfg router.Config) {
+	m.rules, m.router = rulesOf(cfg.Alert), cfg.Name
+	if cfg.Pair.Peer.IsValid() {
+		const silent = 25 * time.Second // until it is known that the other router is gone, which explains a move (package pair)
+		m.hold = max(m.hold, silent)
+	}
+}
 
 // See takes in what the owner has planned, and how much of metered data is used.
 func (m *Machine) See(s *router.Snapshot) {

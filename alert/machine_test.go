@@ -1,6 +1,7 @@
 package alert
 
 import (
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -403,6 +404,29 @@ func TestThePeerIsLost(t *testing.T) {
 	}
 }
 
+func TestTheMoveWaitsForTheLossOfThePeer(t *testing.T) {
+	h := newHouse(t)
+	h.m.Use(router.Config{Name: "main", Alert: router.Alert{Wait: 3 * time.Second}, Pair: router.Pair{Peer: netip.MustParseAddr("192.168.1.3")}})
+	h.moment(router.CauseVRRP, "lan", "active")
+	h.after(20 * time.Second)
+	peer := h.begins(router.CausePeer, "")
+	h.after(time.Minute)
+	if l := h.want("main: the other router does not answer")[0]; len(l.Incidents) != 2 {
+		t.Errorf("it does not say who serves the house: %+v", l.Incidents)
+	}
+	h.ends(peer)
+	h.after(time.Minute)
+	h.want("main: the other router is back after 1 min")
+
+	h.moment(router.CauseVRRP, "lan", "backup")
+	h.after(24 * time.Second)
+	peer = h.begins(router.CausePeer, "")
+	h.after(2 * time.Second)
+	h.ends(peer) // a hiccup, which explains nothing
+	h.after(time.Minute)
+	h.want("main: does not serve lan any more")
+}
+
 func TestTheOtherRoutersOutageExplainsTheMove(t *testing.T) {
 	h := newHouse(t)
 	h.moment(router.CauseVRRP, "lan", "active")
@@ -424,6 +448,14 @@ func TestBothRoutersSeeTheSame(t *testing.T) {
 		if h.after(time.Second); !h.m.Heed(h.now, move) {
 			t.Error("the other router's view of the same move is told, too")
 		}
+		h.after(time.Hour)
+		h.want("main: serves lan now")
+	})
+	t.Run("another move", func(t *testing.T) {
+		h := newHouse(t)
+		h.m.Heed(h.now, move)
+		h.after(2 * time.Minute)
+		h.moment(router.CauseVRRP, "lan", "active")
 		h.after(time.Hour)
 		h.want("main: serves lan now")
 	})

@@ -61,6 +61,12 @@ func (m *Machine) let(done []held) {
 
 // moved tells of virtual addresses that nothing has explained, and that did not come back meanwhile.
 func (m *Machine) moved(now time.Time, moves []held) []Letter {
+	for _, t := range m.threads {
+		if t.is(router.CausePeer) && t.open() && !t.Told && !t.Absent {
+			m.held = append(m.held, moves...) // it is about to say why
+			return nil
+		}
+	}
 	if m.lineTold.After(moves[0].At.Add(-m.hold)) || m.stirred() || now.Sub(m.abroad) < 2*digestGap {
 		return nil
 	}
@@ -73,7 +79,7 @@ func (m *Machine) moved(now time.Time, moves []held) []Letter {
 			}
 		}
 		last := states[len(states)-1]
-		if u := m.unrests[virtual(name)]; u != nil && u.On || len(states)%2 == 0 || m.twin(now, last.Incident) {
+		if u := m.unrests[virtual(name)]; u != nil && u.On || len(states)%2 == 0 || m.twin(now, last.At, last.Incident) {
 			continue
 		}
 		news = append(news, last)
@@ -105,10 +111,11 @@ func path(moves []held, name string) []held {
 	return all
 }
 
-// twin is what the other router has told, and what this one has seen as well.
+// twin is what the other router has told, and what this one may have seen as well.
 type twin struct {
 	Cause router.Cause `json:"cause"`
 	VRRP  string       `json:"vrrp,omitempty"`
+	State string       `json:"state,omitempty"`
 	At    time.Time    `json:"at"`
 }
 
@@ -117,10 +124,17 @@ func shared(i router.Incident) bool {
 	return i.Cause == router.CausePeer || i.Cause == router.CauseTwo || i.Cause == router.CauseVRRP && i.Moment
 }
 
-// twin reports whether the other router has told the same lately.
-func (m *Machine) twin(now time.Time, i router.Incident) bool {
+// twin reports whether the other router has told the same as was seen here at a time. Of a move one sees that it became Active, the
+// other that it is not any more.
+func (m *Machine) twin(now, at time.Time, i router.Incident) bool {
 	return shared(i) && slices.ContainsFunc(m.twins, func(t twin) bool {
-		return t.Cause == i.Cause && t.VRRP == i.VRRP && now.Sub(t.At) < m.hold+remembered/2
+		if t.Cause != i.Cause || t.VRRP != i.VRRP {
+			return false
+		}
+		if i.Cause == router.CauseVRRP {
+			return t.State != i.State && at.Sub(t.At).Abs() <= m.hold
+		}
+		return now.Sub(t.At) < m.hold+remembered/2
 	})
 }
 
@@ -142,7 +156,7 @@ func (m *Machine) Heed(now time.Time, l Letter) bool {
 	same := !slices.ContainsFunc(l.Incidents, func(i router.Incident) bool { return !m.mine(now, i) })
 	for _, i := range l.Incidents {
 		if shared(i) && !same {
-			m.twins = append(m.twins[max(0, len(m.twins)-50):], twin{i.Cause, i.VRRP, now})
+			m.twins = append(m.twins[max(0, len(m.twins)-50):], twin{i.Cause, i.VRRP, i.State, now})
 		}
 	}
 	return same || m.answered(now, l)

@@ -70,7 +70,7 @@ func (m *Machine) enough(c router.Cause) time.Duration {
 // begin tells these, with what came of them.
 func (m *Machine) begin(now time.Time, threads []*thread) []Letter {
 	lead := slices.MinFunc(threads, func(a, b *thread) int { return rank(a.Incident.Cause) - rank(b.Incident.Cause) })
-	if m.twin(now, lead.Incident) {
+	if m.twin(now, lead.Heard, lead.Incident) {
 		lead.Told, lead.Owed = true, false
 		return nil
 	}
