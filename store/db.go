@@ -15,7 +15,8 @@ import (
 
 // DB is the store. Make it with New; Run writes.
 type DB struct {
-	// Say is told that the file was damaged and a new one was begun. It is set before Run; without it, the event is only recorded.
+	// Say is told that the file was damaged and a new one was begun. It is set before Run and must not block, nor read here;
+	// without it, the event is only recorded.
 	Say func(router.Event)
 
 	dir      string

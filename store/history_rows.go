@@ -27,7 +27,8 @@ type queried interface {
 
 // queryRows returns the rows of a table from one time to before another, oldest first.
 func queryRows(q queried, table string, from, to time.Time) ([]row, error) {
-	rows, err := q.Query("SELECT at, wan, state, active, rtt, low, high, probes, loss, rx, tx FROM "+table+" WHERE at >= ? AND at < ? ORDER BY at", from.Unix(), to.Unix())
+	rows, err := q.Query("SELECT at, wan, state, active, rtt, low, high, probes, loss, rx, tx FROM "+table+
+		" WHERE at >= ? AND at < ? ORDER BY at", from.Unix(), to.Unix())
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", name, err)
 	}

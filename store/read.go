@@ -145,9 +145,10 @@ type DayUsage struct {
 
 // Usage returns what a line has carried on the days of a period, both ends included. With an error it is what is in memory.
 func (d *DB) Usage(wan, from, to string) ([]DayUsage, error) {
-	days, err := look(d, func(f *file) (map[string]router.Traffic, error) { return f.usage(wan, from, to) }, func(days map[string]router.Traffic, b *box) map[string]router.Traffic {
+	type traffic = map[string]router.Traffic
+	days, err := look(d, func(f *file) (traffic, error) { return f.usage(wan, from, to) }, func(days traffic, b *box) traffic {
 		if days == nil {
-			days = map[string]router.Traffic{}
+			days = traffic{}
 		}
 		for k, moved := range b.usage {
 			if k.wan == wan && k.day >= from && k.day <= to {

@@ -78,7 +78,8 @@ CREATE TABLE shelf (
 type newerError struct{ version, known int }
 
 func (e *newerError) Error() string {
-	return fmt.Sprintf("%s is of version %d, this program knows %d: it is left alone\nhint: update to the version that wrote it, or move it away", name, e.version, e.known)
+	return fmt.Sprintf("%s is of version %d, this program knows %d: it is left alone\nhint: update to the version that wrote it, or move it away",
+		name, e.version, e.known)
 }
 
 // refuseNewer looks before anything else is done to the file.

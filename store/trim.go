@@ -22,31 +22,50 @@ const (
 	usageLimit   = mostRows * int(keptDays/(24*time.Hour))
 )
 
-// trim forgets what is old. It is called while the clock is trusted.
-func trim(tx *sql.Tx, now time.Time) error {
-	old, future := now.Add(-keptDays), now.Add(futureLimit)
-	events, reports, err := room(tx)
+// deletion is a statement that forgets.
+type deletion struct {
+	query string
+	args  []any
+}
+
+// trim forgets what is too much, and what is old as long as the clock is trusted.
+func trim(tx *sql.Tx, now time.Time, trusted bool) error {
+	all, err := tooMuch(tx)
 	if err != nil {
 		return err
 	}
-	for _, t := range [...]struct {
-		query string
-		args  []any
-	}{
-		{"DELETE FROM events WHERE at < ? OR id <= (SELECT max(id) FROM events) - ?", []any{old.UnixMicro(), events}},
-		{"DELETE FROM incidents WHERE until < ? OR id IN (SELECT id FROM incidents ORDER BY start DESC LIMIT -1 OFFSET ?)", []any{old.UnixMicro(), reports}},
-		{"DELETE FROM minutes WHERE at < ? OR at > ?", []any{now.Add(-keptMinutes).Unix(), future.Unix()}},
-		{"DELETE FROM minutes WHERE at < (SELECT at FROM minutes ORDER BY at DESC LIMIT 1 OFFSET ?)", []any{minutesLimit}},
-		{"DELETE FROM hours WHERE at < ? OR at > ?", []any{old.Unix(), future.Unix()}},
-		{"DELETE FROM hours WHERE at < (SELECT at FROM hours ORDER BY at DESC LIMIT 1 OFFSET ?)", []any{hoursLimit}},
-		{"DELETE FROM usage WHERE day < ?", []any{old.Format(time.DateOnly)}},
-		{"DELETE FROM usage WHERE day < (SELECT day FROM usage ORDER BY day DESC LIMIT 1 OFFSET ?)", []any{usageLimit}},
-	} {
-		if _, err := tx.Exec(t.query, t.args...); err != nil {
+	if trusted {
+		all = append(all, tooOld(now)...)
+	}
+	for _, d := range all {
+		if _, err := tx.Exec(d.query, d.args...); err != nil {
 			return fmt.Errorf("trim: %w", err)
 		}
 	}
 	return nil
+}
+
+func tooMuch(tx *sql.Tx) ([]deletion, error) {
+	events, reports, err := room(tx)
+	return []deletion{
+		{"DELETE FROM events WHERE id <= (SELECT max(id) FROM events) - ?", []any{events}},
+		{"DELETE FROM incidents WHERE id IN (SELECT id FROM incidents ORDER BY start DESC LIMIT -1 OFFSET ?)", []any{reports}},
+		{"DELETE FROM minutes WHERE at < (SELECT at FROM minutes ORDER BY at DESC LIMIT 1 OFFSET ?)", []any{minutesLimit}},
+		{"DELETE FROM hours WHERE at < (SELECT at FROM hours ORDER BY at DESC LIMIT 1 OFFSET ?)", []any{hoursLimit}},
+		{"DELETE FROM usage WHERE day < (SELECT day FROM usage ORDER BY day DESC LIMIT 1 OFFSET ?)", []any{usageLimit}},
+	}, err
+}
+
+// tooOld is what is older than it is kept, or of a time to come.
+func tooOld(now time.Time) []deletion {
+	old, future := now.Add(-keptDays), now.Add(futureLimit)
+	return []deletion{
+		{"DELETE FROM minutes WHERE at < ? OR at > ?", []any{now.Add(-keptMinutes).Unix(), future.Unix()}},
+		{"DELETE FROM hours WHERE at < ? OR at > ?", []any{old.Unix(), future.Unix()}},
+		{"DELETE FROM events WHERE at < ?", []any{old.UnixMicro()}},
+		{"DELETE FROM incidents WHERE until < ?", []any{old.UnixMicro()}},
+		{"DELETE FROM usage WHERE day < ?", []any{old.Format(time.DateOnly)}},
+	}
 }
 
 // room is how many events and incidents may stay.

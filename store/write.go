@@ -22,7 +22,7 @@ const (
 
 // write puts a batch into the file, as a whole.
 func (f *file) write(b *box) error {
-	tidy := b.trusted && (f.trimmed.IsZero() || b.at.Sub(f.trimmed).Abs() >= tidying)
+	tidy := f.trimmed.IsZero() || b.at.Sub(f.trimmed).Abs() >= tidying
 	err := transact(f.db, func(tx *sql.Tx) error {
 		for _, part := range [...]func(*sql.Tx, *box) error{writeEvents, writeIncidents, writeUsage, writeItems, writeMinutes, writeHours} {
 			if err := part(tx, b); err != nil {
@@ -30,7 +30,7 @@ func (f *file) write(b *box) error {
 			}
 		}
 		if tidy {
-			return trim(tx, b.at)
+			return trim(tx, b.at, b.trusted)
 		}
 		return nil
 	})
