@@ -96,8 +96,6 @@ type API struct {
 
 	newest  atomic.Pointer[written]
 	reading atomic.Int32 // how many Wishes
-
-	postmark bucket // of Letters
 }
 
 // access says who may use a route.

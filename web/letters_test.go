@@ -38,13 +38,13 @@ func TestLettersNeedNoSession(t *testing.T) {
 }
 
 func TestLettersComeOneAfterTheOther(t *testing.T) {
-	var b bucket
+	var b Bucket
 	now := time.Now()
 	n := 0
-	for b.take(now) {
+	for b.Take(now) {
 		n++
 	}
-	if n != 20 || !b.take(now.Add(time.Second)) {
-		t.Errorf("%d at once, want 20, and more a second later", n)
+	if n != 10 || !b.Take(now.Add(time.Second)) || b.Take(now.Add(time.Second)) {
+		t.Errorf("%d at once, want 10, and one more a second later", n)
 	}
 }

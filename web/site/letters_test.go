@@ -30,3 +30,29 @@ func TestLettersOfTheOtherRouterArePassedOn(t *testing.T) {
 		}
 	}
 }
+
+// TestNobodyKeepsTheOtherRouterFromTelling has a device of the house post nonsense while the other router has something to say.
+func TestNobodyKeepsTheOtherRouterFromTelling(t *testing.T) {
+	home := house(router.VerdictOK, "Internet works, on fibre.", line("fibre", "wan0", 0, true))
+	home.Pair = &router.PairView{Peer: "192.168.1.3"}
+	d := newDaemon(home)
+	d.verb = func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "\x01answer") }
+	s := siteOf(t, d)
+	post := func(from string) int {
+		r := request(http.MethodPost, "/api/v1/pair/letters", "\x01sealed")
+		r.RemoteAddr = from
+		return do(s, r).Code
+	}
+	refused := 0
+	for range 50 {
+		if post("192.168.1.66:4711") == http.StatusTooManyRequests {
+			refused++
+		}
+	}
+	if refused < 30 {
+		t.Errorf("of a flood of 50 letters %d are refused", refused)
+	}
+	if status := post("192.168.1.3:4711"); status != http.StatusOK {
+		t.Errorf("the other router gets %d", status)
+	}
+}

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"time"
 
 	"github.com/twinpath/twinpath/web"
 )
@@ -126,8 +127,18 @@ func (s *Site) sealedOffer(w http.ResponseWriter, r *http.Request) {
 	send(w, r, http.StatusOK, "application/octet-stream", sealed)
 }
 
-// letters passes on what the other router of the pair wants told: whoever has the secret of the pair may.
+// letters passes on what the other router of the pair wants told: whoever has the secret of the pair may. Those at its address are counted
+// apart: nobody else in the house keeps it from telling.
 func (s *Site) letters(w http.ResponseWriter, r *http.Request) {
+	postmark := &s.postmarks[0]
+	if seen := s.hub.seen(); seen != nil && seen.snapshot.Pair != nil && seen.snapshot.Pair.Peer == remoteAddr(r).String() {
+		postmark = &s.postmarks[1]
+	}
+	if !postmark.Take(time.Now()) {
+		w.Header().Set("Retry-After", "2")
+		http.Error(w, "letters come too fast", http.StatusTooManyRequests)
+		return
+	}
 	sealed, err := io.ReadAll(r.Body)
 	var answer []byte
 	if err == nil {
