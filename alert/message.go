@@ -1,7 +1,6 @@
 package alert
 
 import (
-	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -74,7 +73,9 @@ func (p Parcel) catchUp(now time.Time) channel.Message {
 	}
 	const limit = 3500 // letters: Telegram takes 4,096 (its Bot API's sendMessage), and the rest of this message needs some
 	m.Text = short(strings.Join(text, "\n\n"), limit)
-	m.Text += "\n\nTold late: " + cmp.Or(p.Late, "several things happened at once") + "."
+	if p.Late != "" {
+		m.Text += "\n\nTold late: " + p.Late + "."
+	}
 	return m
 }
 

@@ -67,7 +67,12 @@ func (m *Machine) moved(now time.Time, moves []held) []Letter {
 			return nil
 		}
 	}
-	if m.lineTold.After(moves[0].At.Add(-m.hold)) || m.stirred() || now.Sub(m.abroad) < 2*digestGap {
+	moves = slices.DeleteFunc(moves, func(h held) bool { return !m.lineTold.IsZero() && m.lineTold.Sub(h.At).Abs() <= m.hold })
+	if len(moves) == 0 || !m.due(now, moves[0].At.Add(m.hold)) {
+		m.held = append(m.held, moves...)
+		return nil
+	}
+	if m.stirred() || now.Sub(m.abroad) < 2*digestGap {
 		return nil
 	}
 	var news []held

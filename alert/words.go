@@ -104,9 +104,9 @@ func over(i router.Incident) string {
 	return "over" + after
 }
 
-// lasted is how long something went on; of what came and went several times, from the first time to the last.
+// lasted is how long something went on, also while nobody looked or it was fine for a moment.
 func lasted(i router.Incident) time.Duration {
-	if i.Drops > 1 {
+	if i.Clock || i.Drops > 1 {
 		return max(i.End.Sub(i.Start), time.Duration(i.Lasted))
 	}
 	return time.Duration(i.Lasted)
