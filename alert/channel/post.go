@@ -37,7 +37,7 @@ func (e *errand) do(ctx context.Context, what call, into any) error {
 	}
 	response, err := e.client.Do(r)
 	if err != nil {
-		return err
+		return bare(err)
 	}
 	defer response.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(response.Body, heard))
@@ -51,6 +51,15 @@ func (e *errand) do(ctx context.Context, what call, into any) error {
 		return json.Unmarshal(text, into)
 	}
 	return nil
+}
+
+// bare is an error of net/http without the URL that it begins with.
+func bare(err error) error {
+	var wrapped *url.Error
+	if errors.As(err, &wrapped) {
+		return wrapped.Err
+	}
+	return err
 }
 
 func (what call) request(ctx context.Context) (*http.Request, error) {

@@ -24,6 +24,10 @@ func hosted(scheme string) bool {
 func secrets(u *url.URL) []string {
 	password, _ := u.User.Password()
 	parts := append(strings.Split(u.Path, "/"), password)
+	if password == "" { // a key that stands where others have a name
+		name := u.User.Username()
+		parts = append(parts, name, base64.StdEncoding.EncodeToString([]byte(name+":")))
+	}
 	if password != "" {
 		// As they go over the line: RFC 7617, and PLAIN and LOGIN of a mail server.
 		for _, said := range [...]string{u.User.Username() + ":" + password, "\x00" + u.User.Username() + "\x00" + password, password} {
@@ -36,7 +40,7 @@ func secrets(u *url.URL) []string {
 	case "slack":
 		parts = append(parts, strings.Split(password, "-")...) // as shoutrrr writes it
 		if password == "" {
-			parts = append(parts, u.Host)
+			parts = append(parts, u.User.Username(), u.Host)
 		}
 	case "http", "https":
 		parts = append(parts, u.RawQuery)

@@ -31,6 +31,7 @@ var addresses = map[string]string{
 	"matrix://m.example/…":        "matrix://:" + secret + "@m.example/?rooms=!a:b",
 	"mattermost://chat.example/…": "mattermost://chat.example/" + secret,
 	"https://hook.example/…":      "https://me:" + secret + "@hook.example/" + secret + "?key=" + secret,
+	"https://key.example/…":       "https://" + secret + "@key.example/",
 	"http://192.168.1.9/…":        "http://me:" + secret + "@192.168.1.9/" + secret + "?" + secret,
 	"smtp://mail.example/…":       "smtp://me:" + secret + "@mail.example/?to=a@b.example",
 	"smtp://192.168.1.9/…":        "smtp://me:" + secret + "@192.168.1.9/?to=a@b.example&tls=off",
@@ -41,8 +42,8 @@ var addresses = map[string]string{
 
 // shows reports whether a text shows a part of the secret, in any of the forms that it goes over the line in.
 func shows(text string) bool {
-	forms := []string{"s3cr3t", "NobodyMay", "\x1b"}
-	for _, said := range []string{secret, "me:" + secret, "\x00me\x00" + secret} {
+	forms := []string{"s3cr3t", "NobodyMay", "\x1b", `Post "`}
+	for _, said := range []string{secret, secret + ":", "me:" + secret, "\x00me\x00" + secret} {
 		forms = append(forms, base64.StdEncoding.EncodeToString([]byte(said))[4:20])
 	}
 	return slices.ContainsFunc(forms, func(form string) bool { return strings.Contains(text, form) })

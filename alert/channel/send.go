@@ -11,7 +11,6 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -137,12 +136,9 @@ func (m Message) key() string {
 	return hex.EncodeToString(sum[:12])
 }
 
-// reason is an error in words for the owner. Those of net/http begin with the whole URL.
+// reason is an error in words for the owner.
 func reason(ctx context.Context, err error, limit time.Duration) string {
-	var wrapped *url.Error
-	if errors.As(err, &wrapped) {
-		err = wrapped.Err
-	}
+	err = bare(err)
 	var late net.Error
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) || errors.As(err, &late) && late.Timeout() {
 		return fmt.Sprintf("no answer within %s", limit)
