@@ -40,7 +40,7 @@ func secrets(u *url.URL) []string {
 	case "slack":
 		parts = append(parts, strings.Split(password, "-")...) // as shoutrrr writes it
 		if password == "" {
-			parts = append(parts, u.User.Username(), u.Host)
+			parts = append(parts, u.Host)
 		}
 	case "http", "https":
 		parts = append(parts, u.RawQuery)
