@@ -1,6 +1,7 @@
 package alert
 
 import (
+	"fmt"
 	"net/netip"
 	"strings"
 	"testing"
@@ -148,6 +149,21 @@ func TestAStormIsFourMessagesAtMost(t *testing.T) {
 			t.Errorf("it says %q", got)
 		}
 	}
+}
+
+func TestAFastStormIsToldWhileItGoesOn(t *testing.T) {
+	h := newHouse(t)
+	for range 60 {
+		id := h.begins(router.CauseWAN, "fibre")
+		h.after(500 * time.Millisecond)
+		h.ends(id)
+		h.after(500 * time.Millisecond)
+	}
+	if l := h.want("main: fibre is unstable"); len(l) == 1 && l[0].Unrest.Total != 12 {
+		t.Errorf("%+v", l[0].Unrest)
+	}
+	h.after(time.Hour)
+	h.want("main: fibre is stable again")
 }
 
 func TestAStormOfOneIncidentThatGoesOn(t *testing.T) {
@@ -483,6 +499,24 @@ func TestARestartForgetsNothing(t *testing.T) {
 	h.restart(0) // before anybody could be told
 	h.after(time.Hour)
 	h.want("main: fibre is back after 17 min")
+}
+
+func TestMemoryIsSmall(t *testing.T) {
+	h := newHouse(t)
+	long := strings.Repeat("ä", 10_000)
+	for n := range 500 {
+		id := fmt.Sprint(n)
+		h.m.Take(h.now, router.Incident{ID: "m" + id, Cause: router.CauseLogin, Moment: true, Sentence: long})
+		h.m.Take(h.now, router.Incident{ID: "w" + id, Cause: router.CauseWAN, WAN: "line" + id, Start: h.now, Drops: 1000, Sentence: long})
+	}
+	text, err := h.m.Memory()
+	if err != nil || len(text) > 60<<10 || len(h.m.unrests) != 64 || len(h.m.held) != 50 {
+		t.Errorf("%d bytes, %d unrests, %d moments, %v", len(text), len(h.m.unrests), len(h.m.held), err)
+	}
+	if h.after(time.Minute); len(h.m.threads) > 200 {
+		t.Errorf("%d incidents", len(h.m.threads))
+	}
+	h.letters = nil
 }
 
 func TestAnIncidentThatNobodySawEnd(t *testing.T) {

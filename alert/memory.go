@@ -28,10 +28,16 @@ func (m *Machine) Memory() ([]byte, error) {
 		if err != nil {
 			return nil, fmt.Errorf("write what was told: %w", err)
 		}
-		if len(text) <= limit || len(keep.Threads) == 0 {
+		switch { // else the oldest are forgotten, should there be a restart
+		case len(text) <= limit:
 			return text, nil
+		case len(keep.Threads) > 0:
+			keep.Threads = keep.Threads[len(keep.Threads)/4+1:]
+		case len(keep.Held) > 0:
+			keep.Held = keep.Held[len(keep.Held)/4+1:]
+		default:
+			return nil, fmt.Errorf("write what was told: %d bytes are too many", len(text))
 		}
-		keep.Threads = keep.Threads[len(keep.Threads)/4+1:]
 	}
 }
 
@@ -44,7 +50,7 @@ func (m *Machine) Remember(now time.Time, text []byte) error {
 	m.threads, m.held, m.twins, m.past = was.Threads, was.Held, was.Twins, was.Past
 	for key, u := range was.Unrests {
 		m.unrests[key] = u
-		rebase(now, &u.Last, &u.Quiet, &u.Told)
+		rebase(now, &u.Quiet, &u.From, &u.Told)
 		for i := range u.Drops {
 			rebase(now, &u.Drops[i])
 		}

@@ -18,6 +18,7 @@ type unrest struct {
 	Last   time.Time   `json:"last"`
 	Quiet  time.Time   `json:"quiet"`            // since when nothing has changed
 	On     bool        `json:"on,omitempty"`     // it counts as unstable
+	From   time.Time   `json:"from,omitzero"`    // since when it does
 	Told   time.Time   `json:"told,omitzero"`    // the last message
 	Total  int         `json:"total"`            // since Since
 	Recent int         `json:"recent,omitempty"` // since Told
@@ -39,14 +40,14 @@ func (m *Machine) count(now time.Time, i router.Incident, n int) {
 
 // stir counts n failures of what has the key; fresh is its unrest if this is the first.
 func (m *Machine) stir(now time.Time, key string, fresh *unrest, n int) {
-	const few = 64 // nobody needs to know more times than that, only their number
+	const many, few = 64, 8 // things that fail, and times of each that are known: of the others the number is enough
 	u := m.unrests[key]
 	if u != nil && !u.On {
 		u.Drops = slices.DeleteFunc(u.Drops, func(at time.Time) bool { return now.Sub(at) >= flapWindow })
 		u.Total = len(u.Drops)
 	}
 	if u == nil || !u.On && len(u.Drops) == 0 {
-		if u == nil && len(m.unrests) >= few {
+		if u == nil && len(m.unrests) >= many {
 			return
 		}
 		u = fresh
@@ -60,7 +61,7 @@ func (m *Machine) stir(now time.Time, key string, fresh *unrest, n int) {
 	u.Total += n
 	u.Recent += n
 	if !u.On && len(u.Drops) >= flaps {
-		u.On, u.Told, u.Recent, u.Number = true, time.Time{}, 0, 0
+		u.On, u.From, u.Told, u.Recent, u.Number = true, now, time.Time{}, 0, 0
 	}
 }
 
@@ -85,7 +86,7 @@ func (m *Machine) stirs(now time.Time) []Letter {
 		m.hush(u)
 		switch {
 		case u.Told.IsZero():
-			if m.due(now, later(u.Drops[min(flaps, len(u.Drops))-1].Add(m.gather), m.settled())) {
+			if m.due(now, later(u.From.Add(m.gather), m.settled())) {
 				letters = append(letters, m.report(now, u, Unstable))
 			}
 		case m.calm(now, u):
