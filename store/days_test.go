@@ -28,9 +28,9 @@ func newMonth(t testing.TB, dir string) *month {
 	at := newHome()
 	d := New(dir, quiet)
 	m := &month{writer: &writer{DB: d, allowance: newAllowance(noon)}, now: noon}
-	m.h = NewHistory(d, at, func() router.Counters {
+	m.h = NewHistory(d, at, func() map[string]router.Traffic {
 		moved := uint64(m.n) * 900_000
-		return router.Counters{Traffic: map[string]router.Traffic{"fibre0": {Rx: moved, Tx: moved / 10}, "dsl0": {Rx: moved / 7, Tx: moved / 80}, "lte0": {Rx: uint64(m.n), Tx: uint64(m.n)}}}
+		return map[string]router.Traffic{"fibre0": {Rx: moved, Tx: moved / 10}, "dsl0": {Rx: moved / 7, Tx: moved / 80}, "lte0": {Rx: uint64(m.n), Tx: uint64(m.n)}}
 	}, quiet)
 	m.h.begin(m.now)
 	if m.attempt(); m.file == nil {

@@ -35,10 +35,10 @@ type Source interface {
 // Steps are counted by the monotonic clock; the wall clock only labels them when somebody asks, or when they are written. So
 // setting the clock moves the whole graph, and tears nothing.
 type History struct {
-	db       *DB
-	source   Source
-	counters func() router.Counters
-	log      *slog.Logger
+	db      *DB
+	source  Source
+	traffic func() map[string]router.Traffic
+	log     *slog.Logger
 
 	mu       sync.Mutex
 	epoch    time.Time // the beginning of step 0
@@ -53,8 +53,8 @@ type History struct {
 }
 
 // NewHistory returns the history whose past is in a DB. It starts nothing. It is made before the DB runs.
-func NewHistory(db *DB, source Source, counters func() router.Counters, log *slog.Logger) *History {
-	h := &History{db: db, source: source, counters: counters, log: log}
+func NewHistory(db *DB, source Source, traffic func() map[string]router.Traffic, log *slog.Logger) *History {
+	h := &History{db: db, source: source, traffic: traffic, log: log}
 	h.begin(time.Now())
 	db.measured = h
 	return h
@@ -138,8 +138,8 @@ func (h *History) close(now time.Time) {
 		return
 	}
 	var counters router.Counters
-	if h.counters != nil {
-		counters = h.counters()
+	if h.traffic != nil {
+		counters.Traffic = h.traffic()
 	}
 	elapsed := now.Sub(h.closed)
 	h.closed = now

@@ -40,14 +40,14 @@ func (h *home) is(wans ...router.WANSnapshot) {
 	h.changed = make(chan struct{})
 }
 
-func (h *home) count() router.Counters {
+func (h *home) count() map[string]router.Traffic {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	all := map[string]router.Traffic{}
 	for name, t := range h.traffic {
 		all[name] = t
 	}
-	return router.Counters{Traffic: all}
+	return all
 }
 
 func (h *home) carry(device string, rx, tx uint64) {
@@ -260,7 +260,7 @@ func TestNoLines(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		at := newHome()
 		asked := 0
-		h := NewHistory(New(t.TempDir(), quiet), at, func() router.Counters { asked++; return at.count() }, quiet)
+		h := NewHistory(New(t.TempDir(), quiet), at, func() map[string]router.Traffic { asked++; return at.count() }, quiet)
 		go func() { _ = h.Run(t.Context()) }()
 		time.Sleep(10*time.Minute + seconds/2)
 		synctest.Wait()

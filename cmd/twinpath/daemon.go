@@ -117,7 +117,7 @@ func assemble(keeper *config.Keeper, h *household) (*household, error) {
 		return nil, err
 	}
 	connect(h.link, h.router)
-	h.past = store.NewHistory(h.store, h.router, h.kernel.Counters, log)
+	h.past = store.NewHistory(h.store, h.router, h.kernel.Traffic, log)
 	h.drill, h.budget, h.tellers = h.newDriller(cfg), h.newCounter(), h.newTellers()
 	h.ladder = ladder.New(ladder.Ports{View: h.router.Snapshot, Links: h.kernel.Links, Shelf: h.store.Shelf("ways"), Log: log})
 	h.openPage(cfg)
