@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strings"
 	"time"
+	"unicode"
 
 	"golang.org/x/net/dns/dnsmessage"
 )
@@ -81,10 +82,16 @@ func judgeResponse(r *http.Response, c Check) error {
 	return fmt.Errorf("status %d instead of %d", r.StatusCode, want)
 }
 
-// place shortens a login page's address, which may carry the owner's, to where it is.
+// place shortens a login page's address, which may carry the owner's, to where it is. It is somebody else's text: what steers a terminal
+// is left out.
 func place(location string) string {
 	before, _, _ := strings.Cut(location, "?")
-	return before[:min(len(before), 80)]
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return -1
+		}
+		return r
+	}, before[:min(len(before), 80)])
 }
 
 func hasBody(body io.Reader) bool {

@@ -2,7 +2,9 @@ package pair
 
 import (
 	"net/netip"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/twinpath/twinpath/router"
 )
@@ -57,8 +59,14 @@ func instant(at time.Time, vrrp *time.Time) time.Time {
 	return at
 }
 
-// brief cuts what another router says.
+// brief cuts what another router says, and leaves out what steers a terminal.
 func brief(text string) string {
+	text = strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return -1
+		}
+		return r
+	}, text)
 	if letters := []rune(text); len(letters) > clause {
 		return string(letters[:clause]) + "…"
 	}
