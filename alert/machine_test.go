@@ -248,7 +248,7 @@ func TestAnIncidentThatNobodySawEnd(t *testing.T) {
 
 func TestAnOutageThatWasOverWhenItWasHeardOf(t *testing.T) {
 	h := newHouse(t)
-	h.say(&router.Incident{ID: "a", Cause: router.CauseWAN, WAN: "fibre", Start: h.now.Add(-time.Hour), End: h.now, Lasted: router.Seconds(time.Hour), Cut: true, Clock: true})
+	h.say(&router.Incident{ID: "a", Cause: router.CauseWAN, WAN: "fibre", Start: h.now.Add(-5 * time.Hour), End: h.now, Lasted: router.Seconds(time.Hour), Cut: true, Clock: true})
 	h.say(&router.Incident{ID: "b", Cause: router.CauseWAN, WAN: "dsl", Start: h.now.Add(-time.Second), End: h.now, Lasted: router.Seconds(time.Second), Clock: true})
 	h.after(time.Hour)
 	h.want("main: fibre is back after at least 1 h")

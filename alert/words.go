@@ -75,7 +75,7 @@ func began(i router.Incident) string {
 func over(i router.Incident) string {
 	after := " after " + length(lasted(i))
 	if i.Cut {
-		after = " after at least " + length(lasted(i))
+		after = " after at least " + length(time.Duration(i.Lasted)) // End is when somebody looked again
 	}
 	switch i.Cause {
 	case router.CauseWAN, router.CausePortal, router.CauseIdle:
