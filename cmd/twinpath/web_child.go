@@ -36,7 +36,7 @@ func runWeb(ctx context.Context, args []string, std stdio) error {
 	who, _ := user.Current()                                           // so is /etc/passwd; nil: nobody known
 	const plenty = 64 << 20                                            // chosen here: ten times what a family's browsers need
 	debug.SetMemoryLimit(plenty)
-	landlock, err := webCage(left.Paired, who).Enter()
+	landlock, err := webCage(who).Enter()
 	if err != nil {
 		return fmt.Errorf("shut the page's process in: %w", err)
 	}
@@ -52,17 +52,14 @@ func runWeb(ctx context.Context, args []string, std stdio) error {
 	return nil
 }
 
-// webCage leaves the process what it needs: files for 512 connections and, where there is one, the page at the other router of
-// the pair. Of an account that is the page's alone it bounds the threads, those of "twinpath verify" and of a process that is
-// about to go included: else they could be as many as the service may have, and the daemon could have no more.
-func webCage(paired bool, who *user.User) cage.Cage {
-	const peerPort, files, nice, threads = 80, 1024, 5, 128
+// webCage leaves the process what it needs: files for 512 connections. Of an account that is the page's alone it bounds the threads, those
+// of "twinpath verify" and of a process that is about to go included: else they could be as many as the service may have, and the daemon
+// could have no more.
+func webCage(who *user.User) cage.Cage {
+	const files, nice, threads = 1024, 5, 128
 	c := cage.Cage{Files: files, Nice: nice}
 	if who != nil && who.Username == front.Account {
 		c.Threads = threads
-	}
-	if paired {
-		c.Connect = []uint16{peerPort}
 	}
 	return c
 }

@@ -13,12 +13,6 @@ const (
 	secureDoor = "https"
 )
 
-// Whether there is another router for the process to ask, as its first argument says.
-const (
-	aloneWord  = "alone"
-	pairedWord = "paired"
-)
-
 // The files that the process finds open: its connection to the daemon, then one socket per argument.
 const (
 	connFile  = 3
@@ -30,7 +24,6 @@ type Inheritance struct {
 	Conn   net.Conn // to the daemon
 	Plain  []net.Listener
 	Secure []net.Listener // for TLS
-	Paired bool           // there is another router to ask
 }
 
 // Inherited takes over, in the process, what its arguments name.
@@ -38,7 +31,7 @@ func Inherited(args []string) (Inheritance, error) {
 	if len(args) == 0 {
 		return Inheritance{}, errors.New("this process is started by the daemon only")
 	}
-	all := Inheritance{Paired: args[0] == pairedWord}
+	var all Inheritance
 	daemon := os.NewFile(connFile, "daemon")
 	conn, err := net.FileConn(daemon)
 	if err != nil {
@@ -46,7 +39,7 @@ func Inherited(args []string) (Inheritance, error) {
 	}
 	_ = daemon.Close() // conn is a copy
 	all.Conn = conn
-	for i, kind := range args[1:] {
+	for i, kind := range args {
 		file := os.NewFile(uintptr(firstDoor+i), kind)
 		listener, err := net.FileListener(file)
 		if err != nil {

@@ -62,20 +62,20 @@ func (a *Attendant) start(all []*entrance, s web.Settings) *child {
 		// Its parent is this thread, not the process (prctl(2), PR_SET_PDEATHSIG).
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
-		c.err = a.live(ctx, all, s.Peer.IsValid())
+		c.err = a.live(ctx, all)
 	}()
 	return c
 }
 
 // live starts the process, talks to it and returns when both have ended.
-func (a *Attendant) live(ctx context.Context, all []*entrance, paired bool) error {
+func (a *Attendant) live(ctx context.Context, all []*entrance) error {
 	ours, theirs, err := pair()
 	if err != nil {
 		return fmt.Errorf("connect the page's process: %w", err)
 	}
 	defer ours.Close()
 	defer theirs.Close()
-	cmd, err := a.launch(ctx, theirs, all, paired)
+	cmd, err := a.launch(ctx, theirs, all)
 	if err != nil {
 		return fmt.Errorf("start the page's process: %w", err)
 	}
@@ -92,11 +92,8 @@ func (a *Attendant) live(ctx context.Context, all []*entrance, paired bool) erro
 const farewell = 2 * time.Second
 
 // launch starts the program: as somebody who owns nothing, where the machine has such an account.
-func (a *Attendant) launch(ctx context.Context, conn *os.File, all []*entrance, paired bool) (*exec.Cmd, error) {
-	line := []string{"web", aloneWord}
-	if paired {
-		line[1] = pairedWord
-	}
+func (a *Attendant) launch(ctx context.Context, conn *os.File, all []*entrance) (*exec.Cmd, error) {
+	line := []string{"web"}
 	files := []*os.File{conn}
 	for _, one := range all {
 		kind := plainDoor
