@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -174,5 +175,51 @@ func TestTheEnd(t *testing.T) {
 	}
 	if got := sentences(t, in(t, dir), time.Time{}); got != "event 0, event 1" {
 		t.Errorf("kept: %s", got)
+	}
+}
+
+// TestManyAtOnce: what several bring while others read is all there, once.
+func TestManyAtOnce(t *testing.T) {
+	const writers, each = 4, 25
+	dir := t.TempDir()
+	d := New(dir, quiet)
+	h := NewHistory(d, newHome(on("fibre", "up")), nil, quiet)
+	stop := running(t, d)
+	var all sync.WaitGroup
+	for who := range writers {
+		all.Go(func() {
+			for n := range each {
+				d.Record(event(who*each + n))
+				d.PutIncident(incident(who*each+n, time.Minute))
+				d.AddUsage("lte", "2026-11-20", 1, 1)
+				if err := d.Shelf("letters").Put(fmt.Sprint(who), fmt.Append(nil, n)); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+		all.Go(func() {
+			for range each {
+				events, err := d.Since(time.Time{})
+				if days, err2 := d.Usage("lte", "", "9"); err != nil || err2 != nil || len(days) > 0 && days[0].Rx > writers*each || len(events) > writers*each {
+					t.Errorf("%d events, %v (%v, %v)", len(events), days, err, err2)
+				}
+				h.History(48)
+			}
+		})
+	}
+	all.Wait()
+	stop()
+	d = in(t, dir)
+	if events, err := d.Since(time.Time{}); err != nil || len(events) != writers*each {
+		t.Errorf("%d events (%v)", len(events), err)
+	}
+	if incidents, err := d.Incidents(noon, noon.AddDate(1, 0, 0)); err != nil || len(incidents) != writers*each {
+		t.Errorf("%d incidents (%v)", len(incidents), err)
+	}
+	if days, err := d.Usage("lte", "", "9"); err != nil || len(days) != 1 || days[0].Rx != writers*each {
+		t.Errorf("usage %v (%v)", days, err)
+	}
+	if items, err := d.Shelf("letters").All(); err != nil || len(items) != writers || string(items[0].Value) != fmt.Sprint(each-1) {
+		t.Errorf("letters %v (%v)", items, err)
 	}
 }
