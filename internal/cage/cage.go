@@ -13,12 +13,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Cage says what is left inside.
+// Cage says what is left inside, beside the connections that are open already: nothing can be opened.
 type Cage struct {
-	Connect []uint16 // TCP ports of others that may be connected to; without one there are no new sockets. None may be listened on
-	Files   uint64   // open at a time
-	Threads uint64   // of all processes of this account; 0: as many as before, for an account that is not ours alone
-	Nice    int      // at least, 0 to 19, for every thread
+	Files   uint64 // open at a time
+	Threads uint64 // of all processes of this account; 0: as many as before, for an account that is not ours alone
+	Nice    int    // at least, 0 to 19, for every thread
 }
 
 // Enter shuts the cage for every thread of this process and returns the version of Landlock that helps to, 0 where the kernel has
@@ -29,10 +28,10 @@ func (c Cage) Enter() (landlock int, err error) {
 			return 0, err
 		}
 	}
-	if landlock, err = c.noFiles(); err != nil {
+	if landlock, err = noFiles(); err != nil {
 		return 0, err
 	}
-	return landlock, errors.Join(noCapabilities(), c.noCalls())
+	return landlock, errors.Join(noCapabilities(), noCalls())
 }
 
 // bound limits what can be used up. A limit of 0 on the size of files means that none can be written.

@@ -5,7 +5,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 
@@ -40,25 +39,17 @@ func TestPrisoner(t *testing.T) {
 	}
 	const denied = ": permission denied"
 	says("read a file: open /etc/passwd"+denied, "read a directory: open /"+denied, "write a file: open "+file+denied,
-		"run a program: open /dev/null"+denied, "listen: listen tcp 127.0.0.1:0: bind"+denied,
+		"run a program: open /dev/null"+denied, "listen: listen tcp 127.0.0.1:0: socket"+denied,
 		"listen without an address"+denied, "connect by sending"+denied, "become two"+denied, "signal another process"+denied,
 		"signal a thread of another process"+denied,
-		"open a unix socket: dial unix /run/socket: socket"+denied, "open a UDP socket: dial udp 127.0.0.1:53: socket"+denied,
-		"open an MPTCP socket"+denied, "open a packet socket"+denied, "connect to port 80: dial tcp 127.0.0.1:80: connect: connection refused",
+		"open a unix socket: dial unix /run/socket: socket"+denied, "open a UDP socket: dial udp 127.0.0.1:53: socket"+denied, "open a TCP socket"+denied,
+		"open an MPTCP socket"+denied, "open a packet socket"+denied, "connect one that is open"+denied,
 		"switch an interface off: operation not permitted", "capabilities [{0 0 0} {0 0 0}] <nil>", "bounding set 0 <nil>")
 	if strings.Contains(out, "niceness") {
 		t.Errorf("a thread is not nice:\n%s", out)
 	}
-	alone, err := exec.Command(program, file, "alone").CombinedOutput()
-	if want := "connect to port 80: dial tcp 127.0.0.1:80: socket" + denied + "\n"; err != nil || !strings.Contains(string(alone), want) {
-		t.Errorf("with nobody to connect to: %v, want %q in:\n%s", err, want, alone)
-	}
 	version, _, _ := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, 0, 0, unix.LANDLOCK_CREATE_RULESET_VERSION)
-	const ports = 4
-	if version := int(version); version >= ports {
+	if version := int(version); version > 0 {
 		says(fmt.Sprintf("landlock %d <nil>", version))
-		if !regexp.MustCompile(`connect to another port: .*: connect: permission denied`).MatchString(out) {
-			t.Errorf("it connects to anybody:\n%s", out)
-		}
 	}
 }

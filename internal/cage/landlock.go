@@ -1,7 +1,6 @@
 package cage
 
 import (
-	"errors"
 	"fmt"
 	"unsafe"
 
@@ -11,17 +10,12 @@ import (
 // rules is struct landlock_ruleset_attr; how much of it a kernel knows depends on its version.
 type rules struct{ files, ports, scope uint64 }
 
-// port is struct landlock_net_port_attr: packed, as its fields are.
-type port struct{ allowed, number uint64 }
-
 // What the versions of Landlock can keep a process from (landlock(7)). Later ones know more than this package.
 const (
 	filesFirst  = unix.LANDLOCK_ACCESS_FS_REFER - 1 // version 1 has the thirteen before
 	filesSecond = filesFirst | unix.LANDLOCK_ACCESS_FS_REFER
 	filesThird  = filesSecond | unix.LANDLOCK_ACCESS_FS_TRUNCATE
 	filesFifth  = filesThird | unix.LANDLOCK_ACCESS_FS_IOCTL_DEV
-
-	ruleOfPort = 2 // LANDLOCK_RULE_NET_PORT
 )
 
 // rulesOf returns everything that a version can forbid, and how many bytes of it the version knows.
@@ -46,9 +40,9 @@ func rulesOf(version int) (rules, uintptr) {
 	return r, size
 }
 
-// noFiles forbids every file and every TCP port but those to connect to. It returns the version of Landlock, 0 when there is
+// noFiles forbids every file and every TCP port. It returns the version of Landlock, 0 when there is
 // none: not in the kernel, not switched on at boot, or kept from us by a filter of system calls.
-func (c Cage) noFiles() (int, error) {
+func noFiles() (int, error) {
 	version, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, 0, 0, unix.LANDLOCK_CREATE_RULESET_VERSION)
 	if errno != 0 {
 		return 0, nil
@@ -59,23 +53,5 @@ func (c Cage) noFiles() (int, error) {
 		return 0, fmt.Errorf("make a Landlock ruleset: %w", errno)
 	}
 	defer unix.Close(int(set))
-	if version >= 4 {
-		if err := c.open(set); err != nil {
-			return 0, err
-		}
-	}
 	return int(version), everywhere("close the cage by Landlock", unix.SYS_LANDLOCK_RESTRICT_SELF, set, 0, 0)
-}
-
-// open makes the exceptions.
-func (c Cage) open(set uintptr) error {
-	var all []error
-	for _, number := range c.Connect {
-		p := port{unix.LANDLOCK_ACCESS_NET_CONNECT_TCP, uint64(number)}
-		_, _, errno := unix.Syscall6(unix.SYS_LANDLOCK_ADD_RULE, set, ruleOfPort, uintptr(unsafe.Pointer(&p)), 0, 0, 0)
-		if errno != 0 {
-			all = append(all, fmt.Errorf("allow TCP port %d: %w", number, errno))
-		}
-	}
-	return errors.Join(all...)
 }

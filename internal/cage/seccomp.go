@@ -10,15 +10,13 @@ import (
 
 // Offsets in struct seccomp_data (seccomp(2)). Of an argument its low half, on machines that have it first: all of ours.
 const (
-	dataCall   = 0
-	dataArch   = 4
-	dataFirst  = 16 // argument
-	dataSecond = 24
-	dataThird  = 32
+	dataCall  = 0
+	dataArch  = 4
+	dataFirst = 16 // argument
 )
 
 // denied are the system calls that a web server has no use for and that somebody who has taken it over would like: they open
-// files, start programs, reach into other processes and name spaces, or offer ways around this filter and Landlock: listen(2) on
+// files and connections, start programs, reach into other processes and name spaces, or offer ways around this filter and Landlock: listen(2) on
 // a socket without an address finds a port by itself, and sendto(2) and its like connect (MSG_FASTOPEN).
 var denied = [...]uint32{
 	unix.SYS_OPENAT, unix.SYS_OPENAT2, unix.SYS_OPEN_BY_HANDLE_AT, unix.SYS_EXECVE, unix.SYS_EXECVEAT, unix.SYS_BIND,
@@ -28,13 +26,12 @@ var denied = [...]uint32{
 	unix.SYS_UNSHARE, unix.SYS_SETNS, unix.SYS_MOUNT, unix.SYS_UMOUNT2, unix.SYS_PIVOT_ROOT, unix.SYS_CHROOT,
 	unix.SYS_OPEN_TREE, unix.SYS_FSOPEN, unix.SYS_FSMOUNT, unix.SYS_MOVE_MOUNT,
 	unix.SYS_IO_URING_SETUP, unix.SYS_BPF, unix.SYS_PERF_EVENT_OPEN, unix.SYS_USERFAULTFD, unix.SYS_KEYCTL, unix.SYS_ADD_KEY,
-	unix.SYS_REQUEST_KEY, unix.SYS_SOCKETPAIR, unix.SYS_PERSONALITY,
+	unix.SYS_REQUEST_KEY, unix.SYS_SOCKET, unix.SYS_CONNECT, unix.SYS_SOCKETPAIR, unix.SYS_PERSONALITY,
 }
 
-// noCalls forbids system calls, new processes, and every kind of socket but TCP's: Landlock does not know of MPTCP, nor of UDP.
-// Whoever has nobody to connect to gets no socket at all.
-func (c Cage) noCalls() error {
-	program, err := bpf.Assemble(c.filter())
+// noCalls forbids system calls and new processes.
+func noCalls() error {
+	program, err := bpf.Assemble(filter())
 	if err != nil {
 		return fmt.Errorf("write the filter of system calls: %w", err)
 	}
@@ -57,7 +54,7 @@ var (
 )
 
 // filter answers EACCES to what is denied, and ends a process that uses another architecture's numbers.
-func (c Cage) filter() []bpf.Instruction {
+func filter() []bpf.Instruction {
 	all := []bpf.Instruction{
 		bpf.LoadAbsolute{Off: dataArch, Size: 4},
 		bpf.JumpIf{Cond: bpf.JumpEqual, Val: architecture, SkipTrue: 1},
@@ -80,33 +77,10 @@ func (c Cage) filter() []bpf.Instruction {
 		bpf.JumpIf{Cond: bpf.JumpEqual, Val: uint32(unix.Getpid()), SkipTrue: 1},
 		refuse,
 		allow)...)
-	if len(c.Connect) == 0 {
-		all = append(append(all, of(unix.SYS_SOCKET, refuse)...), of(unix.SYS_CONNECT, refuse)...)
-	}
-	return append(append(all, of(unix.SYS_SOCKET, onlyTCP()...)...), allow)
+	return append(all, allow)
 }
 
 // of is what follows for one system call. It has to answer.
 func of(call uint32, answer ...bpf.Instruction) []bpf.Instruction {
 	return append([]bpf.Instruction{bpf.JumpIf{Cond: bpf.JumpNotEqual, Val: call, SkipTrue: uint8(len(answer))}}, answer...)
-}
-
-// onlyTCP answers to socket(2).
-func onlyTCP() []bpf.Instruction {
-	const kindOfSocket = 0xf // beside SOCK_CLOEXEC and SOCK_NONBLOCK
-	return []bpf.Instruction{
-		bpf.LoadAbsolute{Off: dataFirst, Size: 4},
-		bpf.JumpIf{Cond: bpf.JumpEqual, Val: unix.AF_INET, SkipTrue: 2},
-		bpf.JumpIf{Cond: bpf.JumpEqual, Val: unix.AF_INET6, SkipTrue: 1},
-		refuse,
-		bpf.LoadAbsolute{Off: dataSecond, Size: 4},
-		bpf.ALUOpConstant{Op: bpf.ALUOpAnd, Val: kindOfSocket},
-		bpf.JumpIf{Cond: bpf.JumpEqual, Val: unix.SOCK_STREAM, SkipTrue: 1},
-		refuse,
-		bpf.LoadAbsolute{Off: dataThird, Size: 4},
-		bpf.JumpIf{Cond: bpf.JumpEqual, Val: 0, SkipTrue: 1},
-		bpf.JumpIf{Cond: bpf.JumpNotEqual, Val: unix.IPPROTO_TCP, SkipTrue: 1},
-		allow,
-		refuse,
-	}
 }
