@@ -20,14 +20,23 @@ func month(t time.Time, resetDay int) (from, to time.Time) {
 }
 
 func reset(year int, m time.Month, day int, place *time.Location) time.Time {
-	last := time.Date(year, m+1, 0, 0, 0, 0, 0, place).Day()
-	return time.Date(year, m, min(max(day, 1), last), 0, 0, 0, 0, place)
+	last := time.Date(year, m+1, 0, 12, 0, 0, 0, place).Day()
+	return midnight(year, m, min(max(day, 1), last), place)
+}
+
+// midnight is when a day begins. Where summer time begins at midnight that is at one (Chile); package time makes 23:00 of the day before of it.
+func midnight(year int, m time.Month, day int, place *time.Location) time.Time {
+	begin := time.Date(year, m, day, 0, 0, 0, 0, place)
+	if noon := time.Date(year, m, day, 12, 0, 0, 0, place); begin.Day() != noon.Day() {
+		return time.Date(year, m, day, 1, 0, 0, 0, place)
+	}
+	return begin
 }
 
 // today is the account's day at its end, as a time in the place of now: what periods are reckoned from.
 func (a *account) today(now time.Time) time.Time {
-	if day, err := time.ParseInLocation(time.DateOnly, a.day, now.Location()); err == nil {
-		return day
+	if day, err := time.Parse(time.DateOnly, a.day); err == nil {
+		return midnight(day.Year(), day.Month(), day.Day(), now.Location())
 	}
 	return now
 }

@@ -60,6 +60,23 @@ func TestMonthsFollowOnEachOther(t *testing.T) {
 	}
 }
 
+// TestADayWithoutAMidnight has the reset day be one that begins at one in the morning.
+func TestADayWithoutAMidnight(t *testing.T) {
+	chile, err := time.LoadLocation("America/Santiago")
+	if err != nil {
+		t.Skip(err)
+	}
+	a := newAccount("lte")
+	for day, want := range map[int]string{5: "2026-08-06 2026-09-06", 6: "2026-09-06 2026-10-06", 7: "2026-09-06 2026-10-06"} {
+		now := time.Date(2026, time.September, day, 23, 30, 0, 0, chile)
+		a.day = dayOf(now)
+		from, to := month(a.today(now), 6)
+		if got := dayOf(from) + " " + dayOf(to); got != want {
+			t.Errorf("on %s: %s, want %s", a.day, got, want)
+		}
+	}
+}
+
 func TestSize(t *testing.T) {
 	for n, want := range map[uint64]string{0: "0 B", 999: "999 B", 1000: "1 kB", 1234: "1.2 kB", 9_949: "9.9 kB", 9_951: "10 kB", 999_499: "999 kB",
 		999_600: "1 MB", 850e6: "850 MB", 1.25e9: "1.2 GB", 5e9: "5 GB", 12.3e9: "12 GB", 1<<64 - 1: "18 EB"} {
