@@ -1,6 +1,7 @@
 package alert
 
 import (
+	"encoding/json"
 	"slices"
 	"time"
 
@@ -145,6 +146,27 @@ func isLine(c router.Cause) bool {
 
 // most is how many incidents fit into one letter, and clause how many letters a sentence of theirs may have: whoever reads it has a phone.
 const most, clause = 20, 600
+
+// fit keeps a letter small enough for the shelf and for the other router: first goes what carried the house in what belongs to it, and then
+// the last of that.
+func (l Letter) fit() Letter {
+	const largest = 32 << 10 // bytes
+	large := func() bool {
+		text, err := json.Marshal(l)
+		return err == nil && len(text) > largest
+	}
+	if !large() {
+		return l
+	}
+	l.Incidents = slices.Clone(l.Incidents)
+	for n := 1; n < len(l.Incidents); n++ {
+		l.Incidents[n].Carried = nil
+	}
+	for len(l.Incidents) > 1 && large() {
+		l.Incidents = l.Incidents[:len(l.Incidents)-1]
+	}
+	return l
+}
 
 // bare is what a letter needs of an incident: the evidence is for the page and the report.
 func bare(i router.Incident) router.Incident {

@@ -166,6 +166,7 @@ func (m *Machine) Tick(now time.Time) (letters []Letter, withdrawn []string) {
 	m.fresh = m.fresh || len(letters)+len(withdrawn) > 0
 	for i := range letters {
 		letters[i].Router, letters[i].Time = m.router, now.UTC()
+		letters[i] = letters[i].fit()
 	}
 	return letters, withdrawn
 }

@@ -198,6 +198,7 @@ func (o *Outbox) correct(i router.Incident) {
 				continue
 			}
 			k.Letter.Incidents[n] = bare(i)
+			k.Letter = k.Letter.fit()
 			if !was.Start.Equal(i.Start) || was.Clock != i.Clock { // the clock was set; all else is not worth a write
 				o.save(k)
 			}

@@ -2,6 +2,8 @@ package alert
 
 import (
 	"errors"
+	"fmt"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -59,6 +61,34 @@ func TestAConfigurationThatGoesBack(t *testing.T) {
 		d.Use(configured(phone))
 		time.Sleep(time.Hour)
 		titled(t, w.read(), "main: fibre is down")
+	})
+}
+
+// TestAHugeLetterIsKept has twenty lines fail at once, each of which others have carried for a while.
+func TestAHugeLetterIsKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		d := w.runs(t, configured(phone))
+		defer d.stop()
+		w.fails(func(string, string) error { return errors.New("no answer within 10s") })
+		time.Sleep(5 * time.Minute)
+		for n := range 20 {
+			i := outage(fmt.Sprint("main-", n), fmt.Sprint("line-", n))
+			i.Sentence = strings.Repeat("ä", clause)
+			for range 30 {
+				i.Carried = append(i.Carried, router.Carrier{WAN: "lte", Metered: true, From: time.Now(), To: time.Now(), Data: 1 << 40})
+			}
+			d.Take(i)
+		}
+		time.Sleep(5 * time.Minute)
+		if w.waiting() != 1 {
+			t.Errorf("%d letters on the shelf, want one", w.waiting())
+		}
+		w.fails(func(string, string) error { return nil })
+		time.Sleep(time.Hour)
+		if got := w.read(); len(got) != 1 || w.waiting() != 0 {
+			t.Errorf("%d wait; people got %+v", w.waiting(), got)
+		}
 	})
 }
 
