@@ -129,14 +129,28 @@ func assemble(keeper *config.Keeper, h *household) (*household, error) {
 // run starts everything in one group and stops it together.
 func (h *household) run(ctx context.Context) error {
 	kept := h.keep(ctx)
-	for _, e := range h.life.begin(time.Now(), version, bootID()) {
-		h.record(e)
-	}
 	hangups := make(chan os.Signal, 1) // caught before anybody can know that we are here: uncaught it would end us
 	signal.Notify(hangups, syscall.SIGHUP)
 	defer signal.Stop(hangups)
 	group, ctx := errgroup.WithContext(ctx)
-	for _, task := range []func(context.Context) error{
+	for _, task := range h.tasks(hangups) {
+		group.Go(func() error { return task(ctx) })
+	}
+	err := group.Wait()
+	h.prober.Close()
+	h.keeper.Close()
+	if errors.Is(err, context.Canceled) {
+		err = nil
+	}
+	if err == nil {
+		h.part()
+	}
+	return errors.Join(err, kept())
+}
+
+// tasks is everything that goes on for as long as the daemon does.
+func (h *household) tasks(hangups <-chan os.Signal) []func(context.Context) error {
+	return []func(context.Context) error{
 		h.router.Run,
 		h.past.Run,
 		h.socket.Run,
@@ -159,20 +173,8 @@ func (h *household) run(ctx context.Context) error {
 		h.watchdog,
 		h.watchDisk,
 		h.watchClock,
-		h.watchUpdate,
-	} {
-		group.Go(func() error { return task(ctx) })
+		h.live,
 	}
-	err := group.Wait()
-	h.prober.Close()
-	h.keeper.Close()
-	if errors.Is(err, context.Canceled) {
-		err = nil
-	}
-	if err == nil {
-		h.record(h.life.end(time.Now()))
-	}
-	return errors.Join(err, kept())
 }
 
 // use makes a configuration the running one. The kernel takes milliseconds; ten seconds mean that it never will.

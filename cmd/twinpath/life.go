@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/twinpath/twinpath/durable"
@@ -13,11 +14,14 @@ import (
 	"github.com/twinpath/twinpath/router"
 )
 
-// life is what a run of the daemon leaves to the next one, in the state directory: how it ended, and which version it was.
+// life is what a run of the daemon leaves to the next one, in the state directory: how it ended, and which version it was. A disk that
+// hangs holds its methods up, and nobody else.
 type life struct {
 	file string
 	log  *slog.Logger
-	run  run
+
+	mu  sync.Mutex
+	run run
 }
 
 // run is one run of the daemon.
@@ -42,6 +46,8 @@ func newLife(state string, log *slog.Logger) *life {
 
 // begin writes down that a run has begun, and returns what there is to say of that.
 func (l *life) begin(now time.Time, version, boot string) []router.Event {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	before, there := l.before()
 	l.run = run{Version: version, Boot: boot, Started: now, Update: before.Update}
 	l.save()
@@ -63,14 +69,17 @@ func (l *life) begin(now time.Time, version, boot string) []router.Event {
 }
 
 // end writes down that the run ends in good order.
-func (l *life) end(now time.Time) router.Event {
+func (l *life) end(now time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	l.run.Ended = now
 	l.save()
-	return router.Event{Time: now, Kind: router.EventRouter, To: "ended", Sentence: "Twinpath is switched off."}
 }
 
 // updated returns what there is to say of the image's last update, once: a new version says so by itself.
 func (l *life) updated(now time.Time, r slot.Result) []router.Event {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	if !r.Time.After(l.run.Update) {
 		return nil
 	}

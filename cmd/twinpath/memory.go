@@ -17,6 +17,12 @@ func (h *household) record(e router.Event) {
 	h.incidents.Record(e)
 }
 
+func (h *household) recordAll(events []router.Event) {
+	for _, e := range events {
+		h.record(e)
+	}
+}
+
 // newRecorder connects the book of incidents to the daemon's parts.
 func (h *household) newRecorder() *incident.Recorder {
 	return incident.New(incident.Ports{

@@ -35,6 +35,32 @@ func (h *household) watchClock(ctx context.Context) error {
 	}
 }
 
+// live tells how this run began, and what became of the image's last update.
+func (h *household) live(ctx context.Context) error {
+	began := make(chan []router.Event, 1)
+	go func() { began <- h.life.begin(time.Now(), version, bootID()) }()
+	select {
+	case events := <-began:
+		h.recordAll(events)
+	case <-ctx.Done():
+		return nil
+	}
+	return h.watchUpdate(ctx)
+}
+
+// part tells that the run ends in good order. It waits no longer for the disk than an owner would notice.
+func (h *household) part() {
+	const bearable = 500 * time.Millisecond
+	now := time.Now()
+	h.record(router.Event{Time: now, Kind: router.EventRouter, To: "ended", Sentence: "Twinpath is switched off."})
+	written := make(chan struct{})
+	go func() { defer close(written); h.life.end(now) }()
+	select {
+	case <-written:
+	case <-time.After(bearable):
+	}
+}
+
 // watchUpdate tells what became of the image's last update. The judge of a new system takes minutes.
 func (h *household) watchUpdate(ctx context.Context) error {
 	const period, enough = 15 * time.Second, 20 * time.Minute
@@ -46,9 +72,7 @@ func (h *household) watchUpdate(ctx context.Context) error {
 	defer tick.Stop()
 	for start := time.Now(); time.Since(start) < enough; {
 		if r, there, err := book.Last(); err == nil && there {
-			for _, e := range h.life.updated(time.Now(), r) {
-				h.record(e)
-			}
+			h.recordAll(h.life.updated(time.Now(), r))
 		}
 		select {
 		case <-ctx.Done():

@@ -193,8 +193,9 @@ func TestEachRoadIsItsOwnLine(t *testing.T) {
 	}
 }
 
-func TestTheHouseIsReachedOverNoLine(t *testing.T) {
-	wan0 := wire(t, "wan0", "192.0.2")
+// inTheHouse has a device of the house, which says its name.
+func inTheHouse(t *testing.T) {
+	t.Helper()
 	if out, err := exec.Command("sh", "-c", "ip link add lan0 type bridge && ip addr add 192.168.1.10/24 dev lan0 && ip link set lan0 up").CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
@@ -216,7 +217,11 @@ func TestTheHouseIsReachedOverNoLine(t *testing.T) {
 			_ = conn.Close()
 		}
 	}()
+}
 
+func TestTheHouseIsReachedOverNoLine(t *testing.T) {
+	wan0 := wire(t, "wan0", "192.0.2")
+	inTheHouse(t)
 	s, cfg := lived()
 	s.WANs[1].State, s.WANs[1].Active = "down", false
 	fibre, none := Working(s, cfg)[0], Home(cfg)
