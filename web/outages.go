@@ -104,6 +104,9 @@ func reportWish(query url.Values, now time.Time) (ReportWish, error) {
 	if wish.From, err = day("from", query.Get("from"), wish.To.AddDate(0, 0, -30), now, 0); err != nil {
 		return wish, err
 	}
+	if wish.From.Before(time.Time{}) { // JSON has no years before the first
+		wish.From = time.Time{}
+	}
 	if wish.To.After(now) {
 		wish.To = now
 	}

@@ -67,6 +67,8 @@ func TestReportIsOfAPeriod(t *testing.T) {
 		{"from=yesterday", `from: "yesterday" is neither a date, such as 2026-11-20, nor an RFC 3339 time`},
 		{"to=x", `to: "x" is neither a date, such as 2026-11-20, nor an RFC 3339 time`},
 		{"from=2026-11-03&to=2026-11-02", "from: 2026-11-03 is not before the period's end, 2026-11-03 00:00"},
+		{"to=0000-01-10", "from: 0001-01-01 is not before the period's end, 0000-01-11 00:00"},
+		{"from=0001-01-01T00:00:00%2B14:00", "text  0001-01-01T00:00:00Z 2026-11-21T12:00:00+01:00"},
 		{"from=2027-01-01", "from: 2027-01-01 is not before the period's end, 2026-11-21 12:00"},
 	} {
 		query, _ := url.ParseQuery(c.query)
