@@ -184,7 +184,7 @@ func (d *Desk) configure() {
 	}
 	d.machine.Use(*cfg)
 	d.exchange.use(*cfg, d.ports.Peer != nil)
-	d.outbox.use(routes)
+	d.outbox.use(d.ports.Now(), routes)
 	d.recall()
 	d.seen = nil // who serves the house depends on the configuration, too
 }

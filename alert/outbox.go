@@ -76,10 +76,10 @@ type Parcel struct {
 
 func newOutbox() *Outbox { return &Outbox{unsaved: map[string]*kept{}, jitter: rand.Float64} }
 
-// use takes the channels of a configuration. What waits for one that is gone does not wait for it any more. What would reach nobody
-// then goes to the channels that are new: a password that was wrong is why it waits, and the right one makes another channel. Where there
-// is none of those either it is kept: a configuration that is not confirmed goes back.
-func (o *Outbox) use(routes []*route) {
+// use takes the channels of a configuration. What waits for one that is gone goes to those that are new: a password that was wrong is why
+// it waits, and the right one makes another channel. Where there is none it is kept, if nobody else is to get it: a configuration
+// that is not confirmed goes back.
+func (o *Outbox) use(now time.Time, routes []*route) {
 	var fresh []*route
 	for _, r := range routes {
 		was := o.route(r.key)
@@ -93,12 +93,28 @@ func (o *Outbox) use(routes []*route) {
 	}
 	o.routes = routes
 	for _, k := range slices.Clone(o.letters) {
-		if !o.orphaned(k) {
-			o.settle(k, slices.DeleteFunc(slices.Clone(k.For), func(key string) bool { return o.route(key) == nil }))
-		} else if heirs := k.Letter.takers(fresh); len(heirs) > 0 {
-			k.For = heirs
-			o.save(k)
+		o.pass(now, k, k.Letter.takers(fresh))
+	}
+}
+
+// pass has heirs take a letter in the place of channels that are gone.
+func (o *Outbox) pass(now time.Time, k *kept, heirs []string) {
+	left := slices.DeleteFunc(slices.Clone(k.For), func(key string) bool { return o.route(key) == nil })
+	switch {
+	case len(left) == len(k.For):
+		return
+	case len(left) == 0 && now.Sub(k.At) > oldest:
+		o.remove(k)
+		return
+	}
+	for _, key := range heirs {
+		if !slices.Contains(left, key) {
+			left = append(left, key)
 		}
+	}
+	if len(left) > 0 {
+		k.For = left
+		o.save(k)
 	}
 }
 
@@ -159,7 +175,9 @@ func (o *Outbox) drop(k *kept) {
 			r.dropped++
 		}
 	}
-	o.lost++
+	if !o.orphaned(k) {
+		o.lost++
+	}
 	o.remove(k)
 }
 

@@ -20,19 +20,32 @@ func TestAPasswordThatIsCorrected(t *testing.T) {
 		w := newWorld()
 		d := w.runs(t, configured(phone, mail))
 		defer d.stop()
-		w.fails(func(url, _ string) error {
+		wrong := func(url, _ string) error {
 			if url == phone {
 				return errors.New("it answers 401")
 			}
 			return nil
-		})
+		}
+		w.fails(wrong)
 		time.Sleep(5 * time.Minute)
-		d.Take(outage("a", "fibre"))
+		fibre := outage("a", "fibre")
+		d.Take(fibre)
 		time.Sleep(2 * time.Minute)
 		titled(t, w.read(), "main: fibre is down")
 		d.Use(configured(corrected, mail))
 		time.Sleep(time.Hour)
 		if got := w.read(); len(got) != 1 || got[0].url != corrected {
+			t.Errorf("people got %+v", got)
+		}
+		// the same, while the other channel has not got it either
+		d.Use(configured(phone, mail))
+		w.fails(func(string, string) error { return errors.New("no answer within 10s") })
+		d.Take(ended(fibre))
+		time.Sleep(2 * time.Minute)
+		w.fails(wrong)
+		d.Use(configured(corrected, mail))
+		time.Sleep(time.Hour)
+		if got := w.read(); len(got) != 2 || got[0].url == got[1].url {
 			t.Errorf("people got %+v", got)
 		}
 		if w.waiting() != 0 || w.view().Waiting != 0 {
@@ -61,6 +74,28 @@ func TestAConfigurationThatGoesBack(t *testing.T) {
 		d.Use(configured(phone))
 		time.Sleep(time.Hour)
 		titled(t, w.read(), "main: fibre is down")
+	})
+}
+
+// TestAChannelThatIsTakenAway has a message wait for a channel that its owner does not want any more.
+func TestAChannelThatIsTakenAway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		d := w.runs(t, configured(phone))
+		defer d.stop()
+		w.fails(func(string, string) error { return errors.New("it answers 401") })
+		time.Sleep(5 * time.Minute)
+		fibre := outage("a", "fibre")
+		d.Take(fibre)
+		time.Sleep(2 * time.Minute)
+		d.Use(configured())
+		d.Take(ended(fibre))
+		time.Sleep(oldest + time.Hour)
+		d.Use(configured(mail))
+		time.Sleep(time.Hour)
+		if w.waiting() != 0 || w.view().Waiting != 0 || w.view().Dropped != 0 {
+			t.Errorf("%d letters on the shelf, %+v", w.waiting(), w.view())
+		}
 	})
 }
 
