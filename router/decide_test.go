@@ -167,6 +167,23 @@ func TestAHeldLineIsUsedWhenTheOtherDies(t *testing.T) {
 	h.wantCarrying("fibre") // needed once, so no longer held: there is no reason to leave it
 }
 
+// TestALineThatCarriesIsNotLeftForBeingWell has the house return to a line while a check of it still fails: the last one that passes again
+// is no reason to leave it.
+func TestALineThatCarriesIsNotLeftForBeingWell(t *testing.T) {
+	h := settled(t, twoWANs())
+	for range 3 {
+		h.degraded("fibre", 66)
+		h.wantCarrying("lte")
+		h.pass(10 * time.Second)
+		h.degraded("fibre", 33)
+		h.wantCarrying("fibre")
+		h.pass(10 * time.Second)
+		h.up("fibre")
+		h.wantCarrying("fibre")
+		h.pass(10 * time.Second)
+	}
+}
+
 func TestEqualCostsShare(t *testing.T) {
 	config := twoWANs()
 	config.WANs[1].Cost = 0

@@ -237,6 +237,9 @@ func (s *State) foldHealth(now time.Time, f HealthSeen) {
 	v := f.Verdict.State
 	if v == health.Up || v == health.Degraded && (!l.checked || !l.verdict.State.Usable()) {
 		l.hold.Recover(now)
+		if slices.Contains(s.carrying, f.WAN) { // the house is back on it already: that it is well now is no reason to leave it
+			l.hold.Waive()
+		}
 	}
 	l.verdict, l.checked = f.Verdict, true
 	if v == health.Up || v == health.Degraded {
