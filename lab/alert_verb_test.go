@@ -31,5 +31,5 @@ url = "ntfy://:bearer-4711-of-the-owner@inbox.example:9999/topic-4711-of-the-hou
 	if done || !strings.Contains(out, "403") || strings.Contains(out, "4711") {
 		t.Errorf("refused: done %t: %s", done, out)
 	}
-	discreet(t, b, "4711")
+	discreet(t, b, "4711-of-the", "another-4711", inboxSecret) // bare numbers are in the times of leases, too
 }
