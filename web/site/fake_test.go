@@ -42,13 +42,14 @@ type fakeDaemon struct {
 	settings web.Settings
 	session  string // the one good token
 	asked    map[string]int
+	followed chan struct{}                                // closed: somebody follows the stream, and so has the settings
 	deaf     bool                                         // it takes requests and answers none
 	verb     func(w http.ResponseWriter, r *http.Request) // what else it can do
 }
 
 func newDaemon(s *router.Snapshot) *fakeDaemon {
 	return &fakeDaemon{
-		snapshot: s, changed: make(chan struct{}), session: "good", asked: map[string]int{},
+		snapshot: s, changed: make(chan struct{}), session: "good", asked: map[string]int{}, followed: make(chan struct{}),
 		measures: router.Measures{Step: 60, Until: noon}, settings: web.Settings{Router: "main", Names: []string{"router.example"}, Password: true},
 	}
 }
@@ -76,7 +77,9 @@ func (d *fakeDaemon) times(path string) int {
 
 func (d *fakeDaemon) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	d.mu.Lock()
-	d.asked[r.URL.Path]++
+	if d.asked[r.URL.Path]++; r.URL.Path == "/api/v1/stream" && d.asked[r.URL.Path] == 1 {
+		close(d.followed)
+	}
 	deaf, events, troubles, measures, settings, session, verb := d.deaf, d.events, d.troubles, d.measures, d.settings, d.session, d.verb
 	d.mu.Unlock()
 	if deaf {
@@ -169,8 +172,11 @@ func siteOf(t testing.TB, d *fakeDaemon) *Site {
 	all.Go(func() { _ = web.ServeConn(ctx, theirs, d) })
 	all.Go(func() { _ = s.hub.run(ctx) })
 	t.Cleanup(func() { cancel(); all.Wait() })
-	if d.snapshot != nil {
+	switch {
+	case d.snapshot != nil:
 		heard(t, s, func(n *seen) bool { return n != nil })
+	case !d.deaf:
+		<-d.followed
 	}
 	return s
 }
