@@ -108,6 +108,17 @@ func (l Letter) priority() channel.Priority {
 	return loudest
 }
 
+// outage reports whether it is about a line, or all of them, that has failed or is back.
+func (l Letter) outage() bool {
+	switch {
+	case l.Stage == Digest, l.Stage == Still:
+		return false
+	case l.Unrest != nil:
+		return !l.Unrest.VRRP
+	}
+	return slices.ContainsFunc(l.Incidents, func(i router.Incident) bool { return isLine(i.Cause) })
+}
+
 func loudness(i router.Incident) channel.Priority {
 	switch i.Cause {
 	case router.CauseOffline, router.CauseTwo:

@@ -55,6 +55,7 @@ type thread struct {
 }
 
 func (t *thread) open() bool                { return t.Over.IsZero() }
+func (t *thread) past() bool                { return !t.open() && !t.Owed } // nothing is to be told of it any more
 func (t *thread) is(c ...router.Cause) bool { return slices.Contains(c, t.Incident.Cause) }
 
 // held is a moment that waits for its company.

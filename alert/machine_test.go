@@ -233,6 +233,23 @@ func TestMemoryIsSmall(t *testing.T) {
 	h.letters = nil
 }
 
+func TestMemoryForgetsThePastFirst(t *testing.T) {
+	h := newHouse(t)
+	h.begins(router.CauseWAN, "fibre")
+	h.after(2 * time.Minute)
+	h.want("main: fibre is down")
+	for n := range 150 {
+		i := router.Incident{ID: fmt.Sprint("x", n), Cause: router.CauseWAN, WAN: fmt.Sprint("line", n), Start: h.now, Sentence: strings.Repeat("x", 900)}
+		h.m.Take(h.now, i)
+		i.End = h.now.Add(time.Second)
+		h.m.Take(h.now.Add(time.Second), i)
+	}
+	h.restart(time.Second)
+	if len(h.m.threads) == 0 || h.m.threads[0].Incident.WAN != "fibre" || len(h.m.threads) > 100 {
+		t.Errorf("%d incidents are remembered, and not first the one that was told and goes on", len(h.m.threads))
+	}
+}
+
 func TestAnIncidentThatNobodySawEnd(t *testing.T) {
 	h := newHouse(t)
 	h.begins(router.CauseWAN, "fibre")

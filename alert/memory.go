@@ -3,6 +3,7 @@ package alert
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -31,6 +32,8 @@ func (m *Machine) Memory() ([]byte, error) {
 		switch { // else the oldest are forgotten, should there be a restart
 		case len(text) <= limit:
 			return text, nil
+		case slices.ContainsFunc(keep.Threads, (*thread).past):
+			keep.Threads = slices.DeleteFunc(slices.Clone(keep.Threads), (*thread).past)
 		case len(keep.Threads) > 0:
 			keep.Threads = keep.Threads[len(keep.Threads)/4+1:]
 		case len(keep.Held) > 0:

@@ -16,6 +16,8 @@ const (
 	oldest      = 7 * 24 * time.Hour
 	perHour     = 6
 	perDay      = 30
+	// On top of both, for outages alone: restarts, guesses and what else somebody can make happen must not silence those.
+	moreHour, moreDay = 3, 10
 	// punctual is how old a letter may be to need no excuse.
 	punctual = time.Minute
 	// crowd is how many letters that are all on time go as one.
@@ -246,22 +248,26 @@ func (o *Outbox) due(now time.Time, may func(*kept) bool) []Parcel {
 				waiting = append(waiting, k)
 			}
 		}
-		if len(waiting) > 0 && !r.busy && o.free(now, r) {
+		if len(waiting) > 0 && !r.busy && o.free(now, r, waiting) {
 			all = append(all, r.pack(now, waiting))
 		}
 	}
 	return all
 }
 
-// free reports whether a channel may be used now, and notes else when.
-func (o *Outbox) free(now time.Time, r *route) bool {
+// free reports whether a channel may be used now for what waits, and notes else when.
+func (o *Outbox) free(now time.Time, r *route, waiting []*kept) bool {
+	hour, day := perHour, perDay
+	if slices.ContainsFunc(waiting, func(k *kept) bool { return k.Letter.outage() }) {
+		hour, day = hour+moreHour, day+moreDay
+	}
 	r.sent = slices.DeleteFunc(r.sent, func(at time.Time) bool { return now.Sub(at) >= 24*time.Hour })
 	at := r.next
 	r.capped = false
 	for _, limit := range [...]struct {
 		n   int
 		per time.Duration
-	}{{perHour, time.Hour}, {perDay, 24 * time.Hour}} {
+	}{{hour, time.Hour}, {day, 24 * time.Hour}} {
 		if n := len(r.sent); n >= limit.n && now.Before(r.sent[n-limit.n].Add(limit.per)) {
 			at, r.capped = later(at, r.sent[n-limit.n].Add(limit.per)), true
 		}
