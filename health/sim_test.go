@@ -101,7 +101,7 @@ func some(n int) Config {
 
 // A day of 20 % independent loss must not take the WAN down; the machine alone plays it quickly enough for several seeds.
 func TestADayOfLossIsNotAnOutage(t *testing.T) {
-	days := uint64(3)
+	days := uint64(2)
 	if testing.Short() {
 		days = 1
 	}

@@ -53,6 +53,7 @@ func pour(t *testing.T, h *House, d *Device, least uint64) uint64 {
 // TestBudget uses the data of the backup up, with a kill of the daemon on the way: each level is said once, what was used is known
 // to the percent, and then the house is slow.
 func TestBudget(t *testing.T) {
+	t.Parallel()
 	h, b, d := home(t, Default(), rationed(`month = "200MB", then = "essential"`))
 	await(t, b, "both lines are up", on("fibre"))
 	start := time.Now()

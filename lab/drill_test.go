@@ -179,6 +179,7 @@ func TestDrillOfAShortPath(t *testing.T) {
 
 // TestDrillWithoutTheFarHost has nobody at home to blame.
 func TestDrillWithoutTheFarHost(t *testing.T) {
+	t.Parallel()
 	h, b, _ := home(t, Default(), quick())
 	await(t, b, "both lines are up", on("fibre"))
 	must(t, h.KillTarget(EchoAddress))
