@@ -61,7 +61,7 @@ type Door struct {
 	Verify func(ctx context.Context, hash, password string) (bool, error)
 	// Guessed hears of each wrong password of somebody whose free tries are used up. It must not block; nil: nobody does.
 	Guessed func(source netip.Addr)
-	Log    *slog.Logger // nil: silent
+	Log     *slog.Logger // nil: silent
 
 	mu     sync.Mutex
 	book   book
