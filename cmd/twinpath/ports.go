@@ -19,7 +19,7 @@ import (
 
 // ports connects the router to the real world.
 func (h *household) ports(state string) router.Ports {
-	start := time.Now()
+	start := wholeSecond(time.Now())
 	return router.Ports{
 		Kernel:   h.kernel,
 		Client:   func(a router.Attached) wan.Client { return client(a, state, h.log) },
@@ -33,6 +33,10 @@ func (h *household) ports(state string) router.Ports {
 		Counters: h.kernel.Counters,
 	}
 }
+
+// wholeSecond is when the second began by the wall clock: probes then go out when the store takes its measurements, and the machine
+// is woken once for both.
+func wholeSecond(now time.Time) time.Time { return now.Add(-now.Sub(now.Truncate(time.Second))) }
 
 func client(a router.Attached, state string, log *slog.Logger) wan.Client {
 	name := a.Config.Name
