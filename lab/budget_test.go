@@ -54,7 +54,9 @@ func pour(t *testing.T, h *House, d *Device, least uint64) uint64 {
 // to the percent, and then the house is slow.
 func TestBudget(t *testing.T) {
 	t.Parallel()
-	h, b, d := home(t, Default(), rationed(`month = "200MB", then = "essential"`))
+	tagged := Default()
+	tagged.Tag = "budget-"
+	h, b, d := home(t, tagged, rationed(`month = "200MB", then = "essential"`))
 	await(t, b, "both lines are up", on("fibre"))
 	start := time.Now()
 	must(t, h.Cut("main", "fibre"))

@@ -180,7 +180,9 @@ func TestDrillOfAShortPath(t *testing.T) {
 // TestDrillWithoutTheFarHost has nobody at home to blame.
 func TestDrillWithoutTheFarHost(t *testing.T) {
 	t.Parallel()
-	h, b, _ := home(t, Default(), quick())
+	tagged := Default()
+	tagged.Tag = "far-"
+	h, b, _ := home(t, tagged, quick())
 	await(t, b, "both lines are up", on("fibre"))
 	must(t, h.KillTarget(EchoAddress))
 	start := time.Now()
