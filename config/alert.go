@@ -76,7 +76,7 @@ func (v value) channel() string {
 		v.problem(hint, "cannot be used: %s", what)
 		return ""
 	}
-	if u, err := url.Parse(text); err != nil || u.Scheme == "http" && !atHome(u.Hostname()) {
+	if u, err := url.Parse(text); err != nil || u.Scheme == "http" && !private(u.Hostname()) {
 		v.problem("use https://; http:// only to an address in the house, such as http://192.168.1.10:8123/…", "is not encrypted")
 		return ""
 	}
@@ -93,7 +93,7 @@ func (v value) secretPage() string {
 	switch {
 	case err != nil || u.Scheme != "http" && u.Scheme != "https" || !isTarget(u.Hostname()) || u.Port() != "" && port(u.Port()) == 0:
 		v.problem(`for example "https://hc-ping.com/…"`, "is not an https:// URL")
-	case u.Scheme == "http" && !atHome(u.Hostname()):
+	case u.Scheme == "http" && !private(u.Hostname()):
 		v.problem("use https://; http:// only to an address in the house", "is not encrypted")
 	default:
 		return text
@@ -101,8 +101,9 @@ func (v value) secretPage() string {
 	return ""
 }
 
-// atHome reports whether host is an address that the Internet does not have: what is sent there in the clear stays in the house.
-func atHome(host string) bool {
+// private reports whether host is an address that the Internet does not have: what is sent there in the clear stays in the house. A
+// name is none, whatever it ends in: who answers it is up to the name server.
+func private(host string) bool {
 	a, err := netip.ParseAddr(host)
 	return err == nil && a.IsPrivate()
 }

@@ -27,7 +27,7 @@ type Item struct {
 func (d *DB) Shelf(name string) *Shelf { return &Shelf{d, name} }
 
 // Put puts a thing on the shelf, in place of one of the same key. It is on the disk when Put returns; with an error, which takes two
-// seconds at most, it is in memory for now.
+// seconds at most, it is in memory until the disk takes it.
 func (s *Shelf) Put(key string, value []byte) error {
 	if len(value) > largestItem {
 		return fmt.Errorf("keep %s: %d bytes, more than %d", key, len(value), largestItem)

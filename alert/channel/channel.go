@@ -152,6 +152,3 @@ func Parse(text string) (*Channel, error) {
 
 // String returns the channel without its secrets: "ntfy://ntfy.sh/…".
 func (c *Channel) String() string { return c.shown }
-
-// AtHome reports whether the service is in the house: it can be told while no line works, and every Way leads to it.
-func (c *Channel) AtHome() bool { return c.home }

@@ -162,7 +162,7 @@ func failEveryWay(t *testing.T, shown, address string, encryption *tls.Config) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	inClear := strings.HasPrefix(address, "smtp://") || c.AtHome()
+	inClear := strings.HasPrefix(address, "smtp://") || c.home
 	for name, f := range faults() {
 		if inClear || name == "another protocol" {
 			tell(name, f.wrong(t, nil))
