@@ -7,7 +7,7 @@ import (
 )
 
 // When a line counts as unstable, and when no longer. Three in half an hour are what owners who complain of alert storms call one
-// story; an hour between two digests is what they can bear (shared with the report's own notion of flapping).
+// story; an hour between two digests is what they can bear.
 const (
 	flaps      = 3
 	flapWindow = 30 * time.Minute
