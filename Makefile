@@ -4,8 +4,9 @@ GO ?= go
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 # What the tests and the lab speak to: the real nft, DHCP server, and keepalived to compare with.
 PACKAGES = nftables iproute2 dnsmasq-base keepalived haproxy curl iputils-ping procps frr tcpdump busybox gcc libc6-dev \
-	mosquitto mosquitto-clients python3-aiosmtpd
-TOOLS = nft ip dnsmasq keepalived haproxy curl ping sysctl vtysh busybox gcc mosquitto mosquitto_pub aiosmtpd
+	mosquitto mosquitto-clients python3-aiosmtpd \
+	inadyn radvd isc-dhcp-server kea-dhcp6-server ndisc6
+TOOLS = nft ip dnsmasq keepalived haproxy curl ping sysctl vtysh busybox gcc mosquitto mosquitto_pub aiosmtpd inadyn radvd dhcpd kea-dhcp6 rdisc6
 # What makes an image.
 IMAGE_PACKAGES = squashfs-tools mtools dosfstools fdisk e2fsprogs xz-utils zstd kmod git debian-archive-keyring
 IMAGE_TOOLS = mksquashfs mcopy mkfs.vfat sfdisk mke2fs xz zstd depmod git

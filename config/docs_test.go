@@ -37,6 +37,8 @@ func schema() map[string][]string {
 		"[alert]":              alertKeys().names(),
 		"[[alert.to]]":         alertToKeys().names(),
 		"[drill]":              drillKeys().names(),
+		"[wan.shape]":          shapeKeys().names(),
+		"[[ddns]]":             ddnsKeys().names(),
 	}
 }
 

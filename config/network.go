@@ -116,6 +116,22 @@ func (v value) network() netip.Prefix {
 	return netip.Prefix{}
 }
 
+// localPrefix reads a unique local /64 (RFC 4193).
+func (v value) localPrefix() netip.Prefix {
+	p := v.network()
+	const example = `for example "fd6c:7a1e:90b3::/64", with digits of your own`
+	switch {
+	case !p.IsValid():
+	case p.Bits() != 64 || !p.Addr().Is6():
+		v.problem(example, "must be an IPv6 /64, not %s", p)
+	case !netip.PrefixFrom(netip.AddrFrom16([16]byte{0xfd}), 8).Contains(p.Addr()):
+		v.problem(example, "%s is not in fd00::/8, which is for houses", p)
+	default:
+		return p
+	}
+	return netip.Prefix{}
+}
+
 // mac reads an Ethernet address of one device, in the kernel's spelling.
 func (v value) mac() string {
 	text := v.text(64)

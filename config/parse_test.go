@@ -78,7 +78,7 @@ func TestFullWANs(t *testing.T) {
 				DNS:     []netip.Addr{netip.MustParseAddr("203.0.113.1")},
 			},
 		},
-		{Name: "mobile", Interface: "usb*", Kind: router.DHCP, Cost: 50, Weight: 1, Metered: true, Failback: router.Move},
+		{Name: "mobile", Interface: "usb*", Kind: router.DHCP, Cost: 50, Weight: 1, Metered: true, Priced: true, Failback: router.Move},
 		{Name: "neighbour", Kind: router.Peer, Cost: 100, Weight: 1, Peer: netip.MustParseAddr("192.168.1.3")},
 	})
 }

@@ -16,6 +16,7 @@ const (
 	maxPolicies = 256
 	maxForwards = 256
 	maxVirtual  = 255 // as many as there are ids on one interface
+	maxNames    = 16  // of accounts with keepers of names
 )
 
 func rootKeys() keys[router.Config] {
@@ -43,6 +44,7 @@ func rootKeys() keys[router.Config] {
 			alertKeys().read(v, &c.Alert)
 		}},
 		{"drill", func(c *router.Config, v value) { drillKeys().read(v, &c.Drill) }},
+		{"ddns", func(c *router.Config, v value) { tables(v, maxNames, ddnsKeys(), &c.DDNS) }},
 	}
 }
 
@@ -61,7 +63,11 @@ func lanKeys() keys[router.LAN] {
 		{"address", func(l *router.LAN, v value) { l.Address = v.ownAddress(8, 30) }},
 		{"dhcp", func(l *router.LAN, v value) { l.DHCP.Lease = 12 * time.Hour; dhcpKeys().read(v, &l.DHCP) }},
 		{"dns", func(l *router.LAN, v value) { l.DNS.On = true; dnsKeys().read(v, &l.DNS) }},
-		{"ipv6", func(l *router.LAN, v value) { l.IPv6 = v.choice("auto", "off") != "off" }},
+		{"ipv6", func(l *router.LAN, v value) {
+			mode := v.choice("auto", "off", "translate")
+			l.IPv6, l.Translate = mode != "off", mode == "translate"
+		}},
+		{"prefix", func(l *router.LAN, v value) { l.Prefix = v.localPrefix() }},
 		{"host", func(l *router.LAN, v value) { tables(v, maxHosts, hostKeys(), &l.Hosts) }},
 	}
 }
@@ -115,6 +121,7 @@ func policyKeys() keys[router.Policy] {
 func firewallKeys() keys[router.Config] {
 	return keys[router.Config]{
 		{"forward", func(c *router.Config, v value) { tables(v, maxForwards, forwardKeys(), &c.Forwards) }},
+		{"offload", func(c *router.Config, v value) { c.Offload = v.choice("auto", "off") == "auto" }},
 	}
 }
 

@@ -11,6 +11,7 @@ func settle(r *reading, path string, w *router.WANConfig) {
 	if !r.has(join(path, "weight")) {
 		w.Weight = 1
 	}
+	w.Priced = r.has(join(path, "metered"))
 	r.required(path, "name")
 	var lines []router.Kind
 	for _, kind := range [...]router.Kind{router.Static, router.PPPoE, router.Peer} {

@@ -24,6 +24,10 @@ func wanKeys() keys[router.WANConfig] {
 			}
 		}},
 		{"metered", func(w *router.WANConfig, v value) { w.Metered = v.flag() }},
+		{"vlan", func(w *router.WANConfig, v value) { w.VLAN = v.number(1, 4094) }},
+		{"mac", func(w *router.WANConfig, v value) { w.MAC = v.mac() }},
+		{"ipv6", func(w *router.WANConfig, v value) { w.NoIPv6 = v.choice("auto", "off") == "off" }},
+		{"shape", func(w *router.WANConfig, v value) { shapeKeys().read(v, &w.Shape) }},
 		{"failback", func(w *router.WANConfig, v value) {
 			if v.choice("drain", "move") == "move" {
 				w.Failback = router.Move
@@ -63,6 +67,10 @@ func pppoeKeys() keys[router.Credentials] {
 	return keys[router.Credentials]{
 		{"user", func(c *router.Credentials, v value) { c.User = v.text(255) }},
 		{"password", func(c *router.Credentials, v value) { c.Password = v.secret(255) }},
+		{"service", func(c *router.Credentials, v value) { c.Service = v.text(64) }},
+		{"dial", func(c *router.Credentials, v value) {
+			c.Dial = map[string]router.Dial{"always": router.DialAlways, "active": router.DialActive}[v.choice("auto", "always", "active")]
+		}},
 	}
 }
 

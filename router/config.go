@@ -23,6 +23,8 @@ type Config struct {
 	Pair     Pair
 	Alert    Alert
 	Drill    Drill
+	DDNS     []DDNS
+	Offload  bool // established flows may pass by the ruleset, where that is safe
 }
 
 // LAN is the house's side. The zero value means that there is none.
@@ -31,6 +33,8 @@ type LAN struct {
 	Ports     []string // bridged into BridgeName
 	Address   netip.Prefix
 	IPv6      bool
+	Prefix    netip.Prefix // of the house's own, a unique local /64 (RFC 4193); invalid: none
+	Translate bool         // the house has only Prefix, which each WAN's takes the place of (NPTv6, RFC 6296)
 	DHCP      DHCPServer
 	DNS       DNSServer
 	Hosts     []Host
@@ -86,6 +90,11 @@ type WANConfig struct {
 	Weight    int // share among WANs of equal cost
 	MTU       int // 0: found out
 	Metered   bool
+	Priced    bool   // Metered is what the owner said; else what comes by a phone or a modem on USB is
+	VLAN      int    // its tag on the interface, 1 to 4094; 0: none (IEEE 802.1Q)
+	MAC       string // to be used instead of the interface's own; empty: that
+	NoIPv6    bool
+	Shape     Shape
 	Failback  Failback
 	Static    StaticLine
 	Peer      netip.Addr // the other router's address on the LAN
@@ -103,7 +112,34 @@ type StaticLine struct {
 }
 
 // Credentials log in to a PPPoE line.
-type Credentials struct{ User, Password string }
+type Credentials struct {
+	User, Password string
+	Service        string // its name, where the ISP asks for one; empty: any
+	Dial           Dial
+}
+
+// Dial says when a router of a pair dials a PPPoE line.
+type Dial uint8
+
+const (
+	DialUseful Dial = iota // always, unless the other router has the same account and serves the house
+	DialAlways
+	DialActive // only while this router serves the house, or nobody does
+)
+
+// Shape is the rate that a line is kept below, so that its queue is ours (CAKE, tc-cake(8)), in bits per second; 0: it is not shaped.
+type Shape struct{ Down, Up uint64 }
+
+// DDNS is a name in the DNS that follows the active WAN, or one WAN.
+type DDNS struct {
+	Provider string   // as inadyn.conf(5) names it, or "custom"
+	Hosts    []string // names to be kept up to date
+	User     string
+	Password string
+	WAN      string // empty: whichever carries the house
+	// Server and Path are of a custom provider: its host, and what is asked for there (inadyn.conf(5), ddns-server and ddns-path).
+	Server, Path string
+}
 
 // Policy says who uses which WANs (firewall.Use before WANs are resolved).
 type Policy struct {

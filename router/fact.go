@@ -21,6 +21,29 @@ type LeaseSeen struct {
 	Index int
 }
 
+// Lease6Seen is news of a WAN's IPv6 client. Index is that of the interface it works on.
+type Lease6Seen struct {
+	wan.Update6
+	Index int
+}
+
+// Health6Seen says whether a WAN's IPv6 leads anywhere, with the index of its interface.
+type Health6Seen struct {
+	WAN     string
+	Index   int
+	Verdict health.Verdict
+}
+
+// PathSeen is what fits through a WAN. Index is that of its interface.
+type PathSeen struct {
+	WAN   string
+	Index int
+	Path  PathView
+}
+
+// HouseSeen is how the house is served.
+type HouseSeen struct{ View HouseView }
+
 // HealthSeen is a WAN's new verdict, with the index of its interface.
 type HealthSeen struct {
 	WAN     string
@@ -97,6 +120,10 @@ type DiskSeen struct{ Err error }
 // ClockSeen says whether somebody has set the clock.
 type ClockSeen struct{ Set bool }
 
+func (Lease6Seen) fact()    {}
+func (Health6Seen) fact()   {}
+func (PathSeen) fact()      {}
+func (HouseSeen) fact()     {}
 func (BudgetSeen) fact()    {}
 func (AlertsSeen) fact()    {}
 func (DrillSeen) fact()     {}

@@ -37,11 +37,33 @@ var (
 type Plan struct {
 	Sysctls   []Sysctl
 	Bridge    []string // kernel names of the ports of BridgeName; empty: no bridge
+	VLANs     []VLAN   // made by us
+	Ports     []Port   // whose Ethernet address or size is another than they come with
 	Links     []string // kernel names of interfaces to be up
 	Addresses []Address
 	Routes    []Route
 	Rules     []Rule
+	Queues    []Queue
 	Ruleset   firewall.Ruleset
+}
+
+// VLAN is a tagged interface on a port (IEEE 802.1Q).
+type VLAN struct {
+	Name, Parent string // kernel names
+	ID           int    // 1 to 4094
+}
+
+// Port is what an interface is to be like. Without a wish it is as it came.
+type Port struct {
+	Device string
+	MAC    string // "02:00:00:00:00:10"; empty: its own
+	MTU    int    // 0: as it is
+}
+
+// Queue keeps an interface's traffic below a rate, in bits per second, with CAKE (tc-cake(8)): Up what leaves, Down what arrives; 0: not.
+type Queue struct {
+	Device   string
+	Up, Down uint64
 }
 
 // Sysctl is one value below /proc/sys, its path with slashes: "net/ipv4/ip_forward".
@@ -56,6 +78,8 @@ type Address struct {
 	Prefix netip.Prefix
 	// NoRoute leaves the on-link route to Routes, so that two WANs may have the same network.
 	NoRoute bool
+	// Retired: not for new connections (IPv6's preferred lifetime 0).
+	Retired bool
 }
 
 // Route is one route of ours. Exactly one of Hops, Device or Unreachable says where it leads.

@@ -53,6 +53,8 @@ type Attached struct {
 	Device string
 	Mark   firewall.Mark
 	Report func(wan.Update)
+	// Report6 is for the client of the line's IPv6.
+	Report6 func(wan.Update6)
 }
 
 // VRRP is the engine of the virtual routers: the sentinel, or what speaks to it. It tells back VRRPSeen and VRRPTold.
@@ -71,6 +73,7 @@ type Checks interface {
 type Ports struct {
 	Kernel  Kernel
 	Client  func(Attached) wan.Client
+	Client6 func(Attached) wan.Client // of a line's IPv6, by the device that packets leave by; nil: there is none
 	Monitor func(Watched) Monitor
 	Scout   Scout
 	Record  func(Event) // must not block

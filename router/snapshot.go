@@ -36,6 +36,7 @@ type Snapshot struct {
 	Flows    int         `json:"flows,omitempty"`   // connections that the kernel tracks
 	Pair     *PairView   `json:"pair,omitempty"`
 	Alerts   *AlertsView `json:"alerts,omitempty"`
+	House    *HouseView  `json:"house,omitempty"`
 	// Disk says why nothing can be kept; empty: it can.
 	Disk       string       `json:"disk,omitempty"`
 	ClockUnset bool         `json:"clock_unset,omitempty"` // times may be wrong
@@ -69,6 +70,9 @@ type WANSnapshot struct {
 	Since          time.Time       `json:"since"` // of the state
 	Reason         string          `json:"reason"`
 	Checks         []CheckSnapshot `json:"checks"`
+	Path           *PathView       `json:"path,omitempty"`
+	IPv6           *IPv6View       `json:"ipv6,omitempty"`
+	Device         string          `json:"device,omitempty"` // that packets leave by, where it is not Interface: "ppp0"
 	Budget         *BudgetView     `json:"budget,omitempty"`
 	Drill          *DrillView      `json:"drill,omitempty"` // the newest rehearsal of its failure
 

@@ -145,7 +145,7 @@ func free(taken map[int]bool) int {
 
 // sameAttachment reports whether a WAN's client can go on under a new configuration.
 func sameAttachment(a, b WANConfig) bool {
-	return a.Kind == b.Kind && a.Interface == b.Interface && a.Peer == b.Peer && a.PPPoE == b.PPPoE &&
+	return a.Kind == b.Kind && a.Interface == b.Interface && a.Peer == b.Peer && a.PPPoE == b.PPPoE && a.VLAN == b.VLAN && a.MAC == b.MAC && a.NoIPv6 == b.NoIPv6 &&
 		a.Static.Address == b.Static.Address && a.Static.Gateway == b.Static.Gateway && slices.Equal(a.Static.DNS, b.Static.DNS)
 }
 

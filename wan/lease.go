@@ -8,8 +8,9 @@ import (
 // Lease is what a WAN has been given to take part in the Internet.
 // It is immutable once published.
 type Lease struct {
-	Address netip.Prefix  `json:"address"` // with the length of the on-link network
-	Gateway netip.Addr    `json:"gateway"` // invalid on a point-to-point link
+	Address netip.Prefix  `json:"address"`          // with the length of the on-link network
+	Device  string        `json:"device,omitempty"` // kernel name of the interface that packets leave by; empty: the WAN's own
+	Gateway netip.Addr    `json:"gateway"`          // invalid on a point-to-point link
 	DNS     []netip.Addr  `json:"dns,omitempty"`
 	MTU     int           `json:"mtu,omitempty"`    // 0: the link's own
 	Routes  []StaticRoute `json:"routes,omitempty"` // option 121, without the default route
