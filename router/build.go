@@ -101,11 +101,14 @@ func (s *State) planLine(p *Plan, l *line) {
 		p.Links = append(p.Links, l.link.Name)
 		p.Sysctls = append(p.Sysctls, lineSysctls(l.link.Name)...)
 	}
-	if l.lease == nil || l.clashes(s.config.LAN) {
+	if l.way.Index != 0 && l.way.Index != l.link.Index {
+		p.Sysctls = append(p.Sysctls, lineSysctls(l.way.Name)...)
+	}
+	if l.lease == nil || l.way.Index == 0 || l.clashes(s.config.LAN) {
 		return
 	}
 	if l.config.Kind != Peer {
-		p.Addresses = append(p.Addresses, Address{Device: l.link.Name, Prefix: l.lease.Address, NoRoute: true})
+		p.Addresses = append(p.Addresses, Address{Device: l.way.Name, Prefix: l.lease.Address, NoRoute: true})
 	}
 	p.Routes = append(p.Routes, s.lineRoutes(l)...)
 }
@@ -134,7 +137,7 @@ func (s *State) lineRoutes(l *line) []Route {
 	table := Table(l.number)
 	var routes []Route
 	if l.config.Kind != Peer && !l.lease.Address.IsSingleIP() {
-		network := Route{Destination: l.lease.Address.Masked(), Device: l.link.Name, Source: l.source(), Metric: MainMetric}
+		network := Route{Destination: l.lease.Address.Masked(), Device: l.way.Name, Source: l.source(), Metric: MainMetric}
 		network.Table = table
 		routes = append(routes, network)
 		network.Table, network.Metric = Main, lineMetric(l.number)
@@ -165,7 +168,7 @@ func (l *line) source() netip.Addr {
 
 // via is a route through a gateway of this line, without destination and table.
 func (l *line) via(gateway netip.Addr) Route {
-	r := Route{Device: l.link.Name, Source: l.source(), MTU: l.mtu()}
+	r := Route{Device: l.way.Name, Source: l.source(), MTU: l.mtu()}
 	if gateway.IsValid() && !gateway.IsUnspecified() {
 		r.Gateway = gateway
 		r.OnLink = l.config.Kind != Peer && !l.lease.Address.Masked().Contains(gateway)
@@ -179,7 +182,7 @@ func (l *line) mtu() int {
 	if mtu == 0 && l.lease != nil {
 		mtu = l.lease.MTU
 	}
-	if mtu >= l.link.MTU {
+	if mtu >= l.way.MTU {
 		return 0
 	}
 	return mtu
@@ -190,7 +193,7 @@ func (l *line) pathMTU() int {
 	if mtu := l.mtu(); mtu > 0 {
 		return mtu
 	}
-	return l.link.MTU
+	return l.way.MTU
 }
 
 // mainDefault is the default route of the main table: the router's own traffic and its DNS follow the decision.
@@ -199,7 +202,7 @@ func (s *State) mainDefault(d Decision) []Route {
 	var single Route
 	for _, name := range d.Carrying {
 		l := s.line(name)
-		if l.lease == nil || l.link.Index == 0 {
+		if l.lease == nil || l.way.Index == 0 {
 			continue
 		}
 		single = l.via(l.lease.Gateway)
@@ -231,7 +234,7 @@ func (s *State) policy(d Decision, lan string) firewall.Policy {
 		p.Subnets = []netip.Prefix{a.Masked()}
 	}
 	for i, l := range s.lines {
-		w := firewall.WAN{Name: l.config.Name, Device: l.link.Name, Mark: l.mark(), MTU: l.pathMTU(), Alive: s.alive(d, i), Peer: l.config.Kind == Peer,
+		w := firewall.WAN{Name: l.config.Name, Device: l.device(), Mark: l.mark(), MTU: l.pathMTU(), Alive: s.alive(d, i), Peer: l.config.Kind == Peer,
 			Metered: l.config.Metered, Class: d.Conditions[i].Limited}
 		if l.lease != nil && !w.Peer {
 			w.Addresses = []netip.Addr{l.lease.Address.Addr()}

@@ -99,7 +99,7 @@ func (c *crew) watch(ctx context.Context, s *State, d Decision) {
 			continue
 		}
 		wanted[name] = true
-		key := fmt.Sprint(l.link.Index, l.link.Name, l.config.Health, l.number)
+		key := fmt.Sprint(l.way.Index, l.way.Name, l.config.Health, l.number)
 		p := c.monitors[name]
 		if p != nil && p.key != key {
 			p.end()
@@ -122,10 +122,10 @@ func (c *crew) watch(ctx context.Context, s *State, d Decision) {
 }
 
 func (c *crew) startMonitor(ctx context.Context, l *line, key string) *post {
-	name, index := l.config.Name, l.link.Index
+	name, index := l.config.Name, l.way.Index
 	p := &post{key: key}
 	p.monitor = c.ports.Monitor(Watched{
-		WAN: name, Device: l.link.Name, Mark: l.mark(), Health: l.config.Health, Suspect: l.suspect, Tally: l.tally,
+		WAN: name, Device: l.way.Name, Mark: l.mark(), Health: l.config.Health, Suspect: l.suspect, Tally: l.tally,
 		DNS:    func() []netip.AddrPort { return *p.dns.Load() },
 		Report: func(v health.Verdict) { c.inbox.put(HealthSeen{name, index, v}, nil) },
 	})
@@ -147,7 +147,7 @@ func (c *crew) assess(ctx context.Context, l *line) {
 	before := c.scouted[name]
 	c.scouted[name] = l.verdict.State
 	look := Suspected{
-		WAN: name, Device: l.link.Name, Mark: l.mark(), Gateway: l.lease.Gateway, DNS: l.lease.DNS, Checks: l.verdict.Checks,
+		WAN: name, Device: l.way.Name, Mark: l.mark(), Gateway: l.lease.Gateway, DNS: l.lease.DNS, Checks: l.verdict.Checks,
 	}
 	switch {
 	case l.verdict.State == health.Up && before == health.Unknown:

@@ -71,6 +71,7 @@ type evidence struct {
 	drills  map[string]DrillView  // the newest, by the line whose failure was rehearsed
 	alerts  *AlertsView
 	peer    *PairView
+	house   *HouseView
 	disk    string
 	unset   bool // the clock
 }
@@ -84,6 +85,8 @@ func (e *evidence) fold(now time.Time, fact Fact) []Event {
 		e.drills = with(e.drills, f.View.WAN, f.View)
 	case AlertsSeen:
 		e.alerts = &f.View
+	case HouseSeen:
+		e.house = &f.View
 	case PeerSeen:
 		return e.foldPeer(now, f.View)
 	case DiskSeen:
@@ -149,7 +152,7 @@ func (e *evidence) show(s *Snapshot) {
 			w.Drill = &d
 		}
 	}
-	s.Alerts, s.Pair, s.Disk, s.ClockUnset = e.alerts, e.peer, e.disk, e.unset
+	s.Alerts, s.Pair, s.House, s.Disk, s.ClockUnset = e.alerts, e.peer, e.house, e.disk, e.unset
 }
 
 // forget drops what is about lines that are no more.

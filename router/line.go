@@ -21,7 +21,8 @@ type line struct {
 	config WANConfig
 	number int // of its mark and table, from 0: at first its place in the configuration
 
-	link      Link // zero Index: no interface matches
+	link      Link // what the configuration names, with the cable; zero Index: no interface matches
+	way       Link // that packets leave by: link, or what the lease names; zero Index: there is none now
 	seen      time.Time
 	lease     *wan.Lease
 	address   netip.Addr // of the newest lease, be it gone
@@ -39,6 +40,8 @@ type line struct {
 	flows     int       // left on a drained line; -1: not counted yet
 
 	diagnosis *DiagnosisSeen
+	six       six
+	path      PathView
 
 	// what was last said of it
 	told  condition
@@ -121,6 +124,8 @@ func (l *line) attachment(now time.Time, lan LAN) (condition, bool) {
 		return condition{State: health.Unknown, Reason: l.asking}, true
 	case l.lease == nil:
 		return down(BlameISP, "%s", l.asking)
+	case l.way.Index == 0:
+		return down(BlameOther, "there is no interface %s", l.lease.Device)
 	case l.clashes(lan):
 		return down(BlameOwner, "the modem's network %s is the house's own: change [lan] address or the modem's", l.lease.Address.Masked())
 	}

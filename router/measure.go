@@ -1,6 +1,9 @@
 package router
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
 // stale is how old the kernel's counters in a new snapshot may be. Nothing wakes the loop for them.
 const stale = 5 * time.Second
@@ -27,5 +30,5 @@ func (c Counters) Of(w WANSnapshot) Traffic {
 	if w.Kind == Peer.String() {
 		return Traffic{}
 	}
-	return c.Traffic[w.Interface]
+	return c.Traffic[cmp.Or(w.Device, w.Interface)]
 }

@@ -160,6 +160,10 @@ func (r *Router) round(ctx context.Context) {
 			r.waiting = append(r.waiting, l.done)
 		}
 	}
+	if r.state.blind() { // what a client made is here before its lease
+		r.look(now)
+		look = true
+	}
 	r.crew.attend(ctx, r.state)
 	if !r.settled(now) {
 		return

@@ -110,6 +110,13 @@ func (l *line) snapshot(c condition, active bool) WANSnapshot {
 	if w.Interface == "" {
 		w.Interface = l.config.Interface
 	}
+	if l.way.Index != 0 && l.way.Index != l.link.Index {
+		w.Device = l.way.Name
+	}
+	if l.path != (PathView{}) {
+		path := l.path
+		w.Path = &path
+	}
 	if !c.Held.IsZero() {
 		held := c.Held.UTC()
 		w.HeldUntil = &held

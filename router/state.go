@@ -49,7 +49,7 @@ func NewState(config Config, links []Link, earlier Earlier, now time.Time) *Stat
 	s := &State{links: links, numbers: earlier.Numbers, verdict: VerdictUnknown, since: now, born: now}
 	s.configure(config, now)
 	for _, l := range s.lines {
-		if l.link.Index != 0 && slices.Contains(earlier.Carrying, l.link.Name) {
+		if l.link.Index != 0 && slices.Contains(earlier.Carrying, l.earlierDevice()) {
 			s.carrying = append(s.carrying, l.config.Name)
 		}
 	}
@@ -65,6 +65,12 @@ func (s *State) Fold(now time.Time, fact Fact) []Event {
 		return s.foldLease(now, f)
 	case HealthSeen:
 		s.foldHealth(now, f)
+	case Lease6Seen:
+		return s.foldLease6(now, f)
+	case Health6Seen:
+		s.foldHealth6(now, f)
+	case PathSeen:
+		return s.foldPath(now, f)
 	case DiagnosisSeen:
 		return s.foldDiagnosis(now, f)
 	case Rehearsed:
@@ -129,7 +135,7 @@ func (s *State) configure(config Config, now time.Time) {
 // numberOf returns the number that a WAN had in an earlier run, found by its device.
 func (s *State) numberOf(c WANConfig) (int, bool) {
 	link, there := find(s.links, c.Interface)
-	n, had := s.numbers[link.Name]
+	n, had := s.numbers[(&line{config: c, link: link}).earlierDevice()]
 	return n, there && had
 }
 
@@ -190,8 +196,9 @@ func (s *State) relink(now time.Time) {
 			l.lease, l.leased, l.connected, l.asking, l.seen = nil, false, false, "asking for an address", now
 		}
 		l.connected = l.connected || link.Carrier
-		if fresh || lost {
+		if l.findWay(s.links) || fresh || lost {
 			l.unverify(l.suspect || lost || l.told.State == health.Down)
+			l.six.unverify(lost)
 		}
 	}
 }
@@ -209,6 +216,9 @@ func (s *State) foldLease(now time.Time, f LeaseSeen) []Event {
 	}
 	before := l.lease
 	l.lease, l.asking, l.reported = f.Lease, f.Reason, true
+	if l.findWay(s.links) && before != nil {
+		l.unverify(false)
+	}
 	if f.Lease == nil {
 		if before != nil {
 			l.unverify(true)
@@ -228,7 +238,7 @@ func (s *State) foldLease(now time.Time, f LeaseSeen) []Event {
 
 func (s *State) foldHealth(now time.Time, f HealthSeen) {
 	l := s.line(f.WAN)
-	if l == nil || l.link.Index != f.Index || l.lease == nil || !l.link.Carrier {
+	if l == nil || l.way.Index != f.Index || l.lease == nil || !l.link.Carrier {
 		return
 	}
 	if f.Verdict.State != health.Down {

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"io"
 	"maps"
 	"net/http"
@@ -33,7 +34,7 @@ func (a *API) counters(s *router.Snapshot) router.Counters {
 	}
 	c := router.Counters{Flows: s.Flows, Traffic: map[string]router.Traffic{}}
 	for _, w := range s.WANs {
-		c.Traffic[w.Interface] = router.Traffic{Rx: w.RxBytes, Tx: w.TxBytes}
+		c.Traffic[cmp.Or(w.Device, w.Interface)] = router.Traffic{Rx: w.RxBytes, Tx: w.TxBytes}
 	}
 	return c
 }
