@@ -106,6 +106,7 @@ func (l *line) snapshot(c condition, active bool) WANSnapshot {
 		Cost: l.config.Cost, Lost: c.Lost, Weight: l.config.Weight, Metered: l.config.Metered, Drained: l.drained,
 		RTT: Milliseconds(l.verdict.RTT), Loss: l.verdict.Loss, Since: l.since.UTC(), Reason: c.Reason,
 		DNS: []string{}, Checks: []CheckSnapshot{}, Tally: l.tally, Blame: c.Blame, Mark: l.mark(),
+		Lease6: l.six.lease, Use6: active && l.six.lease != nil && l.six.verdict.State.Usable(),
 	}
 	if w.Interface == "" {
 		w.Interface = l.config.Interface

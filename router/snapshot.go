@@ -7,6 +7,7 @@ import (
 
 	"github.com/twinpath/twinpath/firewall"
 	"github.com/twinpath/twinpath/health"
+	"github.com/twinpath/twinpath/wan"
 )
 
 // Verdict is what the house should know in one word.
@@ -86,6 +87,9 @@ type WANSnapshot struct {
 	Heirs []string `json:"-"`
 	// Mark is that of its connections, in this process only.
 	Mark firewall.Mark `json:"-"`
+	// Lease6 is its IPv6, and Use6 whether the house is to use that for new connections; both in this process only.
+	Lease6 *wan.Lease6 `json:"-"`
+	Use6   bool        `json:"-"`
 }
 
 // CheckSnapshot is one check's part of a WANSnapshot.

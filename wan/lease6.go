@@ -29,3 +29,18 @@ type Update6 struct {
 	Lease  *Lease6
 	Reason string // one clause for a person: "no router advertises IPv6", "the ISP delegates no prefix"
 }
+
+// House is the /64 that the house gets of the lease: the first of its first delegation that is large enough. It has the
+// delegation's lifetimes. It reports false when there is none. A nil lease has none.
+func (l *Lease6) House() (Lifetime, bool) {
+	if l == nil {
+		return Lifetime{}, false
+	}
+	for _, p := range l.Prefixes {
+		if p.Prefix.IsValid() && p.Prefix.Bits() <= 64 {
+			p.Prefix = netip.PrefixFrom(p.Prefix.Masked().Addr(), 64)
+			return p, true
+		}
+	}
+	return Lifetime{}, false
+}
