@@ -21,11 +21,16 @@ func MarkOf(n int) Mark { return Mark(n+1) << 8 }
 // Policy is everything the ruleset depends on. Build turns it into a Ruleset.
 type Policy struct {
 	LAN      []string       // kernel names of the house's interfaces; empty without [lan]
-	Subnets  []netip.Prefix // the house's networks: never sent to a WAN, source of hairpin connections
+	Subnets  []netip.Prefix // the house's networks, those too that its hosts should no longer use: never sent to a WAN, source of hairpin connections
 	WANs     []WAN
 	Shares   []Share // who takes new flows; fewer than two: the main table's default route decides
 	Uses     []Use
 	Forwards []Forward
+	// Six: the house's IPv6 is ours to direct. Each source leaves by the WAN whose it is, and nothing leaves by one with a source that is not.
+	// The marks' rules need one before them that looks for specific routes of the main table. false: the owner's own routes decide.
+	Six bool
+	// Inner is the house's own IPv6 network, which a WAN's Translate takes the place of; invalid: none is translated.
+	Inner netip.Prefix
 	// Own are interfaces that only serve this machine, with virtual addresses: what comes in there may reach it, and goes
 	// no further.
 	Own []string
@@ -39,11 +44,19 @@ type WAN struct {
 	Device    string
 	Mark      Mark
 	MTU       int          // path MTU the MSS is clamped to; 0: the route's
+	MTU6      int          // that of IPv6; 0: the same
 	Alive     bool         // false: flows that belong to it are no longer sent to it
+	Alive6    bool         // the same of IPv6, where Policy.Six
+	Open6     bool         // new IPv6 flows from its Sources6 may begin
 	Addresses []netip.Addr // its own addresses, for hairpin port forwards
-	Peer      bool         // the other router over the LAN: no masquerade, no default deny, no clamp
-	Metered   bool         // what it carries is counted, and classes hold on it; a peer's is the other router's business
-	Class     Class        // of everybody who has none by a Use
+	// Sources6 are the IPv6 networks whose packets leave by this WAN alone: its own addresses and what its ISP delegated, also while it is
+	// dead and for as long as hosts may still use them. For a peer, those of the other router.
+	Sources6 []netip.Prefix
+	// Translate takes the place of Policy.Inner, and is as long (NPTv6, RFC 6296, but stateful); invalid: Inner does not leave here.
+	Translate netip.Prefix
+	Peer      bool  // the other router over the LAN: no masquerade, no default deny, no clamp
+	Metered   bool  // what it carries is counted, and classes hold on it; a peer's is the other router's business
+	Class     Class // of everybody who has none by a Use
 }
 
 // Share is a WAN's part of the new flows.
@@ -70,6 +83,8 @@ type PortRange struct{ First, Last uint16 }
 type Forward struct {
 	Proto string
 	Ports PortRange
-	To    netip.AddrPort // port 0: the port that was asked for
-	WANs  []string       // names; empty: every WAN
+	// To is the host, with port 0 for the port that was asked for. An IPv6 address opens the port of the host itself; one whose first 64 bits
+	// are zero means the host with this end in any network of the house.
+	To   netip.AddrPort
+	WANs []string // names; empty: every WAN
 }
