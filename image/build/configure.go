@@ -36,7 +36,7 @@ func configure(root string, r recipe, id identity, lock string, public []byte) e
 		}},
 		{"write the update key", func() error { return writeFile(filepath.Join(root, "usr/share/twinpath/update.pub"), public, 0o644) }},
 		{"make mount points", func() error {
-			return makeDirs(root, "boot/loader", "boot/card", "data", "etc/twinpath", "var/lib/twinpath", "var/lib/systemd/timesync")
+			return makeDirs(root, "boot/loader", "boot/card", "data", "etc/twinpath", "var/lib/twinpath", "var/lib/systemd/timesync", "var/lib/lockdown")
 		}},
 	}
 	for _, step := range steps {
