@@ -85,6 +85,7 @@ type household struct {
 	prober *health.NetProber // of the checks
 	page   *front.Attendant
 	lan    *steward
+	house  *houseView
 	life   *life
 	drill  *drill.Driller
 	budget *budget.Counter
@@ -117,6 +118,7 @@ func assemble(keeper *config.Keeper, h *household) (*household, error) {
 		return nil, err
 	}
 	connect(h.link, h.router)
+	h.house = &houseView{tell: func(f router.HouseSeen) { h.router.Tell(f) }}
 	h.past = store.NewHistory(h.store, h.router, h.kernel.Traffic, log)
 	h.drill, h.budget, h.tellers = h.newDriller(cfg), h.newCounter(), h.newTellers()
 	h.ladder = ladder.New(ladder.Ports{View: h.router.Snapshot, Links: h.kernel.Links, Shelf: h.store.Shelf("ways"), Log: log})
