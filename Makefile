@@ -17,7 +17,7 @@ MACHINE_TOOLS = qemu-system-x86_64 qemu-system-aarch64 pppoe-server cpio ssh mmd
 WEB_PACKAGES = chromium fonts-dejavu-core npm
 WEB_TOOLS = chromium npm
 AXE = axe-core@4.14.1
-# The lab measures times, so nothing else runs beside it. The last ones build and boot whole systems.
+# The lab measures times, so nothing else runs beside it. These build and boot whole systems; they take longest, so they begin first.
 SYSTEMS = ./packaging/... ./image/vmtest
 
 .PHONY: build
@@ -30,9 +30,8 @@ demo: tools build ## a whole home in network namespaces: a story, then yours to 
 
 .PHONY: test
 test: tools image-tools machine-tools web-tools lint ## every test, with the race detector; the PC's image is built and booted
-	$(GO) test -race -timeout 20m $$($(GO) list ./... | grep -v -F -x "$$($(GO) list ./lab $(SYSTEMS))")
+	$(GO) test -race -timeout 28m $(SYSTEMS) $$($(GO) list ./... | grep -v -F -x "$$($(GO) list ./lab $(SYSTEMS))")
 	GO=$(GO) lab/run-tests
-	$(GO) test -race -timeout 28m $(SYSTEMS)
 
 .PHONY: bench
 bench: tools build ## forwarding, memory, processor, switching and hand-over, beside the peers'; LAB_RUNS=10 as published
