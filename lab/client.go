@@ -55,7 +55,11 @@ func (d *Device) Dial(ctx context.Context, network, address string) (conn net.Co
 
 // Seen asks the Internet once, as a new flow, which source address the device has there.
 func (d *Device) Seen(ctx context.Context) (netip.Addr, error) {
-	conn, err := d.Dial(ctx, "udp4", echoServer().String())
+	return d.seen(ctx, "udp4", echoServer())
+}
+
+func (d *Device) seen(ctx context.Context, network string, server netip.AddrPort) (netip.Addr, error) {
+	conn, err := d.Dial(ctx, network, server.String())
 	if err != nil {
 		return netip.Addr{}, err
 	}

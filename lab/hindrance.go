@@ -18,8 +18,8 @@ func megabyte(w http.ResponseWriter, _ *http.Request) {
 	_, _ = w.Write(make([]byte, 1_000_000)) // the reader went away: nobody to tell
 }
 
-// dnsStream is dnsAnswer over TCP, where each message comes behind its length.
-func dnsStream(conn net.Conn) {
+// answerStream is answer over TCP, where each message comes behind its length.
+func (i *internet) answerStream(conn net.Conn) {
 	for {
 		var length [2]byte
 		if _, err := io.ReadFull(conn, length[:]); err != nil {
@@ -29,7 +29,7 @@ func dnsStream(conn net.Conn) {
 		if _, err := io.ReadFull(conn, q); err != nil {
 			return
 		}
-		a := dnsAnswer(q, netip.AddrPort{})
+		a := i.answer(q, netip.AddrPort{})
 		if _, err := conn.Write(append(binary.BigEndian.AppendUint16(nil, uint16(len(a))), a...)); err != nil || a == nil {
 			return
 		}
@@ -62,11 +62,11 @@ func (h *House) BlockTLS(isp string) error {
 	return h.change(isp, func(w *weather) { w.noTLS = true })
 }
 
-// hinder adds the rules of what only large or long traffic notices.
-func (w weather) hinder(add func(chain, rule string, args ...any)) {
+// hinder adds the rules of what only large or long traffic notices. tooBig is the ICMP message that would say so.
+func (w weather) hinder(add func(chain, rule string, args ...any), tooBig string) {
 	if w.narrow > 0 {
 		add("forward", `iifname "access" meta length > %d drop`, w.narrow)
-		add("output", `icmp type destination-unreachable icmp code frag-needed drop`)
+		add("output", "%s drop", tooBig)
 	}
 	if w.stall > 0 {
 		add("forward", `iifname "uplink" tcp sport 443 quota over %d bytes drop`, w.stall)

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"os"
 	"regexp"
+	"slices"
 	"sync"
 
 	"github.com/twinpath/twinpath/internal/sandbox"
@@ -25,6 +26,7 @@ type ISP struct {
 	Name    string // also an interface's name: at most 15 of a-z, 0-9 and "-"
 	Network string // "198.51.100.0/24": the gateway is its first address, leases are .100 to .199
 	MTU     int    // of its way to the Internet; 0 means 1500
+	IPv6    string // "2001:db8:f::/48": adverts and delegated prefixes, as Line.IPv6 says; empty: it has none
 }
 
 // Router is a box with one interface wan0, wan1 … per provider and lan0 at the house's switch.
@@ -96,7 +98,7 @@ func Build(ctx context.Context, home Home) (*House, error) {
 
 func (h *House) build(ctx context.Context, home Home) error {
 	if len(home.ISPs) > 0 {
-		if err := h.openInternet(); err != nil {
+		if err := h.openInternet(home.six()); err != nil {
 			return err
 		}
 	}
@@ -119,6 +121,11 @@ func (h *House) build(ctx context.Context, home Home) error {
 		}
 	}
 	return nil
+}
+
+// six tells whether a provider has IPv6: the Internet then has it too.
+func (h Home) six() bool {
+	return slices.ContainsFunc(h.ISPs, func(i ISP) bool { return i.IPv6 != "" })
 }
 
 // Close ends every program, server and namespace of the house.

@@ -30,14 +30,17 @@ func echoServer() netip.AddrPort {
 	return netip.AddrPortFrom(netip.MustParseAddr(EchoAddress), echoPort)
 }
 
-type internet struct{ space *sandbox.Namespace }
+type internet struct {
+	space *sandbox.Namespace
+	six   bool // it has IPv6
+}
 
-func (h *House) openInternet() error {
+func (h *House) openInternet(six bool) error {
 	space, err := h.space("inet")
 	if err != nil {
 		return err
 	}
-	h.internet = &internet{space}
+	h.internet = &internet{space, six}
 	var lines strings.Builder
 	for _, a := range Targets() {
 		fmt.Fprintf(&lines, "addr add %s/32 dev lo\n", a)
@@ -55,7 +58,10 @@ func (h *House) openInternet() error {
 	if _, err := space.Feed("nft -f -", internetRules); err != nil {
 		return err
 	}
-	return h.openServers()
+	if err := h.openServers(); err != nil || !six {
+		return err
+	}
+	return h.openInternet6()
 }
 
 // The counter is what Throughput reads: packets for the discard port end in the kernel, for a receiving
@@ -80,11 +86,11 @@ func (h *House) openServers() (err error) {
 		return err
 	}
 	for _, a := range Targets() { // one socket each, so that the answer leaves with the address that was asked
-		if err := h.servePackets(n, a+":53", dnsAnswer); err != nil {
+		if err := h.servePackets(n, a+":53", h.internet.answer); err != nil {
 			return err
 		}
 	}
-	streams := map[int]func(net.Conn){echoPort: echoStream, discardPort: discardStream, 53: dnsStream}
+	streams := map[int]func(net.Conn){echoPort: echoStream, discardPort: discardStream, 53: h.internet.answerStream}
 	for port, serve := range streams {
 		if err := h.serveStreams(n, port, serve); err != nil {
 			return err

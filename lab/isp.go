@@ -25,6 +25,7 @@ type Line struct {
 	weather weather
 	dhcp    *process
 	dns     *process
+	six     *line6 // nil without IPv6
 }
 
 const portalPort = 8080
@@ -47,6 +48,11 @@ func (h *House) openLine(ctx context.Context, number int, isp ISP) error {
 		return err
 	}
 	h.onClose(func() { l.mu.Lock(); defer l.mu.Unlock(); l.stopServers() })
+	if isp.IPv6 != "" {
+		if err := l.open6(ctx, isp.IPv6); err != nil {
+			return err
+		}
+	}
 	login := "http://login." + isp.Name + ".example/"
 	return h.serveHTTP(space, portalPort, func(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, login, http.StatusFound)
@@ -116,15 +122,20 @@ func (l *Line) gateway() netip.Addr { return hosts(l.network, 1) }
 func (l *Line) Carries(a netip.Addr) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.network.Contains(a)
+	return l.network.Contains(a) || l.six != nil && l.six.network.Contains(a)
 }
 
 // Foreign is how many packets came from customers with a source address that is not theirs.
 func (l *Line) Foreign() (packets int, err error) { return counter(l.space, "weather", "foreign") }
 
-// counter reads a named nft counter.
+// counter reads a named nft counter of IPv4.
 func counter(n *sandbox.Namespace, table, name string) (packets int, err error) {
-	out, err := n.Run(fmt.Sprintf("nft list counter ip %s %s", table, name))
+	return counterOf(n, "ip", table, name)
+}
+
+// counterOf reads a named nft counter of a family.
+func counterOf(n *sandbox.Namespace, family, table, name string) (packets int, err error) {
+	out, err := n.Run(fmt.Sprintf("nft list counter %s %s %s", family, table, name))
 	if err != nil {
 		return 0, err
 	}

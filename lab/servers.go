@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"strings"
 	"sync"
 
 	"golang.org/x/net/dns/dnsmessage"
@@ -17,11 +18,15 @@ import (
 func (h *House) servePackets(n *sandbox.Namespace, address string, answer func(q []byte, from netip.AddrPort) []byte) error {
 	var conn *net.UDPConn
 	err := n.Do(func() (err error) {
-		at, err := net.ResolveUDPAddr("udp4", address)
+		family := "udp4" // a socket for both would see IPv4 addresses in IPv6 ones
+		if strings.HasPrefix(address, "[") {
+			family = "udp6"
+		}
+		at, err := net.ResolveUDPAddr(family, address)
 		if err != nil {
 			return err
 		}
-		conn, err = net.ListenUDP("udp4", at)
+		conn, err = net.ListenUDP(family, at)
 		return err
 	})
 	if err != nil {
@@ -111,7 +116,7 @@ func (h *House) serveHTTP(n *sandbox.Namespace, port int, page http.HandlerFunc)
 
 func listen(n *sandbox.Namespace, port int) (l net.Listener, err error) {
 	err = n.Do(func() (err error) {
-		l, err = net.Listen("tcp4", fmt.Sprintf(":%d", port))
+		l, err = net.Listen("tcp", fmt.Sprintf(":%d", port))
 		return err
 	})
 	return l, err
@@ -119,7 +124,7 @@ func listen(n *sandbox.Namespace, port int) (l net.Listener, err error) {
 
 // echoAnswer returns a datagram with the address and port it came from behind it: it tells the line that carried it.
 func echoAnswer(q []byte, from netip.AddrPort) []byte {
-	seen, _ := from.MarshalBinary() // four bytes of address, two of port
+	seen, _ := from.MarshalBinary() // four or sixteen bytes of address, two of port
 	return append(append(make([]byte, 0, len(q)+len(seen)), q...), seen...)
 }
 
@@ -132,8 +137,8 @@ const (
 	publicAddress = "9.9.9.9"
 )
 
-// dnsAnswer resolves every other name to EchoAddress and knows one name server of the root.
-func dnsAnswer(q []byte, _ netip.AddrPort) []byte {
+// answer resolves every other name to EchoAddress, and to EchoAddress6 if there is IPv6; it knows one name server of the root.
+func (i *internet) answer(q []byte, _ netip.AddrPort) []byte {
 	var m dnsmessage.Message
 	if err := m.Unpack(q); err != nil || len(m.Questions) != 1 || m.Response {
 		return nil
@@ -149,6 +154,11 @@ func dnsAnswer(q []byte, _ netip.AddrPort) []byte {
 		}
 		body := &dnsmessage.AResource{A: netip.MustParseAddr(address).As4()}
 		m.Answers = []dnsmessage.Resource{{Header: header, Body: body}}
+	case dnsmessage.TypeAAAA:
+		if i.six {
+			body := &dnsmessage.AAAAResource{AAAA: netip.MustParseAddr(EchoAddress6).As16()}
+			m.Answers = []dnsmessage.Resource{{Header: header, Body: body}}
+		}
 	case dnsmessage.TypeNS:
 		body := &dnsmessage.NSResource{NS: dnsmessage.MustNewName("a.root-servers.net.")}
 		m.Answers = []dnsmessage.Resource{{Header: header, Body: body}}

@@ -111,7 +111,7 @@ func (h *House) Renumber(ctx context.Context, isp, network string) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.stopServers()
-	if err := ip(l.space, "addr flush dev access"); err != nil {
+	if _, err := l.space.Run("ip -4 addr flush dev access"); err != nil {
 		return err
 	}
 	if err := ip(h.internet.space, "route del "+l.network.Masked().String()); err != nil {

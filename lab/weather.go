@@ -20,7 +20,8 @@ func (d Depth) String() string { return [...]string{"alive", "dead beyond its fi
 // weather is what is wrong with a provider. The zero value is a fine day.
 type weather struct {
 	dead    Depth
-	lose    int // percent of the packets to customers
+	dead6   Depth // of IPv6 alone
+	lose    int   // percent of the packets to customers
 	dnsDead bool
 	portal  bool
 	narrow  int // bytes: larger packets vanish; 0: none does
@@ -31,7 +32,7 @@ type weather struct {
 
 // load brings the provider's filter in line with its weather in one transaction.
 func (l *Line) load() error {
-	_, err := l.space.Feed("nft -f -", l.weather.rules(l.network))
+	_, err := l.space.Feed("nft -f -", l.weather.rules(l.network)+l.rules6())
 	return err
 }
 
@@ -67,7 +68,7 @@ func (w weather) rules(network netip.Prefix) string {
 			add(chain, `oifname "access" numgen random mod 100 < %d drop`, w.lose)
 		}
 	}
-	w.hinder(add)
+	w.hinder(add, "icmp type destination-unreachable icmp code frag-needed")
 	if w.portal {
 		w.wall(&t, add)
 	}
