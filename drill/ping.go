@@ -17,6 +17,8 @@ const (
 	pings     = 20
 	pingEvery = 50 * time.Millisecond
 	pingWait  = time.Second
+	// tries of each target: a lost packet is not a dead host.
+	tries = 2
 )
 
 // pings finds a target that answers, and measures.
