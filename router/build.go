@@ -100,6 +100,7 @@ func (s *State) planLine(p *Plan, l *line) {
 	if l.config.Kind != Peer {
 		p.Links = append(p.Links, l.link.Name)
 		p.Sysctls = append(p.Sysctls, lineSysctls(l.link.Name)...)
+	l.planPort(p)
 	}
 	if l.way.Index != 0 && l.way.Index != l.link.Index {
 		p.Sysctls = append(p.Sysctls, lineSysctls(l.way.Name)...)
@@ -235,7 +236,7 @@ func (s *State) policy(d Decision, lan string) firewall.Policy {
 	}
 	for i, l := range s.lines {
 		w := firewall.WAN{Name: l.config.Name, Device: l.device(), Mark: l.mark(), MTU: l.pathMTU(), Alive: s.alive(d, i), Peer: l.config.Kind == Peer,
-			Metered: l.config.Metered, Class: d.Conditions[i].Limited}
+			Metered: l.metered(), Class: d.Conditions[i].Limited}
 		if l.lease != nil && !w.Peer {
 			w.Addresses = []netip.Addr{l.lease.Address.Addr()}
 		}

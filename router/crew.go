@@ -51,7 +51,7 @@ func (c *crew) attend(ctx context.Context, s *State) {
 		}
 	}
 	for _, l := range s.lines {
-		if l.link.Index == 0 || l.config.Kind == PPPoE || l.drained && l.flows == 0 {
+		if l.link.Index == 0 || l.config.Kind == PPPoE || l.drained && l.flows == 0 || !l.dressed(c.ports.Now()) {
 			continue
 		}
 		p := c.clients[l.config.Name]
@@ -69,7 +69,7 @@ func (c *crew) attend(ctx context.Context, s *State) {
 // clientKey changes when a client has to be replaced. Interfaces get new names, too: on a slow board after the daemon has
 // begun to use them (seen in an emulated one, 2026-11-21).
 func (l *line) clientKey() string {
-	return fmt.Sprint(l.link.Index, l.link.Name, l.config.Kind, l.number, l.config.Static, l.config.Peer, l.drained && l.flows == 0)
+	return fmt.Sprint(l.link.Index, l.link.Name, l.config.Kind, l.number, l.config.Static, l.config.Peer, l.drained && l.flows == 0, l.config.MAC != "" && l.config.MAC == l.link.MAC)
 }
 
 func (c *crew) startClient(ctx context.Context, l *line) *post {

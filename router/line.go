@@ -21,7 +21,8 @@ type line struct {
 	config WANConfig
 	number int // of its mark and table, from 0: at first its place in the configuration
 
-	link      Link // what the configuration names, with the cable; zero Index: no interface matches
+	port      Link // what the configuration names: the socket in the wall of the box
+	link      Link // with the cable: port, or the tagged interface on it; zero Index: there is none
 	way       Link // that packets leave by: link, or what the lease names; zero Index: there is none now
 	seen      time.Time
 	lease     *wan.Lease
@@ -108,8 +109,10 @@ func (l *line) attachment(now time.Time, lan LAN) (condition, bool) {
 	switch {
 	case l.config.Kind == PPPoE:
 		return down(BlameOther, "this version cannot dial PPPoE")
-	case l.link.Index == 0:
+	case l.port.Index == 0:
 		return down(BlameCable, "there is no interface %s", l.pattern(lan))
+	case l.link.Index == 0:
+		return l.making(now)
 	case !l.link.Up && !l.connected && now.Before(l.seen.Add(patience)): // as after every boot: the plan switches it on
 		return condition{State: health.Unknown, Reason: l.link.Name + " is being switched on"}, true
 	case !l.link.Up:
@@ -167,22 +170,29 @@ func (l LAN) Uses(link Link) bool {
 	})
 }
 
-// find returns the first interface that a name, MAC address or pattern stands for.
-// A MAC address prefers hardware: bridges and VLANs carry their port's.
+// find returns the first interface that a name, MAC address, USB socket or pattern stands for. Hardware comes first: bridges and
+// VLANs carry their port's address, and a name that begins like its.
 func find(links []Link, pattern string) (Link, bool) {
 	isMAC := strings.Count(pattern, ":") == 5
 	for _, hardware := range []bool{true, false} {
 		for _, l := range links {
-			if isMAC {
-				if strings.EqualFold(l.MAC, pattern) && (l.Kind == "") == hardware {
-					return l, true
-				}
-			} else if ok, err := path.Match(pattern, l.Name); err == nil && ok {
+			if (l.Kind == "") == hardware && l.fits(pattern, isMAC) {
 				return l, true
 			}
 		}
 	}
 	return Link{}, false
+}
+
+func (l Link) fits(pattern string, isMAC bool) bool {
+	if isMAC {
+		return strings.EqualFold(l.identity(), pattern)
+	}
+	if socket, is := strings.CutPrefix(pattern, USBPrefix); is {
+		return l.USB == socket && socket != ""
+	}
+	ok, err := path.Match(pattern, l.Name)
+	return err == nil && ok
 }
 
 func blameOf(v health.Verdict) Blame {

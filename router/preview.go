@@ -3,6 +3,7 @@ package router
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/twinpath/twinpath/wan"
@@ -47,6 +48,9 @@ func previewLinks(config Config) []Link {
 	}
 	for _, w := range config.WANs {
 		names = append(names, w.Interface)
+		if w.VLAN != 0 {
+			names = append(names, VLANName(w.Interface, w.VLAN))
+		}
 	}
 	for _, v := range config.VRRP {
 		if !slices.Contains(names, v.Interface) {
@@ -56,7 +60,7 @@ func previewLinks(config Config) []Link {
 	var links []Link
 	for _, name := range names {
 		if name != "" {
-			links = append(links, Link{Index: len(links) + 1, Name: name, MAC: name, Up: true, Carrier: true, MTU: 1500})
+			links = append(links, Link{Index: len(links) + 1, Name: name, MAC: name, USB: strings.TrimPrefix(name, USBPrefix), Up: true, Carrier: true, MTU: 1500})
 		}
 	}
 	return links

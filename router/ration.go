@@ -9,7 +9,7 @@ import (
 
 // rationed is a condition in the light of what may still be used of the line's data.
 func (s *State) rationed(l *line, c condition) condition {
-	if !l.config.Metered || l.config.Kind == Peer {
+	if !l.metered() || l.config.Kind == Peer {
 		return c
 	}
 	switch c.Limited = s.evidence.budgets[l.config.Name].Limited; c.Limited {
@@ -49,7 +49,7 @@ func (s *State) use(d Decision, rule Policy) firewall.Use {
 
 // bars reports whether a policy's traffic is kept off a line altogether.
 func (s *State) bars(d Decision, rule Policy, i int) bool {
-	if !s.lines[i].config.Metered {
+	if !s.lines[i].metered() {
 		return false
 	}
 	if rule.Metered == Unclassed {

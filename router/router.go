@@ -207,7 +207,7 @@ func (r *Router) settled(now time.Time) bool {
 		return true
 	}
 	for _, l := range r.state.lines {
-		if l.link.Index != 0 && l.config.Kind != PPPoE && !l.reported {
+		if l.link.Index != 0 && l.config.Kind != PPPoE && !l.reported && l.dressed(now) {
 			return false
 		}
 	}

@@ -94,6 +94,10 @@ func (s *State) Snapshot(now time.Time, version string, d Decision) *Snapshot {
 	for i, l := range s.lines {
 		w := l.snapshot(d.Conditions[i], d.Carries(l.config.Name))
 		w.Heirs = s.heirs(d, i)
+		if l.speaks(s.config.LAN) && l.way.Index != 0 && (l.six.reported || l.six.lease != nil) {
+			l.six.show(&w)
+			w.Use6 = s.open(d, l)
+		}
 		snap.WANs = append(snap.WANs, w)
 	}
 	s.evidence.show(snap)
@@ -103,10 +107,9 @@ func (s *State) Snapshot(now time.Time, version string, d Decision) *Snapshot {
 func (l *line) snapshot(c condition, active bool) WANSnapshot {
 	w := WANSnapshot{
 		Name: l.config.Name, Kind: l.config.Kind.String(), Interface: l.link.Name, State: c.State.String(), Active: active,
-		Cost: l.config.Cost, Lost: c.Lost, Weight: l.config.Weight, Metered: l.config.Metered, Drained: l.drained,
+		Cost: l.config.Cost, Lost: c.Lost, Weight: l.config.Weight, Metered: l.metered(), Drained: l.drained,
 		RTT: Milliseconds(l.verdict.RTT), Loss: l.verdict.Loss, Since: l.since.UTC(), Reason: c.Reason,
 		DNS: []string{}, Checks: []CheckSnapshot{}, Tally: l.tally, Blame: c.Blame, Mark: l.mark(),
-		Lease6: l.six.lease, Use6: active && l.six.lease != nil && l.six.verdict.State.Usable(),
 	}
 	if w.Interface == "" {
 		w.Interface = l.config.Interface

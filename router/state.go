@@ -188,7 +188,7 @@ func (s *State) foldLinks(now time.Time, links LinksSeen) []Event {
 // relink finds each line's interface again and forgets what belonged to another one.
 func (s *State) relink(now time.Time) {
 	for _, l := range s.lines {
-		link, _ := find(s.links, l.pattern(s.config.LAN))
+		link := l.locate(s.links, s.config.LAN, s.taken(l))
 		fresh := link.Index != l.link.Index
 		lost := l.link.Carrier && !link.Carrier
 		l.link = link

@@ -17,17 +17,24 @@ func (p Plan) String() string {
 	for _, port := range p.Bridge {
 		fmt.Fprintf(&b, "ip link set %s master %s\n", port, BridgeName)
 	}
+	b.WriteString(p.ports())
 	for _, l := range p.Links {
 		fmt.Fprintf(&b, "ip link set %s up\n", l)
 	}
 	for _, a := range p.Addresses {
 		fmt.Fprintf(&b, "ip address replace %s\n", a)
 	}
+	for _, q := range p.Queues {
+		b.WriteString(q.String())
+	}
 	for _, r := range p.Routes {
 		fmt.Fprintf(&b, "ip route replace %s\n", r)
 	}
 	for _, r := range p.Rules {
 		for _, family := range []string{"-4", "-6"} {
+			if family == "-4" && r.OnlyIPv6 {
+				continue
+			}
 			fmt.Fprintf(&b, "ip %s rule add %s\n", family, r)
 		}
 	}
@@ -42,6 +49,9 @@ func (a Address) String() string {
 	text := fmt.Sprintf("%s dev %s proto %d", a.Prefix, a.Device, Protocol)
 	if a.NoRoute {
 		text += " noprefixroute"
+	}
+	if a.Retired {
+		text += " preferred_lft 0"
 	}
 	return text
 }
