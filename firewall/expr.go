@@ -133,12 +133,15 @@ func (v Verdict) String() string {
 	return v.Kind.String()
 }
 
-// Reject answers the packet: with a TCP reset, else with "administratively prohibited".
-type Reject struct{ Reset bool }
+// Reject answers the packet: with a TCP reset, with ICMPv6's "source address failed policy", else with "administratively prohibited".
+type Reject struct{ Reset, Policy bool }
 
 func (r Reject) String() string {
-	if r.Reset {
+	switch {
+	case r.Reset:
 		return "reject with tcp reset"
+	case r.Policy:
+		return "reject with icmpv6 policy-fail"
 	}
 	return "reject with icmpx admin-prohibited"
 }
@@ -199,6 +202,11 @@ type Masquerade struct{}
 
 func (Masquerade) String() string { return "masquerade" }
 
+// Translate gives the flow's source another network and leaves it the rest of its address.
+type Translate struct{ To netip.Prefix }
+
+func (t Translate) String() string { return fmt.Sprintf("snat ip6 prefix to %s", t.To) }
+
 // Redirect sends the flow to a host of the house. Port 0 keeps the port.
 type Redirect struct{ To netip.AddrPort }
 
@@ -239,4 +247,5 @@ func (SetMark) closed()    {}
 func (Notrack) closed()    {}
 func (Masquerade) closed() {}
 func (Redirect) closed()   {}
+func (Translate) closed()  {}
 func (Clamp) closed()      {}

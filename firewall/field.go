@@ -17,6 +17,7 @@ const (
 	ConnMark    // of the connection
 	PacketMark  // of the packet
 	DestKind    // whether the destination is ours, a broadcast, …
+	RouteThere  // whether there is a route to the destination that is none of a refusal
 	EtherSource // Ethernet address
 	Source4
 	Destination4
@@ -53,6 +54,8 @@ func (f Field) String() string {
 		return "meta mark"
 	case DestKind:
 		return "fib daddr type"
+	case RouteThere:
+		return "fib daddr oif"
 	case EtherSource:
 		return "ether saddr"
 	case Source4:

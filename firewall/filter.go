@@ -13,6 +13,7 @@ func (b *builder) filter() {
 		Rule{drop()})
 	b.input()
 	b.forward()
+	b.filterOutput()
 }
 
 // input protects the router. Nothing of ours listens on a WAN.
@@ -79,7 +80,8 @@ func (b *builder) refusals() []Rule {
 
 func (b *builder) forward() {
 	house := b.house(InDevice)
-	rules := append(b.blocked(),
+	rules := append(b.blocked(), b.strays()...)
+	rules = append(rules,
 		Rule{known(), accept()},
 		// Before anything about states: of a flow through the peer we see one direction only.
 		Rule{house, b.house(OutDevice), accept()},
@@ -88,6 +90,13 @@ func (b *builder) forward() {
 		Rule{invalid(), b.count("invalid"), drop()},
 		Rule{house, in(OutDevice, setUplink), accept()},
 		Rule{in(InDevice, setUplink), bits(ConnStatus, "dnat", statusRedirected), accept()})
+	for _, f := range b.policy.Forwards {
+		rules = append(rules, b.pinhole(f)...)
+	}
+	if b.directs() {
+		// RFC 4890 §4.3.1; errors belong to a flow, and have passed above.
+		rules = append(rules, Rule{in(InDevice, setUplink), b.house(OutDevice), Match{Field: ICMPv6Type, Value: small("echo-request", 128)}, echoes(), accept()})
+	}
 	rules = append(rules, b.refusals()...)
 	b.base("filter_forward", Hook{Type: "filter", At: "forward", Priority: priorityFilter, Drop: true}, rules...)
 }

@@ -9,7 +9,7 @@ func (b *builder) output() {
 		{in(Destination4, setHouse4), accept()},
 		{in(Destination6, setHouse6), accept()},
 	}
-	rules = append(rules, b.restore(func(w way) bool { return w.Alive && !w.Peer })...)
+	rules = append(rules, b.restore(b.uplinks())...)
 	b.base("mangle_output", Hook{Type: "route", At: "output", Priority: priorityMangle}, rules...)
 }
 
@@ -67,10 +67,13 @@ func sizes(w way) []Rule {
 	if w.MTU == 0 {
 		return nil
 	}
-	mtu := min(w.MTU, widest)
+	mtu4, mtu6 := min(w.MTU, widest), min(w.MTU, widest)
+	if w.MTU6 != 0 {
+		mtu6 = min(w.MTU6, widest)
+	}
 	return []Rule{
-		{ipv4(), opening(), Clamp{Size: uint16(max(mtu, narrowest4) - headers4)}},
-		{ipv6(), opening(), Clamp{Size: uint16(max(mtu, narrowest6) - headers6)}},
+		{ipv4(), opening(), Clamp{Size: uint16(max(mtu4, narrowest4) - headers4)}},
+		{ipv6(), opening(), Clamp{Size: uint16(max(mtu6, narrowest6) - headers6)}},
 	}
 }
 

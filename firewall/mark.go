@@ -16,7 +16,7 @@ func (b *builder) prerouting() {
 		b.chain("take_"+w.word, Rule{setWAN(ConnMark, w.Mark)}, Rule{goTo("via_" + w.word)})
 	}
 	b.choose()
-	b.chain("from_house", append(b.restore(func(w way) bool { return w.Alive }),
+	b.chain("from_house", append(b.restore(b.ways),
 		Rule{wan(ConnMark, 0), known(), accept()},
 		Rule{goTo("choose")})...)
 	var rules []Rule
@@ -49,14 +49,28 @@ func (b *builder) follow(w way) []Rule {
 }
 
 // restore sends the packets of a flow to the WAN that the flow belongs to. A dead one gets none.
-func (b *builder) restore(usable func(way) bool) []Rule {
+func (b *builder) restore(ways []way) []Rule {
 	var rules []Rule
-	for _, w := range b.ways {
-		if usable(w) {
-			rules = append(rules, Rule{wan(ConnMark, w.Mark), goTo("via_" + w.word)})
+	for _, w := range ways {
+		belongs, follow := wan(ConnMark, w.Mark), goTo("via_"+w.word)
+		switch alive6 := b.alive6(w); {
+		case w.Alive && alive6:
+			rules = append(rules, Rule{belongs, follow})
+		case w.Alive:
+			rules = append(rules, Rule{belongs, ipv4(), follow})
+		case alive6:
+			rules = append(rules, Rule{belongs, ipv6(), follow})
 		}
 	}
 	return rules
+}
+
+// alive6 is a WAN's Alive for IPv6.
+func (b *builder) alive6(w way) bool {
+	if b.directs() {
+		return w.Alive6
+	}
+	return w.Alive
 }
 
 // choose decides the way of flows that have none: new ones, those of a dead WAN, and what conntrack
@@ -70,11 +84,7 @@ func (b *builder) choose() {
 		{kind("broadcast", kindBroadcast), accept()},
 		{kind("multicast", kindMulticast), accept()},
 	}
-	last := accept()
-	if shares := b.usable(b.policy.Shares); len(shares) > 1 {
-		b.chain("share", b.spread(shares)...)
-		last = goTo("share")
-	}
+	last := b.rest()
 	for i, u := range b.policy.Uses {
 		rules = append(rules, b.use(useName(i), u, last)...)
 	}
@@ -82,4 +92,19 @@ func (b *builder) choose() {
 		rules = append(rules, Rule{last})
 	}
 	b.chain("choose", rules...)
+}
+
+// rest is what becomes of flows that no policy is for.
+func (b *builder) rest() Verdict {
+	last := accept()
+	if shares := b.usable(b.policy.Shares); len(shares) > 1 {
+		b.chain("share", b.spread(shares)...)
+		last = goTo("share")
+	}
+	if !b.directs() {
+		return last
+	}
+	b.stray()
+	b.chain("rest", Rule{ipv6(), goTo(b.choose6())}, Rule{last})
+	return goTo("rest")
 }

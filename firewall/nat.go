@@ -16,7 +16,9 @@ func (b *builder) nat() {
 	redirected := bits(ConnStatus, "dnat", statusRedirected)
 	// Never "snat to": masquerade lets go of flows when the address or the device changes.
 	rules := append(b.record(),
-		Rule{in(OutDevice, setUplink), ipv4(), Masquerade{}},
+		Rule{in(OutDevice, setUplink), ipv4(), Masquerade{}})
+	rules = append(rules, b.translate()...)
+	rules = append(rules,
 		// Hairpin: without it the host of the house would answer its neighbour directly, who asked someone else.
 		Rule{in(OutDevice, setLAN), in(Source4, setHouse4), redirected, Masquerade{}},
 		Rule{in(OutDevice, setLAN), in(Source6, setHouse6), redirected, Masquerade{}})
@@ -26,13 +28,13 @@ func (b *builder) nat() {
 // portForward is one forward: from each of its WANs, and from the house to these WANs' own addresses.
 func (b *builder) portForward(f Forward) []Rule {
 	asked := f.asked()
-	if asked == nil || !f.To.Addr().IsValid() {
+	if asked == nil || !f.To.Addr().IsValid() || ending(f.To.Addr()) {
 		return nil
 	}
 	to := Redirect{To: netip.AddrPortFrom(f.To.Addr().Unmap().WithZone(""), f.To.Port())}
 	var rules []Rule
 	for _, w := range b.uplinks() {
-		if len(f.WANs) > 0 && !slices.Contains(f.WANs, w.Name) {
+		if !f.by(w) {
 			continue
 		}
 		rules = append(rules, Rule{from(w.Device), family(to.To.Addr()), kind("local", kindLocal), asked, to})
@@ -44,6 +46,9 @@ func (b *builder) portForward(f Forward) []Rule {
 	}
 	return rules
 }
+
+// by reports whether a forward is for what comes by a WAN.
+func (f Forward) by(w way) bool { return len(f.WANs) == 0 || slices.Contains(f.WANs, w.Name) }
 
 // asked matches the ports that a forward is for, nil for a protocol that has none.
 func (f Forward) asked() Expr {

@@ -17,6 +17,8 @@ func policies() map[string]Policy {
 		"counted": {LAN: []string{"lan0"}, Subnets: house(), WANs: []WAN{fibre(), stick(), {Name: "away", Mark: MarkOf(5), Metered: true}}},
 		"metered": metered(),
 		"used_up": usedUp(),
+		"six":     six(),
+		"inner":   inner(),
 		"server":  {Own: []string{"eth0"}, Refused: []netip.Addr{netip.MustParseAddr("192.168.1.1"), netip.MustParseAddr("fd00:1::1")}},
 	}
 }
@@ -53,6 +55,45 @@ func metered() Policy {
 		{Ports: []PortRange{{8000, 8010}}, Class: Always},
 		{Destinations: []netip.Prefix{netip.MustParsePrefix("8.8.8.0/24")}, Via: []Share{{MarkOf(0), 1}}},
 	}}
+}
+
+// six is a home with IPv6 by two lines, the second of which does not work, and by none of the third and the other router's.
+func six() Policy {
+	p := Policy{LAN: []string{"lan0"}, Subnets: append(house(), netip.MustParsePrefix("2001:db8:1::/64"), netip.MustParsePrefix("2001:db8:2::/64")), Six: true,
+		WANs: []WAN{fibre(), dsl(), stick(), {Name: "other", Device: "lan0", Mark: MarkOf(3), Alive: true, Peer: true}}}
+	p.WANs[0].Sources6, p.WANs[0].MTU6, p.WANs[0].Alive6, p.WANs[0].Open6 = prefixes6("2001:db8:1::/56", "2001:db8:f1::2/128"), 1452, true, true
+	p.WANs[1].Sources6 = prefixes6("2001:db8:2::/56")
+	p.WANs[3].Sources6, p.WANs[3].Alive6, p.WANs[3].Open6 = prefixes6("2001:db8:3::/56"), true, true
+	p.Uses = []Use{
+		{Devices: []string{"02:00:00:00:00:22"}, Via: []Share{{MarkOf(1), 1}}},
+		{Ports: []PortRange{{25, 25}}, Via: []Share{{MarkOf(0), 1}, {MarkOf(1), 1}}},
+		{Sources: []netip.Prefix{netip.MustParsePrefix("192.168.1.64/26")}},
+	}
+	p.Forwards = []Forward{
+		{Proto: "tcp", Ports: PortRange{443, 443}, To: netip.MustParseAddrPort("[::ff:fe00:10]:443"), WANs: []string{"fibre"}},
+		{Proto: "udp", Ports: PortRange{5060, 5061}, To: netip.MustParseAddrPort("[2001:db8:1::11]:0")},
+	}
+	return p
+}
+
+// inner is a home whose IPv6 network is its own, and both lines take its place.
+func inner() Policy {
+	p := Policy{LAN: []string{"lan0"}, Subnets: house(), WANs: []WAN{fibre(), dsl(), stick()}, Six: true, Inner: netip.MustParsePrefix("fd00:1::/64"),
+		Shares: []Share{{MarkOf(0), 1}, {MarkOf(1), 2}, {MarkOf(2), 3}}}
+	for i, network := range []string{"2001:db8:1::/64", "2001:db8:2:5::/64", ""} {
+		if w := &p.WANs[i]; network != "" {
+			w.Alive6, w.Open6, w.Translate, w.Sources6 = true, true, netip.MustParsePrefix(network), prefixes6(network)
+		}
+	}
+	return p
+}
+
+func prefixes6(list ...string) []netip.Prefix {
+	var found []netip.Prefix
+	for _, p := range list {
+		found = append(found, netip.MustParsePrefix(p))
+	}
+	return found
 }
 
 // usedUp is a home whose metered line has carried all that it should.

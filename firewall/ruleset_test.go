@@ -101,6 +101,7 @@ func anyPolicy(r *rand.Rand) Policy {
 	p := Policy{LAN: some(r, 2, anyName), Subnets: some(r, 3, anyPrefix), Shares: some(r, 3, anyShare)}
 	p.Own, p.Refused = some(r, 2, anyName), some(r, 2, anyAddr)
 	p.WANs = some(r, 4, anyWAN)
+	p.Six, p.Inner = r.IntN(2) == 0, anyPrefix(r)
 	p.Uses = some(r, 4, func(r *rand.Rand) Use {
 		return Use{Devices: some(r, 2, anyStation), Sources: some(r, 2, anyPrefix), Destinations: some(r, 2, anyPrefix),
 			Ports: some(r, 3, anyPorts), Via: some(r, 3, anyShare), Block: r.IntN(2) == 0, Class: Class(r.IntN(4))}
@@ -114,7 +115,8 @@ func anyPolicy(r *rand.Rand) Policy {
 
 func anyWAN(r *rand.Rand) WAN {
 	return WAN{Name: anyName(r), Device: anyName(r), Mark: MarkOf(r.IntN(6)), MTU: r.IntN(2) * r.IntN(70000),
-		Alive: r.IntN(2) == 0, Addresses: some(r, 2, anyAddr), Peer: r.IntN(4) == 0, Metered: r.IntN(2) == 0, Class: Class(r.IntN(4))}
+		Alive: r.IntN(2) == 0, Addresses: some(r, 2, anyAddr), Peer: r.IntN(4) == 0, Metered: r.IntN(2) == 0, Class: Class(r.IntN(4)),
+		MTU6: r.IntN(2) * r.IntN(70000), Alive6: r.IntN(2) == 0, Open6: r.IntN(2) == 0, Sources6: some(r, 3, anyPrefix), Translate: anyPrefix(r)}
 }
 
 func some[T any](r *rand.Rand, most int, one func(*rand.Rand) T) []T {

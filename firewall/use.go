@@ -51,12 +51,22 @@ func (b *builder) spread(shares []Share) []Rule {
 	return rules
 }
 
+// share gives each WAN what is its own by its source, and spreads the rest. Where that is IPv6, the filter refuses it: a host whose
+// addresses are all of other WANs than its policy's is to use IPv4.
+func (b *builder) share(shares []Share) []Rule {
+	if len(shares) < 2 {
+		return b.spread(shares)
+	}
+	alive := slices.DeleteFunc(b.of(shares), func(w way) bool { return !w.Alive6 })
+	return append(b.bySource(alive), b.spread(shares)...)
+}
+
 // use is one [[policy]]: the rules that lead to its chain, and the chain.
 func (b *builder) use(name string, u Use, otherwise Verdict) []Rule {
 	shares := b.usable(u.Via)
 	switch {
 	case len(shares) > 0:
-		b.chain(name, b.spread(shares)...)
+		b.chain(name, b.share(shares)...)
 	case b.blocks(u):
 		b.chain(name, Rule{SetMark{Field: PacketMark, Mask: markBlocked, Mark: markBlocked}})
 	default:

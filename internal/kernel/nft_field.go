@@ -40,6 +40,8 @@ func fieldOf(f firewall.Field) (fieldPlace, error) {
 		return fieldPlace{load: &expr.Meta{Key: expr.MetaKeyL4PROTO, Register: 1}}, nil
 	case firewall.DestKind:
 		return fieldPlace{load: &expr.Fib{Register: 1, FlagDADDR: true, ResultADDRTYPE: true}}, nil
+	case firewall.RouteThere:
+		return fieldPlace{load: &expr.Fib{Register: 1, FlagDADDR: true, ResultOIF: true, FlagPRESENT: true}}, nil
 	}
 	return headerField(f)
 }

@@ -33,6 +33,8 @@ func (r *lowering) state(e firewall.Expr) error {
 		r.do(&expr.Masq{})
 	case firewall.Redirect:
 		r.redirect(e)
+	case firewall.Translate:
+		r.translate(e)
 	case firewall.Clamp:
 		r.clamp(e)
 	default:
@@ -74,12 +76,18 @@ func (r *lowering) setMark(s firewall.SetMark) error {
 }
 
 func (r *lowering) reject(e firewall.Reject) {
-	if e.Reset {
+	switch {
+	case e.Reset:
 		r.do(&expr.Reject{Type: unix.NFT_REJECT_TCP_RST})
-		return
+	case e.Policy:
+		r.do(&expr.Reject{Type: unix.NFT_REJECT_ICMP_UNREACH, Code: policyFail})
+	default:
+		r.do(&expr.Reject{Type: unix.NFT_REJECT_ICMPX_UNREACH, Code: unix.NFT_REJECT_ICMPX_ADMIN_PROHIBITED})
 	}
-	r.do(&expr.Reject{Type: unix.NFT_REJECT_ICMPX_UNREACH, Code: unix.NFT_REJECT_ICMPX_ADMIN_PROHIBITED})
 }
+
+// policyFail is ICMPv6's "source address failed ingress/egress policy" (RFC 4443 §3.1).
+const policyFail = 5
 
 func (r *lowering) limit(l firewall.Limit) {
 	unit := expr.LimitTimeSecond
@@ -113,6 +121,15 @@ func (r *lowering) redirect(d firewall.Redirect) {
 		nat.RegProtoMin, nat.Specified = 2, true
 	}
 	r.do(nat)
+}
+
+func (r *lowering) translate(t firewall.Translate) {
+	last := t.To.Addr().As16()
+	for bit := t.To.Bits(); bit < len(last)*8; bit++ {
+		last[bit/8] |= 0x80 >> (bit % 8)
+	}
+	r.do(&expr.Immediate{Register: 1, Data: t.To.Addr().AsSlice()}, &expr.Immediate{Register: 2, Data: last[:]},
+		&expr.NAT{Type: expr.NATTypeSourceNAT, Family: unix.NFPROTO_IPV6, RegAddrMin: 1, RegAddrMax: 2, Prefix: true})
 }
 
 // The TCP option "maximum segment size", RFC 9293 §3.2: kind 2, its value behind kind and length.

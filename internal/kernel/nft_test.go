@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -46,7 +47,12 @@ func nftPolicies() map[string]firewall.Policy {
 	for i := range 6000 { // far more than one message holds; every other address, so that none merge
 		crowd.Uses[0].Sources = append(crowd.Uses[0].Sources, netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 0, byte(i >> 7), byte(i << 1)}), 32))
 	}
-	return map[string]firewall.Policy{"full": full, "single": single, "no LAN": {WANs: wans[:2]}, "crowd": crowd, "metered": metered,
+	six := full
+	six.Six, six.Inner, six.WANs = true, netip.MustParsePrefix("fd00:1::/64"), slices.Clone(wans)
+	six.WANs[0].Sources6, six.WANs[0].Alive6, six.WANs[0].Open6 = []netip.Prefix{netip.MustParsePrefix("2001:db8:1::/56")}, true, true
+	six.WANs[0].Translate, six.WANs[1].Sources6 = netip.MustParsePrefix("2001:db8:1:7::/64"), []netip.Prefix{netip.MustParsePrefix("2001:db8:2::7/128")}
+	six.Forwards = append(slices.Clone(full.Forwards), firewall.Forward{Proto: "udp", Ports: full.Forwards[1].Ports, To: netip.MustParseAddrPort("[::10]:0")})
+	return map[string]firewall.Policy{"full": full, "six": six, "single": single, "no LAN": {WANs: wans[:2]}, "crowd": crowd, "metered": metered,
 		"virtual": virtual, "server": {Refused: virtual.Refused}}
 }
 
