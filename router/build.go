@@ -11,12 +11,15 @@ func (s *State) Plan(d Decision) Plan {
 	var p Plan
 	lan := s.lanDevice()
 	s.planLAN(&p, lan)
+	s.planHouse6(&p, d, lan)
 	for _, l := range s.lines {
 		s.planLine(&p, l)
+		s.planLine6(&p, l, lan)
 	}
 	if len(s.lines) > 0 {
 		p.Rules = append(s.specific(d), p.Rules...)
 		p.Routes = append(p.Routes, s.mainDefault(d)...)
+		p.Routes = append(p.Routes, s.mainDefault6(d, lan)...)
 		p.Sysctls = append(forwarding(), p.Sysctls...)
 	}
 	p.Ruleset = firewall.Build(s.policy(d, lan))
@@ -24,10 +27,13 @@ func (s *State) Plan(d Decision) Plan {
 }
 
 // specific lets connected networks and the owner's own routes go before marks. Only shares and policies mark flows
-// that may be meant for those; otherwise a mark says how the flow left already, and the rule would cost every packet a
+// that may be meant for those, and IPv6's sources do; otherwise a mark says how the flow left already, and the rule would cost every packet a
 // second look into the main table.
 func (s *State) specific(d Decision) []Rule {
 	if len(d.Carrying) < 2 && len(s.config.Policies) == 0 {
+		if s.directs() {
+			return []Rule{{Priority: Base, Table: Main, OnlySpecific: true, OnlyIPv6: true}}
+		}
 		return nil
 	}
 	return []Rule{{Priority: Base, Table: Main, OnlySpecific: true}}
@@ -94,13 +100,13 @@ func (s *State) planLine(p *Plan, l *line) {
 		p.Routes = append(p.Routes, Route{Table: table, Destination: everything, Metric: LastMetric, Unreachable: true})
 	}
 	p.Rules = append(p.Rules, Rule{Priority: table, Mark: l.mark(), Mask: firewall.MarkMask, Table: table})
+	l.planPort(p)
 	if l.link.Index == 0 {
 		return
 	}
 	if l.config.Kind != Peer {
 		p.Links = append(p.Links, l.link.Name)
 		p.Sysctls = append(p.Sysctls, lineSysctls(l.link.Name)...)
-	l.planPort(p)
 	}
 	if l.way.Index != 0 && l.way.Index != l.link.Index {
 		p.Sysctls = append(p.Sysctls, lineSysctls(l.way.Name)...)
@@ -169,32 +175,12 @@ func (l *line) source() netip.Addr {
 
 // via is a route through a gateway of this line, without destination and table.
 func (l *line) via(gateway netip.Addr) Route {
-	r := Route{Device: l.way.Name, Source: l.source(), MTU: l.mtu()}
+	r := Route{Device: l.way.Name, Source: l.source(), MTU: l.hint(l.mtu4())}
 	if gateway.IsValid() && !gateway.IsUnspecified() {
 		r.Gateway = gateway
 		r.OnLink = l.config.Kind != Peer && !l.lease.Address.Masked().Contains(gateway)
 	}
 	return r
-}
-
-// mtu is the path MTU where it is known to be smaller than the link's; else 0.
-func (l *line) mtu() int {
-	mtu := l.config.MTU
-	if mtu == 0 && l.lease != nil {
-		mtu = l.lease.MTU
-	}
-	if mtu >= l.way.MTU {
-		return 0
-	}
-	return mtu
-}
-
-// pathMTU is what the MSS is clamped to. "rt mtu" would ask the main table, which knows nothing of marks.
-func (l *line) pathMTU() int {
-	if mtu := l.mtu(); mtu > 0 {
-		return mtu
-	}
-	return l.way.MTU
 }
 
 // mainDefault is the default route of the main table: the router's own traffic and its DNS follow the decision.
@@ -234,11 +220,20 @@ func (s *State) policy(d Decision, lan string) firewall.Policy {
 	if a := s.config.LAN.Address; a.IsValid() {
 		p.Subnets = []netip.Prefix{a.Masked()}
 	}
+	for _, n := range s.networks6(d) {
+		p.Subnets = append(p.Subnets, n.Prefix)
+	}
+	if p.Six = s.directs(); p.Six && s.config.LAN.Translate {
+		p.Inner = s.config.LAN.Prefix.Masked()
+	}
 	for i, l := range s.lines {
-		w := firewall.WAN{Name: l.config.Name, Device: l.device(), Mark: l.mark(), MTU: l.pathMTU(), Alive: s.alive(d, i), Peer: l.config.Kind == Peer,
+		w := firewall.WAN{Name: l.config.Name, Device: l.device(), Mark: l.mark(), MTU: l.mtu4(), MTU6: l.mtu6(), Alive: s.alive(d, i), Peer: l.config.Kind == Peer,
 			Metered: l.metered(), Class: d.Conditions[i].Limited}
 		if l.lease != nil && !w.Peer {
 			w.Addresses = []netip.Addr{l.lease.Address.Addr()}
+		}
+		if p.Six && l.speaks(s.config.LAN) {
+			s.policy6(&w, d, i, lan)
 		}
 		p.WANs = append(p.WANs, w)
 		if len(d.Carrying) > 1 && d.Carries(l.config.Name) {

@@ -15,9 +15,11 @@ func (s *State) Commit(now time.Time, d Decision) []Event {
 	s.scheduleSweeps(now, d)
 	s.endRehearsals(d)
 	s.letGo(now)
+	s.letGo6(now)
 	var events []Event
 	for i, l := range s.lines {
 		events = append(events, l.tell(now, d.Conditions[i])...)
+		events = append(events, l.tell6(now, d.Conditions[i])...)
 	}
 	if !slices.Equal(s.carrying, d.Carrying) {
 		events = append(events, s.move(now, d)...)

@@ -19,6 +19,7 @@ type crew struct {
 	log      *slog.Logger
 	clients  map[string]*post
 	monitors map[string]*post
+	six      crew6
 	scouted  map[string]health.State // what each line was when it was last looked along
 	scouts   sync.WaitGroup
 }
@@ -35,7 +36,8 @@ type post struct {
 }
 
 func newCrew(ports Ports, in *inbox, log *slog.Logger) *crew {
-	return &crew{ports: ports, inbox: in, log: log, clients: map[string]*post{}, monitors: map[string]*post{}, scouted: map[string]health.State{}}
+	return &crew{ports: ports, inbox: in, log: log, clients: map[string]*post{}, monitors: map[string]*post{}, scouted: map[string]health.State{},
+		six: crew6{map[string]*post{}, map[string]*post{}}}
 }
 
 // attend starts, stops and informs the clients.
@@ -64,6 +66,7 @@ func (c *crew) attend(ctx context.Context, s *State) {
 		}
 		p.carrier = l.link.Carrier
 	}
+	c.attend6(ctx, s)
 }
 
 // clientKey changes when a client has to be replaced. Interfaces get new names, too: on a slow board after the daemon has
@@ -119,6 +122,7 @@ func (c *crew) watch(ctx context.Context, s *State, d Decision) {
 			delete(c.scouted, name)
 		}
 	}
+	c.watch6(ctx, s)
 }
 
 func (c *crew) startMonitor(ctx context.Context, l *line, key string) *post {
@@ -202,7 +206,7 @@ func (p *post) end() {
 
 // stop ends everyone and waits for them.
 func (c *crew) stop() {
-	for _, posts := range []map[string]*post{c.clients, c.monitors} {
+	for _, posts := range []map[string]*post{c.clients, c.monitors, c.six.clients, c.six.monitors} {
 		for _, p := range posts {
 			p.cancel()
 		}

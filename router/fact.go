@@ -36,9 +36,10 @@ type Health6Seen struct {
 
 // PathSeen is what fits through a WAN. Index is that of its interface.
 type PathSeen struct {
-	WAN   string
-	Index int
-	Path  PathView
+	WAN      string
+	Index    int
+	Path     PathView
+	Recalled bool // it was found, and said, before
 }
 
 // HouseSeen is how the house is served.

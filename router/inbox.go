@@ -25,6 +25,8 @@ func (b *inbox) put(f Fact, done chan<- error) {
 	switch f := f.(type) {
 	case HealthSeen:
 		b.letters = without(b.letters, func(old Fact) bool { h, ok := old.(HealthSeen); return ok && h.WAN == f.WAN })
+	case Health6Seen:
+		b.letters = without(b.letters, func(old Fact) bool { h, ok := old.(Health6Seen); return ok && h.WAN == f.WAN })
 	case VRRPSeen:
 		b.letters = without(b.letters, func(old Fact) bool { _, ok := old.(VRRPSeen); return ok })
 	}

@@ -111,6 +111,7 @@ type Rule struct {
 	Table    int
 	// OnlySpecific ignores default routes of the table ("suppress_prefixlength 0").
 	OnlySpecific bool
+	OnlyIPv6     bool
 }
 
 // Vacate asks for the flows of a WAN that carries nothing any more to be ended.

@@ -207,7 +207,7 @@ func (r *Router) settled(now time.Time) bool {
 		return true
 	}
 	for _, l := range r.state.lines {
-		if l.link.Index != 0 && l.config.Kind != PPPoE && !l.reported && l.dressed(now) {
+		if l.link.Index != 0 && l.config.Kind != PPPoE && !l.reported && l.dressed(now) || r.crew.six.clients[l.config.Name] != nil && !l.six.reported {
 			return false
 		}
 	}
@@ -263,6 +263,7 @@ func (r *Router) sleep() time.Duration {
 		next = earliest(next, r.started.Add(introduction), now)
 	}
 	next = earliest(next, r.state.former.until, now)
+	next = r.state.wake6(now, next)
 	next = r.state.vrrpWake(now, next)
 	for _, w := range r.state.sweeps {
 		next = earliest(next, w.next, now)

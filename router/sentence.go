@@ -154,5 +154,5 @@ func (l *line) showLease(w *WANSnapshot) {
 	for _, server := range l.lease.DNS {
 		w.DNS = append(w.DNS, server.String())
 	}
-	w.MTU = l.pathMTU()
+	w.MTU = l.mtu4()
 }

@@ -68,7 +68,7 @@ func (s *State) Fold(now time.Time, fact Fact) []Event {
 	case Lease6Seen:
 		return s.foldLease6(now, f)
 	case Health6Seen:
-		s.foldHealth6(now, f)
+		s.foldHealth6(f)
 	case PathSeen:
 		return s.foldPath(now, f)
 	case DiagnosisSeen:
@@ -196,7 +196,7 @@ func (s *State) relink(now time.Time) {
 			l.lease, l.leased, l.connected, l.asking, l.seen = nil, false, false, "asking for an address", now
 		}
 		l.connected = l.connected || link.Carrier
-		if l.findWay(s.links) || fresh || lost {
+		if l.findWay(now, s.links) || fresh || lost {
 			l.unverify(l.suspect || lost || l.told.State == health.Down)
 			l.six.unverify(lost)
 		}
@@ -216,7 +216,7 @@ func (s *State) foldLease(now time.Time, f LeaseSeen) []Event {
 	}
 	before := l.lease
 	l.lease, l.asking, l.reported = f.Lease, f.Reason, true
-	if l.findWay(s.links) && before != nil {
+	if l.findWay(now, s.links) && before != nil {
 		l.unverify(false)
 	}
 	if f.Lease == nil {

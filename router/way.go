@@ -2,8 +2,7 @@ package router
 
 import (
 	"slices"
-
-	"github.com/twinpath/twinpath/health"
+	"time"
 )
 
 // PPPDevice is the kernel name of a PPPoE line's interface: an interface's name has 15 characters at most.
@@ -11,7 +10,7 @@ func PPPDevice(wan string) string { return "ppp-" + wan[:min(len(wan), 11)] }
 
 // findWay finds the interface that packets leave by: the one that the lease names, else the line's own. A PPPoE line has none
 // before it is dialled. It reports whether it is another one than before; what was known of the IPv6 there is forgotten then.
-func (l *line) findWay(links []Link) bool {
+func (l *line) findWay(now time.Time, links []Link) bool {
 	way := l.link
 	switch {
 	case l.lease != nil && l.lease.Device != "" && l.lease.Device != l.link.Name:
@@ -22,7 +21,7 @@ func (l *line) findWay(links []Link) bool {
 	fresh := way.Index != l.way.Index
 	l.way = way
 	if fresh {
-		l.six = six{suspect: l.six.suspect || l.six.verdict.State == health.Down, prefix: l.six.prefix}
+		l.six = l.six.moved(now)
 		l.path = PathView{}
 	}
 	return fresh
