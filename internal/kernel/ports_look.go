@@ -107,11 +107,11 @@ func lookFilter() []bpf.Instruction {
 
 // ask sends both questions to everybody.
 func (e *eye) ask() error {
-	everybody := net.HardwareAddr{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}
+	everybody := everybody()
 	discover := limitedBroadcast(wan.Discover(e.link.HardwareAddr, e.hostname, e.exchange), zeroAddress)
 	for _, frame := range [...][]byte{
 		frameOf(everybody, e.link.HardwareAddr, unix.ETH_P_IP, discover),
-		frameOf(everybody, e.link.HardwareAddr, unix.ETH_P_PPP_DISC, padi(e.exchange)),
+		frameOf(everybody, e.link.HardwareAddr, unix.ETH_P_PPP_DISC, padi(e.exchange, "", 0)),
 	} {
 		if _, err := e.conn.WriteTo(frame, &packet.Addr{HardwareAddr: everybody}); err != nil {
 			return err
@@ -155,9 +155,9 @@ func (e *eye) hear(frame []byte) bool {
 		e.seen.Loop = from
 		return false
 	case protocol == unix.ETH_P_PPP_DISC:
-		name, ok := readPADO(payload, e.exchange)
+		c, ok := readPADO(payload, e.exchange)
 		if ok {
-			e.seen.PPPoE, e.seen.Concentrator = true, name
+			e.seen.PPPoE, e.seen.Concentrator = true, c.Name
 		}
 		return ok
 	}

@@ -1,0 +1,262 @@
+package wan
+
+import (
+	"context"
+	"net/netip"
+	"slices"
+	"time"
+)
+
+// Chosen by us, but for the first two, which are the specification's of this house: a wrong password is not going to become right,
+// and who tries it too often is locked out; any other reason may be over in a second, for a whole town at once.
+const (
+	refusedFirst   = time.Minute
+	refusedLongest = 30 * time.Minute
+	dialFirst      = time.Second
+	dialLongest    = time.Minute
+	findLongest    = 15 * time.Second
+	// dialling is how long pppd may take to get an address; it gives up by itself after less.
+	dialling = 45 * time.Second
+	// proven is how long a session has to last for the next one to be dialled at once.
+	proven = time.Minute
+	// look is how often pppd's words are read while it dials.
+	look = 100 * time.Millisecond
+	// forgetful is how long it is remembered that a server's packets of 1508 bytes vanish.
+	forgetful = 24 * time.Hour
+)
+
+const never = time.Duration(-1)
+
+// live is one session from the search for a server to its end, or the rest of one that runs already. It returns when to try again.
+func (p *PPPoE) live(ctx context.Context, s session) time.Duration {
+	size := p.memory.Size
+	if s == nil {
+		c, ok, pause := p.find(ctx)
+		if !ok {
+			return pause
+		}
+		size = p.size(c)
+		var err error
+		if s, err = p.begin(c, size); err != nil {
+			return p.fail(said{trouble: startTrouble(err), remark: startRemark(err)})
+		}
+		p.tell(nil, "dialling "+serverName(c.Name))
+		if pause, up := p.dial(ctx, s); !up {
+			return pause
+		}
+		if size > narrow && p.MTU == 0 {
+			if pause, good := p.verify(ctx, s, size); !good {
+				return pause
+			}
+		}
+	}
+	return p.hold(ctx, s)
+}
+
+func serverName(name string) string {
+	if name == "" {
+		return "the PPPoE server"
+	}
+	return "the PPPoE server " + name
+}
+
+// find asks who answers on the link, before pppd is even started.
+func (p *PPPoE) find(ctx context.Context) (c Concentrator, ok bool, pause time.Duration) {
+	if p.told.Reason == "" {
+		p.tell(nil, "asking for a PPPoE server")
+	}
+	type answer struct {
+		c   Concentrator
+		ok  bool
+		err error
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	answers := make(chan answer, 1)
+	go func() {
+		c, ok, err := p.Access.Find(ctx, p.Account.Service)
+		answers <- answer{c, ok, err}
+	}()
+	select {
+	case done := <-p.wishes.release:
+		p.tell(nil, releasedLine)
+		done <- nil
+		return c, false, never
+	case a := <-answers:
+		if ctx.Err() != nil || a.ok {
+			return a.c, a.ok, 0
+		}
+		if a.err != nil {
+			p.Log.Debug("no search for a PPPoE server", "wan", p.Name, "err", a.err)
+		}
+		p.tell(nil, noServer.clause(p.Device, "", ""))
+		p.tries.finds++
+		return a.c, false, spaced(dialFirst, p.tries.finds, findLongest)
+	}
+}
+
+// size is the largest packet to ask for: 1500 bytes where the server offers it, the link can, and it was not found to vanish.
+func (p *PPPoE) size(c Concentrator) int {
+	most := p.widest()
+	if most <= narrow {
+		return most
+	}
+	if p.MTU == 0 && (c.Payload < wide || p.memory.vanishes(c.Name, time.Now())) {
+		return narrow
+	}
+	if err := p.Access.Widen(most + encloseSix); err != nil {
+		p.Log.Info("the link carries no larger packets", "wan", p.Name, "device", p.Device, "err", err)
+		return narrow
+	}
+	return most
+}
+
+func (p *PPPoE) begin(c Concentrator, size int) (session, error) {
+	p.memory.Device, p.memory.Server, p.memory.Size = p.Device, c.Name, size
+	p.memory.Salt = newSalt()
+	p.memory.Account = p.Account.digest(p.memory.Salt)
+	return p.programs.begin(p.options(size), p.memory)
+}
+
+// dial waits until the session has an address.
+func (p *PPPoE) dial(ctx context.Context, s session) (pause time.Duration, up bool) {
+	tick := time.NewTicker(look)
+	defer tick.Stop()
+	late := time.NewTimer(dialling)
+	defer late.Stop()
+	for {
+		select {
+		case <-tick.C:
+			if readWords(s.words()).up {
+				return 0, true
+			}
+		case <-s.ended():
+			return p.fail(p.close(s)), false
+		case <-late.C:
+			return p.fail(p.close(s)), false
+		case done := <-p.wishes.release:
+			return p.give(s, done), false
+		case <-ctx.Done():
+			p.close(s) // half a session is of no use to the next daemon
+			return 0, false
+		case <-p.wishes.dead:
+		}
+	}
+}
+
+// verify sends packets as large as was agreed on. A line whose equipment swallows them without a word is dialled again, for
+// smaller ones.
+func (p *PPPoE) verify(ctx context.Context, s session, size int) (pause time.Duration, good bool) {
+	words := readWords(s.words())
+	targets := append([]netip.Addr{words.remote}, words.dns...)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	passes := make(chan bool, 1)
+	go func() {
+		passes <- slices.ContainsFunc(targets, func(a netip.Addr) bool { return p.Access.Passes(ctx, SessionDevice(p.Name), a, size) })
+	}()
+	select {
+	case pass := <-passes:
+		if pass || ctx.Err() != nil {
+			return 0, true
+		}
+		p.Log.Info("packets of 1500 bytes vanish: asking for smaller ones", "wan", p.Name, "server", p.memory.Server)
+		p.memory.Narrow, p.memory.Until = p.memory.Server, time.Now().Add(forgetful)
+		p.close(s)
+		return 0, false
+	case <-s.ended():
+		return p.fail(p.close(s)), false
+	case done := <-p.wishes.release:
+		return p.give(s, done), false
+	}
+}
+
+// hold reports the lease and waits for the end of the session.
+func (p *PPPoE) hold(ctx context.Context, s session) time.Duration {
+	words := readWords(s.words())
+	began := time.Now()
+	p.tries.finds, p.tries.refusals = 0, 0
+	p.tell(p.lease(words), "connected to "+serverName(p.memory.Server))
+	for {
+		select {
+		case <-ctx.Done():
+			return 0 // it goes on, for the next daemon
+		case <-s.ended():
+			if time.Since(began) >= proven {
+				p.tries.dials = 0
+			}
+			return p.fail(p.close(s))
+		case done := <-p.wishes.release:
+			return p.give(s, done)
+		case <-p.wishes.linkUp:
+		case <-p.wishes.dead:
+			p.mourn(time.Now())
+		case <-p.dead.redo:
+			p.dead.redo = nil
+			p.dead.done++
+			p.close(s)
+			p.tell(nil, "dialling again: nothing answered through the session")
+			return 0
+		}
+	}
+}
+
+// mourn spaces out what is done about a session through which nothing answers.
+func (p *PPPoE) mourn(now time.Time) {
+	d := &p.dead
+	if now.Sub(d.seen) > episode+redoFirst<<min(d.done, 3) {
+		d.done, d.redo = 0, nil
+	}
+	d.seen = now
+	if d.redo == nil {
+		d.redo = time.After(redoFirst << min(d.done, 3))
+	}
+}
+
+func (p *PPPoE) lease(words said) *Lease {
+	device := SessionDevice(p.Name)
+	mtu := p.Access.Size(device)
+	if mtu == 0 {
+		mtu = p.memory.Size
+	}
+	return &Lease{Address: netip.PrefixFrom(words.local, 32), Device: device, DNS: words.dns, MTU: mtu}
+}
+
+// close ends a session with all that belongs to it, and returns what became of it.
+func (p *PPPoE) close(s session) said {
+	s.end()
+	words := readWords(s.words())
+	p.clear(words)
+	if words.trouble == noTrouble {
+		words.trouble, words.remark = broken, s.why()
+	}
+	p.programs.forget(p.memory)
+	return words
+}
+
+func (p *PPPoE) give(s session, done chan<- error) time.Duration {
+	p.close(s)
+	p.tell(nil, releasedLine)
+	done <- nil
+	return never
+}
+
+// fail reports why there is no session, and returns when to try again.
+func (p *PPPoE) fail(s said) (pause time.Duration) {
+	p.tell(nil, s.trouble.clause(p.Device, p.memory.Server, s.remark))
+	switch s.trouble {
+	case refused, noKernel, noProgram:
+		p.tries.refusals++
+		pause = spaced(refusedFirst, p.tries.refusals, refusedLongest)
+	default:
+		p.tries.dials++
+		pause = spaced(dialFirst, p.tries.dials, dialLongest)
+	}
+	p.Log.Info("no session", "wan", p.Name, "reason", p.told.Reason, "again", pause)
+	return pause
+}
+
+// spaced doubles a pause with each try.
+func spaced(first time.Duration, tries int, longest time.Duration) time.Duration {
+	return min(first<<min(tries-1, 16), longest)
+}
