@@ -26,6 +26,7 @@ type held struct {
 	ours    bool
 	virtual bool // the VRRP engine's
 	noRoute bool
+	retired bool   // not for new connections
 	flags   uint32 // IFA_F_…
 }
 
@@ -76,6 +77,7 @@ func readAddress(body []byte) (key addressKey, h held, ok bool) {
 		case unix.IFA_FLAGS:
 			h.flags = value(v)
 			h.noRoute = h.flags&unix.IFA_F_NOPREFIXROUTE != 0
+			h.retired = h.flags&unix.IFA_F_DEPRECATED != 0
 		case ifaProto:
 			h.ours = len(v) == 1 && v[0] == router.Protocol
 			h.virtual = len(v) == 1 && v[0] == virtualProtocol
@@ -111,8 +113,11 @@ func (p *pass) address() {
 
 func (p *pass) addAddress(key addressKey, a router.Address) outcome {
 	h, there := p.addresses[key]
-	if there && !h.virtual && (!h.ours || h.noRoute == a.NoRoute) {
+	if there && !h.virtual && (!h.ours || h.noRoute == a.NoRoute && h.retired == a.Retired) {
 		return found
+	}
+	if there && !h.virtual && h.noRoute == a.NoRoute {
+		return p.retire(key, a)
 	}
 	if there { // a virtual one would expire, and the flag of an address cannot be changed
 		if err := p.session.dropAddress(key); err != nil {
@@ -121,22 +126,60 @@ func (p *pass) addAddress(key addressKey, a router.Address) outcome {
 		}
 		p.again = true
 	}
-	if !p.change(fmt.Sprintf("add address %s dev %s", key.prefix, a.Device), p.session.addAddress(key, a.NoRoute)) {
+	if !p.change(fmt.Sprintf("add address %s dev %s", key.prefix, a.Device), p.session.addAddress(key, a, unix.NLM_F_EXCL)) {
 		return absent
 	}
 	return added
 }
 
-func (s *session) addAddress(key addressKey, noRoute bool) error {
+// retire says in place of an address of ours that new connections are to use it no more, or may again: its flows go on.
+func (p *pass) retire(key addressKey, a router.Address) outcome {
+	what := fmt.Sprintf("retire address %s dev %s", key.prefix, a.Device)
+	if !a.Retired {
+		what = fmt.Sprintf("use address %s dev %s again", key.prefix, a.Device)
+	}
+	if !p.change(what, p.session.addAddress(key, a, unix.NLM_F_REPLACE)) {
+		return absent
+	}
+	return replaced
+}
+
+// forever is the lifetime of an address that does not end (if_addr.h, INFINITY_LIFE_TIME).
+const forever = 1<<32 - 1
+
+// addAddress adds an address or, with NLM_F_REPLACE, changes how long it is good for. Duplicates of IPv6 are not looked for: until that is done,
+// a second later, nothing can be sent from the address, not even the news that another one is dead. It ends in what a manufacturer,
+// the ISP or a secret made unique.
+func (s *session) addAddress(key addressKey, a router.Address, how int) error {
 	m, parts := addressMessage(key)
 	parts = append(parts, nl.NewRtAttr(ifaProto, []byte{router.Protocol}))
-	if noRoute {
-		parts = append(parts, number(unix.IFA_FLAGS, unix.IFA_F_NOPREFIXROUTE))
+	var flags uint32
+	if a.NoRoute {
+		flags |= unix.IFA_F_NOPREFIXROUTE
+	}
+	if key.prefix.Addr().Is6() {
+		flags |= unix.IFA_F_NODAD
+	}
+	if flags != 0 {
+		parts = append(parts, number(unix.IFA_FLAGS, flags))
+	}
+	if key.prefix.Addr().Is6() {
+		parts = append(parts, nl.NewRtAttr(unix.IFA_CACHEINFO, lifetimes(a.Retired)))
 	}
 	if key.prefix.Addr().Is4() && key.prefix.Bits() < 31 {
 		parts = append(parts, nl.NewRtAttr(unix.IFA_BROADCAST, broadcast(key.prefix)))
 	}
-	return s.do(unix.RTM_NEWADDR, unix.NLM_F_CREATE|unix.NLM_F_EXCL, append([]nl.NetlinkRequestData{m}, parts...)...)
+	return s.do(unix.RTM_NEWADDR, unix.NLM_F_CREATE|how, append([]nl.NetlinkRequestData{m}, parts...)...)
+}
+
+// lifetimes is struct ifa_cacheinfo: preferred, valid, and two times that only the kernel sets.
+func lifetimes(retired bool) []byte {
+	preferred := uint32(forever)
+	if retired {
+		preferred = 0
+	}
+	b := binary.NativeEndian.AppendUint32(nil, preferred)
+	return append(binary.NativeEndian.AppendUint32(b, forever), make([]byte, 8)...)
 }
 
 // dropAddress removes an address, if it has not gone with an older one of its network.

@@ -84,6 +84,9 @@ func (p *pass) rule() {
 	wanted := make(map[rule]bool)
 	for _, r := range p.plan.Rules {
 		for _, family := range p.families() {
+			if r.OnlyIPv6 && family != unix.AF_INET6 {
+				continue
+			}
 			w := resolveRule(r, family)
 			wanted[w] = true
 			p.want(ruleText(w), nil, func() outcome { return p.addRule(w) })
