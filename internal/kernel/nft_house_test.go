@@ -37,6 +37,9 @@ func newNftHouse(t *testing.T) *nftHouse {
 	add := func(name string) *sandbox.Namespace { return nftNamespace(t, fmt.Sprintf("%s-%d", name, n)) }
 	h.router, h.client, h.server = add("router"), add("client"), add("server")
 	h.isps = []*sandbox.Namespace{add("isp1"), add("isp2")}
+	for _, ns := range append([]*sandbox.Namespace{h.router, h.client, h.server}, h.isps...) {
+		h.run(ns, "sysctl -qw net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0") // addresses are final at once
+	}
 	h.wire()
 	for i, isp := range h.isps {
 		h.listen(isp, ":80", func(c net.Conn) { h.provide(i, c) })
@@ -47,7 +50,7 @@ func newNftHouse(t *testing.T) *nftHouse {
 }
 
 func (h *nftHouse) wire() {
-	h.run(h.router, `sysctl -qw net.ipv4.ip_forward=1 net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.default.rp_filter=0 net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0
+	h.run(h.router, `sysctl -qw net.ipv4.ip_forward=1 net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.default.rp_filter=0
 		sysctl -qew net.bridge.bridge-nf-call-iptables=0 net.bridge.bridge-nf-call-ip6tables=0
 		ip link add lan0 type bridge
 		ip link set lan0 up
@@ -88,8 +91,7 @@ func (h *nftHouse) wire6() {
 		ip addr add 2001:db8:1::1/64 dev lan0
 		ip addr add 2001:db8:f::2/64 dev wan0
 		ip route add default via 2001:db8:f::1`)
-	h.run(h.client, `sysctl -qw net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.eth0.accept_dad=0
-		ip addr add 2001:db8:1::10/64 dev eth0 nodad
+	h.run(h.client, `ip addr add 2001:db8:1::10/64 dev eth0 nodad
 		ip route add default via 2001:db8:1::1`)
 	h.run(h.isps[0], `ip addr add 2001:db8:f::1/64 dev line nodad
 		ip route add local 2001:db8:9::/64 dev lo

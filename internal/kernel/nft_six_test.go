@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -19,7 +20,8 @@ const far6 = "[2001:db8:9::1]:80"
 // both wires the second provider for IPv6, too, and gives the client an address of each, and one of the house's own.
 func (h *nftHouse) both() {
 	h.t.Helper()
-	h.run(h.router, `ip addr add 2001:db8:2::1/64 dev lan0
+	h.run(h.router, `sysctl -qw net.ipv6.icmp.ratelimit=0
+		ip addr add 2001:db8:2::1/64 dev lan0
 		ip addr add fd00:1::1/64 dev lan0
 		ip addr add 2001:db8:e::2/64 dev wan1
 		ip route add default via 2001:db8:f::1 table 101
@@ -202,5 +204,34 @@ func TestNftOpensPortsOfHosts(t *testing.T) {
 	}
 	if _, err := h.isps[1].Run("ping -c1 -W3 -I 2001:db8:9::1 2001:db8:2::10"); err != nil { // RFC 4890 §4.3.1
 		t.Errorf("ping of a host from outside: %v", err)
+	}
+}
+
+// A browser begins dozens of connections at once: each of them hears. The kernel's own rate is four a second to a host of a /64.
+func TestNftRefusesManyAtOnce(t *testing.T) {
+	h := newNftHouse(t)
+	h.both()
+	h.load(h.six())
+	const many = 40
+	told := 0
+	err := h.client.Do(func() error {
+		for range many {
+			c, err := net.DialUDP("udp", &net.UDPAddr{IP: net.ParseIP("fd00:1::10")}, &net.UDPAddr{IP: net.ParseIP("2001:db8:9::1"), Port: 443})
+			if err != nil {
+				return err
+			}
+			defer c.Close()
+			if _, err := c.Write([]byte{1}); err != nil {
+				return err
+			}
+			_ = c.SetReadDeadline(time.Now().Add(brief))
+			if _, err := c.Read(make([]byte, 1)); errors.Is(err, unix.EACCES) {
+				told++
+			}
+		}
+		return nil
+	})
+	if err != nil || told != many {
+		t.Errorf("%d of %d hear that their source is refused (%v)", told, many, err)
 	}
 }
