@@ -27,6 +27,7 @@ type crew struct {
 // post is one running client or monitor.
 type post struct {
 	key     string
+	kind    Kind // of the client
 	client  wan.Client
 	monitor Monitor
 	carrier bool
@@ -44,8 +45,8 @@ func newCrew(ports Ports, in *inbox, log *slog.Logger) *crew {
 func (c *crew) attend(ctx context.Context, s *State) {
 	for name, p := range c.clients {
 		l := s.line(name)
-		if l == nil || p.key != l.clientKey() {
-			if l == nil && p.client != nil {
+		if l == nil || p.key != l.clientKey() || l.parked != "" {
+			if l == nil || l.parked != "" || l.config.Kind != p.kind {
 				c.release(name, p)
 			}
 			p.end()
@@ -53,7 +54,7 @@ func (c *crew) attend(ctx context.Context, s *State) {
 		}
 	}
 	for _, l := range s.lines {
-		if l.link.Index == 0 || l.config.Kind == PPPoE || l.drained && l.flows == 0 || !l.dressed(c.ports.Now()) {
+		if l.link.Index == 0 || l.parked != "" || l.drained && l.flows == 0 || !l.dressed(c.ports.Now()) {
 			continue
 		}
 		p := c.clients[l.config.Name]
@@ -72,7 +73,7 @@ func (c *crew) attend(ctx context.Context, s *State) {
 // clientKey changes when a client has to be replaced. Interfaces get new names, too: on a slow board after the daemon has
 // begun to use them (seen in an emulated one, 2026-11-21).
 func (l *line) clientKey() string {
-	return fmt.Sprint(l.link.Index, l.link.Name, l.config.Kind, l.number, l.config.Static, l.config.Peer, l.drained && l.flows == 0, l.config.MAC != "" && l.config.MAC == l.link.MAC)
+	return fmt.Sprint(l.link.Index, l.link.Name, l.config.Kind, l.number, l.config.Static, l.config.Peer, l.config.PPPoE, l.drained && l.flows == 0, l.config.MAC != "" && l.config.MAC == l.link.MAC)
 }
 
 func (c *crew) startClient(ctx context.Context, l *line) *post {
@@ -81,7 +82,7 @@ func (c *crew) startClient(ctx context.Context, l *line) *post {
 		Config: l.config, Device: l.link.Name, Mark: l.mark(),
 		Report: func(u wan.Update) { c.inbox.put(LeaseSeen{u, index}, nil) },
 	})
-	p := &post{key: l.clientKey(), client: client, carrier: l.link.Carrier}
+	p := &post{key: l.clientKey(), kind: l.config.Kind, client: client, carrier: l.link.Carrier}
 	p.start(ctx, c.log.With("wan", name), "client", client.Run)
 	return p
 }

@@ -28,6 +28,9 @@ type line struct {
 	lease     *wan.Lease
 	address   netip.Addr // of the newest lease, be it gone
 	asking    string     // the client's own words while there is no lease
+	ours      bool       // what they say is the owner's to mend
+	failure   string     // the newest of them that said why it did not work; empty since there is a lease
+	parked    string     // why the line is not dialled; empty: it is
 	reported  bool       // the client has spoken
 	connected bool       // it has had a carrier since the link appeared
 	leased    bool       // it has had a lease since the link appeared
@@ -107,8 +110,6 @@ func (l *line) attachment(now time.Time, lan LAN) (condition, bool) {
 		return condition{State: health.Down, Lost: 100, Reason: fmt.Sprintf(format, args...), Blame: blame}, true
 	}
 	switch {
-	case l.config.Kind == PPPoE:
-		return down(BlameOther, "this version cannot dial PPPoE")
 	case l.port.Index == 0:
 		return down(BlameCable, "there is no interface %s", l.pattern(lan))
 	case l.link.Index == 0:
@@ -123,6 +124,10 @@ func (l *line) attachment(now time.Time, lan LAN) (condition, bool) {
 		return down(BlameCable, "no cable in %s, or nothing behind it has power", l.link.Name)
 	case l.lease == nil && l.drained:
 		return down(BlameOwner, "it is drained, and its address given back")
+	case l.parked != "":
+		return condition{State: health.Unknown, Reason: l.parked}, true
+	case l.lease == nil && l.ours:
+		return down(BlameOwner, "%s", l.asking)
 	case l.lease == nil && !l.leased && now.Before(l.seen.Add(patience)):
 		return condition{State: health.Unknown, Reason: l.asking}, true
 	case l.lease == nil:

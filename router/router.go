@@ -164,6 +164,7 @@ func (r *Router) round(ctx context.Context) {
 		r.look(now)
 		look = true
 	}
+	r.state.park(now)
 	r.crew.attend(ctx, r.state)
 	if !r.settled(now) {
 		return
@@ -207,7 +208,7 @@ func (r *Router) settled(now time.Time) bool {
 		return true
 	}
 	for _, l := range r.state.lines {
-		if l.link.Index != 0 && l.config.Kind != PPPoE && !l.reported && l.dressed(now) || r.crew.six.clients[l.config.Name] != nil && !l.six.reported {
+		if l.link.Index != 0 && l.parked == "" && !l.reported && l.dressed(now) || r.crew.six.clients[l.config.Name] != nil && !l.six.reported {
 			return false
 		}
 	}

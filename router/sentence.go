@@ -84,7 +84,7 @@ func (s *State) complaints(d Decision, which func(int) bool) string {
 func (s *State) Snapshot(now time.Time, version string, d Decision) *Snapshot {
 	snap := &Snapshot{
 		Router: s.config.Name, Version: version, Sentence: s.sentence(d), Verdict: s.verdict, Since: s.since.UTC(),
-		WANs: []WANSnapshot{}, Drained: s.drained, Kernel: s.kernel, Time: now.UTC(),
+		WANs: []WANSnapshot{}, Drained: s.drained, Kernel: s.kernel, Time: now.UTC(), Accounts: s.accounts(),
 	}
 	s.showVirtual(snap)
 	snap.Kernel.Applied = snap.Kernel.Applied.UTC()
@@ -109,7 +109,7 @@ func (l *line) snapshot(c condition, active bool) WANSnapshot {
 		Name: l.config.Name, Kind: l.config.Kind.String(), Interface: l.link.Name, State: c.State.String(), Active: active,
 		Cost: l.config.Cost, Lost: c.Lost, Weight: l.config.Weight, Metered: l.metered(), Drained: l.drained,
 		RTT: Milliseconds(l.verdict.RTT), Loss: l.verdict.Loss, Since: l.since.UTC(), Reason: c.Reason,
-		DNS: []string{}, Checks: []CheckSnapshot{}, Tally: l.tally, Blame: c.Blame, Mark: l.mark(),
+		DNS: []string{}, Checks: []CheckSnapshot{}, Tally: l.tally, Blame: c.Blame, Mark: l.mark(), Way: l.way,
 	}
 	if w.Interface == "" {
 		w.Interface = l.config.Interface

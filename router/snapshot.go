@@ -32,10 +32,12 @@ type Snapshot struct {
 	VRRP     []VRRPSnapshot    `json:"vrrp,omitempty"`
 	Speakers []SpeakerSnapshot `json:"speakers,omitempty"`
 	// VRRPTime is when the engine said what the two above show: it repeats itself every five seconds.
-	VRRPTime *time.Time  `json:"vrrp_time,omitempty"`
-	Drained  bool        `json:"drained,omitempty"` // the router as a whole
-	Flows    int         `json:"flows,omitempty"`   // connections that the kernel tracks
-	Pair     *PairView   `json:"pair,omitempty"`
+	VRRPTime *time.Time `json:"vrrp_time,omitempty"`
+	Drained  bool       `json:"drained,omitempty"` // the router as a whole
+	Flows    int        `json:"flows,omitempty"`   // connections that the kernel tracks
+	Pair     *PairView  `json:"pair,omitempty"`
+	// Accounts stands for those of this router's PPPoE lines: the other router of the pair sees whether it has one of them, too.
+	Accounts string      `json:"accounts,omitempty"`
 	Alerts   *AlertsView `json:"alerts,omitempty"`
 	House    *HouseView  `json:"house,omitempty"`
 	// Disk says why nothing can be kept; empty: it can.
@@ -85,8 +87,9 @@ type WANSnapshot struct {
 	Tally *health.Tally `json:"-"`
 	// Heirs are the lines that would carry the house if this one, which does, failed now; in this process only.
 	Heirs []string `json:"-"`
-	// Mark is that of its connections, in this process only.
+	// Mark is that of its connections, and Way the interface that its packets leave by; both in this process only.
 	Mark firewall.Mark `json:"-"`
+	Way  Link          `json:"-"`
 	// Lease6 is its IPv6, and Use6 whether the house is to use that for new connections; both in this process only.
 	Lease6 *wan.Lease6 `json:"-"`
 	Use6   bool        `json:"-"`
@@ -124,6 +127,7 @@ type PairView struct {
 	Heard           bool       `json:"heard"`    // its adverts reach us
 	Seen            *time.Time `json:"seen,omitempty"`
 	State           string     `json:"state,omitempty"` // of its election for the house's address: active, backup, ...
+	Accounts        string     `json:"-"`               // of its PPPoE lines, as only the two of them can tell
 }
 
 // PendingView is a configuration that goes back unless confirmed.

@@ -9,6 +9,7 @@ import (
 	"github.com/twinpath/twinpath/health"
 	"github.com/twinpath/twinpath/script"
 	"github.com/twinpath/twinpath/vrrp"
+	"github.com/twinpath/twinpath/wan"
 )
 
 // State is every fact the router knows. One goroutine owns it.
@@ -215,7 +216,7 @@ func (s *State) foldLease(now time.Time, f LeaseSeen) []Event {
 		return nil
 	}
 	before := l.lease
-	l.lease, l.asking, l.reported = f.Lease, f.Reason, true
+	l.lease, l.asking, l.ours, l.reported = f.Lease, f.Reason, f.Failed && f.Ours, true
 	if l.findWay(now, s.links) && before != nil {
 		l.unverify(false)
 	}
@@ -223,8 +224,9 @@ func (s *State) foldLease(now time.Time, f LeaseSeen) []Event {
 		if before != nil {
 			l.unverify(true)
 		}
-		return nil
+		return l.foldFailure(now, f.Update)
 	}
+	l.failure = ""
 	was := l.address
 	l.leased, l.address = true, f.Lease.Address.Addr()
 	if before != nil && before.Address != f.Lease.Address {
@@ -234,6 +236,22 @@ func (s *State) foldLease(now time.Time, f LeaseSeen) []Event {
 		return []Event{{Time: now, Kind: EventWAN, WAN: f.WAN, Sentence: fmt.Sprintf("%s has a new address: %s (was %s).", f.WAN, l.address, was)}}
 	}
 	return nil
+}
+
+// foldFailure says why a line that is down does not come back, each time that it is another reason.
+func (l *line) foldFailure(now time.Time, u wan.Update) []Event {
+	if !u.Failed || u.Reason == l.failure {
+		return nil
+	}
+	l.failure = u.Reason
+	if l.told.State != health.Down || l.told.Reason == u.Reason {
+		return nil
+	}
+	blame := BlameISP
+	if u.Ours {
+		blame = BlameOwner
+	}
+	return []Event{{Time: now, Kind: EventWAN, WAN: u.WAN, Blame: blame, Sentence: fmt.Sprintf("%s: %s%s.", u.WAN, u.Reason, fault(blame))}}
 }
 
 func (s *State) foldHealth(now time.Time, f HealthSeen) {

@@ -140,6 +140,8 @@ func (l *line) lost(now time.Time, c condition, good bool) int {
 	switch {
 	case l.drained:
 		return lostAll
+	case l.parked != "":
+		return 0
 	case c.State != health.Unknown:
 		return c.Lost
 	case good && now.Before(l.since.Add(hold)):

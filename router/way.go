@@ -3,10 +3,12 @@ package router
 import (
 	"slices"
 	"time"
+
+	"github.com/twinpath/twinpath/wan"
 )
 
 // PPPDevice is the kernel name of a PPPoE line's interface: an interface's name has 15 characters at most.
-func PPPDevice(wan string) string { return "ppp-" + wan[:min(len(wan), 11)] }
+func PPPDevice(name string) string { return wan.SessionDevice(name) }
 
 // findWay finds the interface that packets leave by: the one that the lease names, else the line's own. A PPPoE line has none
 // before it is dialled. It reports whether it is another one than before; what was known of the IPv6 there is forgotten then.

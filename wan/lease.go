@@ -32,4 +32,6 @@ type Update struct {
 	WAN    string
 	Lease  *Lease
 	Reason string // one clause for a person: "asking for an address", "no DHCP server answers", "lease refused by 198.51.100.1"
+	Failed bool   // Reason is why it did not work, rather than what is going on
+	Ours   bool   // and the owner of this router can mend it: a wrong password, a program that is missing
 }

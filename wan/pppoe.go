@@ -153,8 +153,11 @@ func (p *PPPoE) widest() int {
 
 // tell reports what is news.
 func (p *PPPoE) tell(lease *Lease, reason string) {
-	u := Update{WAN: p.Name, Lease: lease, Reason: reason}
-	if lease == nil && p.told.Lease == nil && p.told.Reason == reason {
+	p.report(Update{WAN: p.Name, Lease: lease, Reason: reason})
+}
+
+func (p *PPPoE) report(u Update) {
+	if u.Lease == nil && p.told == u {
 		return
 	}
 	p.told = u

@@ -40,7 +40,9 @@ func (p *PPPoE) live(ctx context.Context, s session) time.Duration {
 		if s, err = p.begin(c, size); err != nil {
 			return p.fail(said{trouble: startTrouble(err), remark: startRemark(err)})
 		}
-		p.tell(nil, "dialling "+serverName(c.Name))
+		if !p.told.Failed { // why the last try came to nothing is more to know than that there is another one
+			p.tell(nil, "dialling "+serverName(c.Name))
+		}
 		if pause, up := p.dial(ctx, s); !up {
 			return pause
 		}
@@ -89,7 +91,7 @@ func (p *PPPoE) find(ctx context.Context) (c Concentrator, ok bool, pause time.D
 		if a.err != nil {
 			p.Log.Debug("no search for a PPPoE server", "wan", p.Name, "err", a.err)
 		}
-		p.tell(nil, noServer.clause(p.Device, "", ""))
+		p.lament(noServer, "")
 		p.tries.finds++
 		return a.c, false, spaced(dialFirst, p.tries.finds, findLongest)
 	}
@@ -243,7 +245,7 @@ func (p *PPPoE) give(s session, done chan<- error) time.Duration {
 
 // fail reports why there is no session, and returns when to try again.
 func (p *PPPoE) fail(s said) (pause time.Duration) {
-	p.tell(nil, s.trouble.clause(p.Device, p.memory.Server, s.remark))
+	p.lament(s.trouble, s.remark)
 	switch s.trouble {
 	case refused, noKernel, noProgram:
 		p.tries.refusals++
@@ -254,6 +256,13 @@ func (p *PPPoE) fail(s said) (pause time.Duration) {
 	}
 	p.Log.Info("no session", "wan", p.Name, "reason", p.told.Reason, "again", pause)
 	return pause
+}
+
+// lament reports a trouble.
+func (p *PPPoE) lament(t trouble, remark string) {
+	p.report(Update{
+		WAN: p.Name, Reason: t.clause(p.Device, p.memory.Server, remark), Failed: true, Ours: t == refused || t == noKernel || t == noProgram,
+	})
 }
 
 // spaced doubles a pause with each try.
