@@ -39,6 +39,7 @@ type HouseView struct {
 	Retired   []string   `json:"retired,omitempty"`  // advertised as not to be used any more
 	Router6   string     `json:"router6,omitempty"`  // the address that devices send IPv6 to: link-local
 	Default6  bool       `json:"default6,omitempty"` // it leads to the Internet
+	Routers6  []string   `json:"routers6,omitempty"` // others that offer IPv6 in the house, none of ours: address and Ethernet address
 }
 
 // Stranger is a DHCP server in the house that is not ours.

@@ -24,15 +24,15 @@ type House struct {
 // Wanted is what this router has to announce. The zero value means that nobody announces and nobody listens.
 type Wanted struct {
 	House
-	Serves   bool             // this router announces; else it only hears the one that does
-	Virtual  netip.Addr       // the virtual router's link-local address, which it announces from; invalid: from its own
-	MAC      net.HardwareAddr // of the virtual router, which frames come from; empty: the house side's own
-	Default  bool             // this router leads to the Internet
-	Prefixes []Prefix         // each once
-	MTU      int              // for every device in the house, in bytes
-	Resolver bool             // this router answers names
-	Domain   string           // of the house; empty: none
-	Peers    []string         // Ethernet addresses of the routers that it shares addresses with
+	Serves     bool             // this router announces; else it only hears the one that does
+	Virtual    netip.Addr       // the virtual router's link-local address, which it announces from; invalid: from its own
+	VirtualMAC net.HardwareAddr // that frames come from then; empty: the house side's own
+	Default    bool             // this router leads to the Internet
+	Prefixes   []Prefix         // each once
+	MTU        int              // for every device in the house, in bytes
+	Resolver   bool             // this router answers names
+	Domain     string           // of the house; empty: none
+	Peers      []string         // Ethernet addresses of the routers that it shares addresses with
 }
 
 // Prefix is a /64 that devices take addresses from.
@@ -106,7 +106,7 @@ func (w *Wanted) elect(cfg router.Config, snap *router.Snapshot) {
 		if a, ok := linkLocal(v); ok {
 			w.Serves, w.Virtual = active(v.Name, vrrp.IPv6, snap), a
 			if v.VirtualMAC {
-				w.MAC = net.HardwareAddr{0, 0, 0x5e, 0, 2, v.ID} // RFC 9568 §7.3
+				w.VirtualMAC = net.HardwareAddr{0, 0, 0x5e, 0, 2, v.ID} // RFC 9568 §7.3
 			}
 			return
 		}
@@ -141,10 +141,10 @@ func (w Wanted) source() netip.Addr {
 
 // mac is the Ethernet address that frames come from, and that devices send to.
 func (w Wanted) mac() net.HardwareAddr {
-	if len(w.MAC) > 0 {
-		return w.MAC
+	if len(w.VirtualMAC) > 0 {
+		return w.VirtualMAC
 	}
-	mac, err := net.ParseMAC(w.Link.MAC)
+	mac, err := net.ParseMAC(w.MAC)
 	if err != nil {
 		return nil // it has none: a tunnel
 	}
@@ -158,4 +158,3 @@ func left(now, until time.Time, limit time.Duration) time.Duration {
 	}
 	return min(max(until.Sub(now), 0), limit).Truncate(time.Second)
 }
-
