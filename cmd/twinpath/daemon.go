@@ -86,9 +86,11 @@ type household struct {
 	page   *front.Attendant
 	lan    *steward
 	house  *houseView
+	herald *herald
 	life   *life
 	drill  *drill.Driller
 	budget *budget.Counter
+	paths  *surveyor
 
 	incidents *incident.Recorder
 	ladder    *ladder.Climber
@@ -113,6 +115,7 @@ func assemble(keeper *config.Keeper, h *household) (*household, error) {
 		log.Warn(sentence)
 		h.record(router.Event{Time: time.Now(), Kind: router.EventRouter, Blame: router.BlameOwner, Sentence: sentence})
 	}
+	endSessions(h.socket.Path, cfg, log)
 	h.router, err = router.New(cfg, version, h.ports(keeper.State), log)
 	if err != nil {
 		return nil, err
@@ -122,8 +125,9 @@ func assemble(keeper *config.Keeper, h *household) (*household, error) {
 	h.past = store.NewHistory(h.store, h.router, h.kernel.Traffic, log)
 	h.drill, h.budget, h.tellers = h.newDriller(cfg), h.newCounter(), h.newTellers()
 	h.ladder = ladder.New(ladder.Ports{View: h.router.Snapshot, Links: h.kernel.Links, Shelf: h.store.Shelf("ways"), Log: log})
+	h.paths = h.newSurveyor(cfg)
 	h.openPage(cfg)
-	h.lan = h.newSteward(cfg)
+	h.lan, h.herald = h.newSteward(cfg), h.newHerald(cfg)
 	h.inform(cfg)
 	return h, nil
 }
@@ -162,8 +166,11 @@ func (h *household) tasks(hangups <-chan os.Signal) []func(context.Context) erro
 		h.page.Run,
 		h.lan.Run,
 		h.lan.server.Run,
+		h.herald.Run,
+		h.herald.sender.Run,
 		h.budget.Run,
 		h.drill.Run,
+		h.paths.Run,
 		h.incidents.Run,
 		h.ladder.Run,
 		h.tellers.desk.Run,
@@ -189,6 +196,7 @@ func (h *household) use(cfg router.Config) error {
 	if err == nil {
 		h.page.Use(cfg)
 		h.lan.Use(cfg)
+		h.herald.Use(cfg)
 		h.inform(cfg)
 	}
 	return err
@@ -198,6 +206,7 @@ func (h *household) use(cfg router.Config) error {
 func (h *household) inform(cfg router.Config) {
 	h.budget.Use(cfg)
 	h.drill.Use(cfg)
+	h.paths.Use(cfg)
 	h.tellers.Use(cfg)
 }
 
@@ -206,6 +215,7 @@ func (h *household) lookAgain() {
 	h.router.Look()
 	h.page.Look()
 	h.lan.Look()
+	h.herald.Look()
 }
 
 // watchdog tells systemd that we are ready and, for as long as the loop answers, alive (sd_notify(3)).
