@@ -8,6 +8,7 @@ import (
 
 	"github.com/twinpath/twinpath/internal/kernel"
 	"github.com/twinpath/twinpath/lan"
+	"github.com/twinpath/twinpath/router"
 	"github.com/twinpath/twinpath/vrrp/sentinel"
 )
 
@@ -24,6 +25,7 @@ func cleanup(ctx context.Context, args []string, std stdio) error {
 	if !answers(*socket) {
 		left = sentinel.End(ctx, sentinelSocket(*socket))
 		lan.EndLeftover(*state, log) // of a daemon that was killed
+		endSessions(*socket, router.Config{}, log)
 	}
 	return errors.Join(left, kernel.New(log).Cleanup())
 }

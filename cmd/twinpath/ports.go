@@ -22,7 +22,7 @@ func (h *household) ports(state string) router.Ports {
 	start := wholeSecond(time.Now())
 	return router.Ports{
 		Kernel:   h.kernel,
-		Client:   func(a router.Attached) wan.Client { return client(a, state, h.log) },
+		Client:   func(a router.Attached) wan.Client { return h.client(a, state) },
 		Monitor:  func(w router.Watched) router.Monitor { return newMonitor(w, start, h.log) },
 		Scout:    newScout(),
 		Record:   h.record,
@@ -38,20 +38,22 @@ func (h *household) ports(state string) router.Ports {
 // is woken once for both.
 func wholeSecond(now time.Time) time.Time { return now.Add(-now.Sub(now.Truncate(time.Second))) }
 
-func client(a router.Attached, state string, log *slog.Logger) wan.Client {
+func (h *household) client(a router.Attached, state string) wan.Client {
 	name := a.Config.Name
 	switch a.Config.Kind {
 	case router.Static:
 		return &wan.Static{Name: name, Lease: *router.FixedLease(a.Config), Report: a.Report}
 	case router.Peer:
 		return &wan.Peer{Name: name, Gateway: a.Config.Peer, Report: a.Report}
+	case router.PPPoE:
+		return h.dialler(a)
 	}
 	return &wan.DHCP{
 		Name: name, Device: a.Device, Hostname: hostname(),
 		Sockets: kernel.DHCPSockets{Mark: own(a.Mark)},
 		Store:   wan.FileStore{Path: filepath.Join(state, "lease-"+name+".json")},
 		Report:  a.Report,
-		Log:     log,
+		Log:     h.log,
 		Uptime:  wan.ReadUptime,
 	}
 }
