@@ -110,7 +110,7 @@ func TestEmptyFileIsAnEmptyConfiguration(t *testing.T) {
 }
 
 func TestUnserved(t *testing.T) {
-	equal(t, "full", Unserved(full(t)), nil)
+	equal(t, "full", Unserved(full(t)), []string(nil))
 	equal(t, "page", Unserved(page(t)), []string{
 		"pair is set, but this version hands no connections over: they break when the other router takes the house over.",
 	})
