@@ -196,13 +196,24 @@ func (m *fakeMonitor) Run(ctx context.Context) error {
 	w.running.Add(1)
 	defer w.running.Add(-1)
 	w.mu.Lock()
-	w.monitors[m.at.WAN] = m
+	w.monitors[monitored(m.at)] = m
 	v := w.verdicts[m.at.WAN]
 	w.mu.Unlock()
 	m.at.Report(v)
 	<-ctx.Done()
 	return nil
 }
+
+// monitored is by which name a monitor is known: a line's IPv6 has one of its own.
+func monitored(at Watched) string {
+	if len(at.Health.Checks) > 0 && at.Health.Checks[0].Target == "2606:4700:4700::1111" {
+		return at.WAN + "6"
+	}
+	return at.WAN
+}
+
+// say6 makes the monitor of a line's IPv6 report.
+func (w *world) say6(name string, v health.Verdict) { w.say(name+"6", v) }
 
 // say makes a monitor report.
 func (w *world) say(name string, v health.Verdict) {
@@ -242,7 +253,12 @@ func (w *world) said() []string {
 // start runs a router in the world. The returned function ends it and checks that all its workers ended with it.
 func (w *world) start(t *testing.T, config Config) (*Router, func()) {
 	t.Helper()
-	r, err := New(config, "test", w.ports(), slog.New(slog.DiscardHandler))
+	return w.run(t, config, w.ports())
+}
+
+func (w *world) run(t *testing.T, config Config, ports Ports) (*Router, func()) {
+	t.Helper()
+	r, err := New(config, "test", ports, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

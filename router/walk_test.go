@@ -15,9 +15,11 @@ type ending struct {
 	fibre, lte   health.Verdict
 	dear         bool // fibre is
 	drained      string
-	cable, lease bool   // of lte
-	load         string // why the check fails; empty: it does not
-	left         Class  // of lte's data
+	cable, lease bool         // of lte
+	load         string       // why the check fails; empty: it does not
+	left         Class        // of lte's data
+	prefix       string       // delegated to lte; empty: none
+	six          health.State // of fibre's IPv6
 }
 
 func anyEnding(r *rand.Rand) ending {
@@ -27,7 +29,7 @@ func anyEnding(r *rand.Rand) ending {
 		{State: health.Degraded, Lost: 60, Reason: "1 of 3 checks answers"},
 		{State: health.Down, Lost: 100, Reason: "none of 3 checks answers", Broken: health.Everything}}
 	e := ending{fibre: states[r.IntN(4)], lte: up, dear: r.IntN(2) == 0, drained: []string{"", "", "fibre", "lte"}[r.IntN(4)], cable: true, lease: true, load: []string{"", "exit status 1"}[r.IntN(2)],
-		left: Class(r.IntN(4))}
+		left: Class(r.IntN(4)), prefix: []string{"", "2001:db8:e100::/56"}[r.IntN(2)], six: []health.State{health.Up, health.Down}[r.IntN(2)]}
 	if e.fibre.State.Usable() {
 		e.lte, e.cable, e.lease = states[r.IntN(4)], r.IntN(3) > 0, r.IntN(3) > 0
 	}
@@ -41,6 +43,10 @@ func (e ending) reach(h *house) {
 	h.cable("usb0", e.cable)
 	h.lease("fibre", "198.51.100.7/24", "198.51.100.1")
 	h.lease("lte", "192.0.2.9/24", "192.0.2.1")
+	h.lease6("fibre", "2001:db8:f100::/56")
+	h.lease6("lte", e.prefix)
+	h.verdict6("fibre", e.six)
+	h.verdict6("lte", health.Up)
 	if !e.lease {
 		h.loseLease("lte", "no DHCP server answers")
 	}
@@ -52,13 +58,14 @@ func (e ending) reach(h *house) {
 	h.verdict("lte", e.lte)
 	h.test(load, e.load)
 	h.usedUp(e.left)
-	for range 3 { // no hold-down is left, of those neither that this itself has caused
+	for range 5 { // no hold-down is left, of those neither that this itself has caused, and no prefix that was delegated before
 		h.pass(31 * time.Minute)
 	}
 }
 
 func priced(dear bool) Config {
 	config := twin(checking(load))
+	config.LAN.IPv6 = true
 	if dear {
 		config.WANs[0].Cost = 80
 	}
@@ -74,7 +81,7 @@ func step(r *rand.Rand, h *house) {
 		return
 	}
 	h.told()
-	switch r.IntN(15) {
+	switch r.IntN(18) {
 	case 0, 1:
 		h.cable(device, r.IntN(2) == 0)
 	case 2:
@@ -108,6 +115,12 @@ func step(r *rand.Rand, h *house) {
 		h.usedUp(Class(r.IntN(4)))
 	case 14:
 		h.fold(Rehearsed{WAN: name, Until: h.now.Add(time.Duration(r.IntN(300)) * time.Second)})
+	case 15:
+		h.lease6(name, []string{"", "2001:db8:f100::/56", "2001:db8:e100::/56", "2001:db8:d100::/60"}[r.IntN(4)])
+	case 16:
+		h.lose6(name, "no router advertises IPv6")
+	case 17:
+		h.verdict6(name, health.State(r.IntN(4)))
 	}
 	h.pass(time.Duration(r.IntN(120)) * time.Second)
 }
@@ -116,7 +129,7 @@ func TestAnyWayToTheSameFactsGivesTheSamePlan(t *testing.T) {
 	for seed := range uint64(300) {
 		r := rand.New(rand.NewPCG(2, seed))
 		e := anyEnding(r)
-		straight := newHouse(t, twin(checking(load)))
+		straight := newHouse(t, priced(false))
 		e.reach(straight)
 		want := straight.state.Plan(straight.last).String()
 		wanted := fmt.Sprint(straight.state.Wanted(straight.now, straight.last))
