@@ -21,7 +21,7 @@ func (k *Kernel) Cleanup() error {
 		return err
 	}
 	defer s.close()
-	return errors.Join(s.removeRules(), s.removeRoutes(), s.removeAddresses(), s.removeVirtual(), s.removeBridge(), k.nft.Remove())
+	return errors.Join(s.removeRules(), s.removeRoutes(), s.removeAddresses(), s.removeVirtual(), k.removePorts(s), s.removeBridge(), k.nft.Remove())
 }
 
 func (s *session) removeRules() error {

@@ -35,11 +35,13 @@ type Kernel struct {
 	enslaved   map[int]bool
 	complained map[string]bool
 	applied    map[string][]int // what the last Apply left in the kernel, with the interfaces that it needs
+	queued     bool             // there may be queues of ours
 	ruleset    string           // hash of the last ruleset loaded
 	meters     atomic.Pointer[[]firewall.Meter]
 
 	seen   sync.Mutex
-	bounce map[int]bool // interfaces that Watch saw switched off or vanish since the last Apply
+	traits map[int]trait // of interfaces, by ifindex
+	bounce map[int]bool  // interfaces that Watch saw switched off or vanish since the last Apply
 }
 
 // New returns a Kernel that has done nothing yet.
@@ -49,9 +51,11 @@ func New(log *slog.Logger) *Kernel {
 		nft:        &Nft{},
 		raised:     make(map[int]bool),
 		enslaved:   make(map[int]bool),
+		queued:     true, // of an earlier run
 		complained: make(map[string]bool),
 		applied:    make(map[string][]int),
 		bounce:     make(map[int]bool),
+		traits:     make(map[int]trait),
 	}
 }
 
@@ -134,13 +138,17 @@ func (p *pass) run() error {
 	}
 	p.applied = make(map[string][]int, len(p.k.applied))
 	p.bridge()
+	p.vlan()
+	p.port()
 	p.sysctl()
 	p.raise()
+	p.queue()
 	p.address()
 	p.firewall()
 	p.route()
 	p.rule()
 	p.unbridge()
+	p.unvlan()
 	p.remove()
 	p.foreign = p.hidden()
 	p.k.applied = p.applied

@@ -22,6 +22,11 @@ type device struct {
 	master int    // ifindex of the bridge it is a port of
 	alias  string // the owner's note on it
 	group  uint32 // of interfaces, for firewalls
+	parent int    // ifindex of the interface below it
+	tag    int    // of a VLAN
+
+	permanent string // the Ethernet address burnt into it
+	largest   int    // MTU that its driver can do; 0: it does not say
 }
 
 // Links returns every network interface of this network namespace in the order of their ifindexes, those excepted that
@@ -41,9 +46,11 @@ func (k *Kernel) Links() ([]router.Link, error) {
 		if isBoard(d) {
 			continue
 		}
-		d.Driver = driver(d.Name)
+		d.Driver, d.Mobile = k.trait(d)
+		d.Own = d.own()
 		links = append(links, d.Link)
 	}
+	k.forget(links)
 	slices.SortFunc(links, func(a, b router.Link) int { return a.Index - b.Index })
 	return links, nil
 }
@@ -71,6 +78,7 @@ func readLink(body []byte) device {
 		Up:      flags&unix.IFF_UP != 0,
 		Carrier: flags&unix.IFF_LOWER_UP != 0,
 	}}
+	bus := ""
 	for kind, v := range attributes(body, unix.SizeofIfInfomsg) {
 		switch kind {
 		case unix.IFLA_IFNAME:
@@ -86,9 +94,20 @@ func readLink(body []byte) device {
 		case unix.IFLA_IFALIAS:
 			d.alias = text(v)
 		case unix.IFLA_LINKINFO:
-			d.Kind = kindOf(v)
+			d.Kind, d.tag = kindOf(v), tagOf(v)
+		case unix.IFLA_LINK:
+			d.parent = int(value(v))
+		case unix.IFLA_PERM_ADDRESS:
+			d.permanent = hardware(v)
+		case unix.IFLA_MAX_MTU:
+			d.largest = int(value(v))
+		case unix.IFLA_PARENT_DEV_NAME:
+			d.USB = text(v)
+		case unix.IFLA_PARENT_DEV_BUS_NAME:
+			bus = text(v)
 		}
 	}
+	d.USB = socketOf(bus, d.USB)
 	return d
 }
 
