@@ -40,7 +40,7 @@ func (r *reading) virtualInterface(at string, o router.VirtualRouter, cfg router
 		}
 		return
 	}
-	own := use{o.Interface, join(at, "interface")}
+	own := use{device: o.Interface, at: join(at, "interface")}
 	for i, port := range cfg.LAN.Ports {
 		if port == o.Interface || fits(o.Interface, port) || fits(port, o.Interface) {
 			r.problem(own.at, "leave it out: without interface it is the house's side",

@@ -11,13 +11,15 @@ import (
 func (r *reading) contradictions(cfg router.Config) {
 	if r.has("lan") {
 		r.lan(cfg.LAN)
+		r.inside(cfg.LAN)
 		r.hosts(cfg.LAN)
 	}
-	seen := places{}
+	seen, macs := places{}, places{}
 	for i, w := range cfg.WANs {
 		at := element("wan", i)
 		r.unique(seen, "name "+w.Name, join(at, "name"), w.Name)
 		r.line(at, w, cfg)
+		r.port(macs, at, w)
 		r.budget(at, w, cfg)
 		r.health(join(at, "health"), w.Health)
 		r.checks(join(at, "check"), w.Health.Checks)
@@ -27,6 +29,7 @@ func (r *reading) contradictions(cfg router.Config) {
 	r.policies(cfg)
 	r.forwards(cfg)
 	r.virtual(cfg)
+	r.names(cfg)
 	r.hearts(cfg)
 	if r.has("web") {
 		r.web(cfg)
@@ -55,16 +58,19 @@ func (r *reading) unique(seen places, key, at, what string) {
 }
 
 // use is an interface and who wants it.
-type use struct{ device, at string }
+type use struct {
+	device, at string
+	tag        int // of a tagged line; others on the same port go beside it
+}
 
 func (r *reading) interfaces(cfg router.Config) {
-	uses := []use{{cfg.LAN.Interface, "lan.interface"}}
+	uses := []use{{device: cfg.LAN.Interface, at: "lan.interface"}}
 	for i, port := range cfg.LAN.Ports {
-		uses = append(uses, use{port, element("lan.ports", i)})
+		uses = append(uses, use{device: port, at: element("lan.ports", i)})
 	}
 	for i, w := range cfg.WANs {
 		if w.Kind != router.Peer {
-			uses = append(uses, use{w.Interface, element("wan", i) + ".interface"})
+			uses = append(uses, use{w.Interface, element("wan", i) + ".interface", w.VLAN})
 		}
 	}
 	for i, u := range uses {
@@ -76,7 +82,7 @@ func (r *reading) interfaces(cfg router.Config) {
 
 // apart adds a problem when two uses may mean the same interface.
 func (r *reading) apart(u, other use) {
-	if u.device == "" || other.device == "" {
+	if u.device == "" || other.device == "" || u.tag != other.tag {
 		return
 	}
 	line := r.lines.of(other.at)
