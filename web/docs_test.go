@@ -46,12 +46,12 @@ func TestMetricsAreInTheDocs(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, table, _ := strings.Cut(apiPage(t), "## Metrics")
-	told := regexp.MustCompile("`(twinpath_[a-z_]+)`").FindAllStringSubmatch(table, -1)
+	told := regexp.MustCompile("`(twinpath_[a-z0-9_]+)`").FindAllStringSubmatch(table, -1)
 	var names []string
 	for _, one := range told {
 		names = append(names, one[1])
 	}
-	for _, family := range regexp.MustCompile("(?m)^# TYPE ([a-z_]+)").FindAllStringSubmatch(string(served), -1) {
+	for _, family := range regexp.MustCompile("(?m)^# TYPE ([a-z0-9_]+)").FindAllStringSubmatch(string(served), -1) {
 		i := slices.Index(names, family[1])
 		if i < 0 {
 			t.Errorf("docs/api.md lacks %s", family[1])

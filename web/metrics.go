@@ -71,6 +71,9 @@ func wanFamilies(counters router.Counters) []family[router.WANSnapshot] {
 		{"wan_metered", "gauge", "Whether the line is paid by volume.", func(w wan) (float64, bool) { return truth(w.Metered), true }},
 		{"wan_drained", "gauge", "Whether the owner has moved the house off this WAN.", func(w wan) (float64, bool) { return truth(w.Drained), true }},
 		{"wan_held", "gauge", "Whether the WAN is held back because it failed repeatedly.", func(w wan) (float64, bool) { return truth(w.HeldUntil != nil), true }},
+		{"wan_ipv6_up", "gauge", "Whether the WAN's IPv6 works, where it has any.", func(w wan) (float64, bool) {
+			return truth(has6(w) && w.IPv6.State == health.Up.String()), has6(w)
+		}},
 		{"wan_rtt_median_seconds", "gauge", "The median round trip to the checks' targets, over the last minute or so.", func(w wan) (float64, bool) { return seconds(w.RTT), w.RTT > 0 }},
 		{"wan_loss_ratio", "gauge", "The share of probes that were lost, 0 to 1, over the last minute or so.", func(w wan) (float64, bool) { return w.Loss, true }},
 		{"wan_since_seconds", "gauge", "When the state last changed, in seconds since 1970.", func(w wan) (float64, bool) { return float64(w.Since.Unix()), true }},
@@ -88,6 +91,11 @@ func wanFamilies(counters router.Counters) []family[router.WANSnapshot] {
 			return float64(counters.Of(w).Tx), counted(w)
 		}},
 	}
+}
+
+// has6 reports whether a WAN has IPv6, be it that it does not work.
+func has6(w router.WANSnapshot) bool {
+	return w.IPv6 != nil && (w.IPv6.Gateway != "" || w.IPv6.State != health.Unknown.String())
 }
 
 // family is a metric with one sample for each T.
@@ -143,6 +151,7 @@ func (m *exposition) wans(all []router.WANSnapshot, counters router.Counters) {
 	}
 	each(m, all, wanFamilies(counters), labels)
 	m.budgets(all)
+	m.paths(all)
 	m.begin("wan_rtt_seconds", "histogram", "The round trips of all answered probes.")
 	for _, w := range all {
 		if w.Tally != nil {

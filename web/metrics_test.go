@@ -34,12 +34,12 @@ func house() *router.Snapshot {
 	s.Verdict, s.Drained, s.Pending = router.VerdictBackup, false, &router.PendingView{Until: noon}
 	s.Kernel = router.KernelView{Took: router.Milliseconds(8500 * time.Microsecond), Restored: 2, Error: "add route default: network is unreachable"}
 	s.WANs = []router.WANSnapshot{
-		{Name: "fibre", Kind: "pppoe", Interface: "wan0", Tally: tally(8, 9, 31, 2500, 0, 0), State: "down", Lost: 100, Since: noon, HeldUntil: &held, Drained: true, Checks: []router.CheckSnapshot{
+		{Name: "fibre", Kind: "pppoe", Interface: "wan0", Device: "ppp-fibre", Tally: tally(8, 9, 31, 2500, 0, 0), State: "down", Lost: 100, Since: noon, HeldUntil: &held, Drained: true, Checks: []router.CheckSnapshot{
 			{Target: "ping 1.1.1.1", OK: true, Weight: 20, RTT: router.Milliseconds(8100 * time.Microsecond)},
 			{Target: `http http://example.net/"a\b"`, Weight: 20, Reason: "no answer"},
 			{Target: "ping 1.1.1.1", Weight: 5}, // twice in the file: once in the text
 		}},
-		{Name: "lte", Kind: "dhcp", Interface: "usb0", Tally: tally(), State: "up", Active: true, Cost: 50, Metered: true, RTT: router.Milliseconds(31 * time.Millisecond), Loss: 0.01, Since: noon.Add(-time.Hour),
+		{Name: "lte", Kind: "dhcp", Interface: "usb0", Path: &router.PathView{MTU4: 1500, MTU6: 1400, Hole6: true}, IPv6: &router.IPv6View{State: "up"}, Tally: tally(), State: "up", Active: true, Cost: 50, Metered: true, RTT: router.Milliseconds(31 * time.Millisecond), Loss: 0.01, Since: noon.Add(-time.Hour),
 			Budget: &router.BudgetView{Month: 5e9, Incident: 1e9, Used: router.Used{Month: 1_234_567_890, Incident: 17}, Percent: 24}},
 		{Name: "other", Kind: "peer", Interface: "lan0", State: "up", Cost: 90, Since: noon},
 	}
@@ -53,7 +53,7 @@ func house() *router.Snapshot {
 
 // counters are the house's, with one of a peer's line that must not be shown.
 func counters() router.Counters {
-	return router.Counters{Flows: 321, Traffic: map[string]router.Traffic{"wan0": {Rx: 12_345_678_901, Tx: 987_654_321}, "usb0": {Rx: 5, Tx: 7}, "lan0": {Rx: 1, Tx: 1}}}
+	return router.Counters{Flows: 321, Traffic: map[string]router.Traffic{"ppp-fibre": {Rx: 12_345_678_901, Tx: 987_654_321}, "usb0": {Rx: 5, Tx: 7}, "lan0": {Rx: 1, Tx: 1}}}
 }
 
 // scrape reads the metrics as a program that accepts this does.
