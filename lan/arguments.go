@@ -12,6 +12,14 @@ const hostName = "twinpath"
 // names is how many answers are remembered. Chosen here: a house asks for a few thousand names a day, and one takes about 100 bytes.
 const names = 1000
 
+// Chosen here. An answer that has run out is given for as long as the house may take to move to another line, while it is asked for anew:
+// after that a device is better off waiting than sent to where a server no longer is. A query that gets no answer is asked again long
+// before the device asks again, which takes one (Windows, Apple) to five seconds (glibc, Android).
+const (
+	stale = 5 * time.Minute
+	retry = 500 * time.Millisecond
+)
+
 // arguments are dnsmasq's for what does not change while it runs (dnsmasq(8)); those of a process itself come before. They leave
 // out everything that a file of the machine's would add.
 func (w Wanted) arguments() []string {
@@ -20,6 +28,7 @@ func (w Wanted) arguments() []string {
 		"--interface=" + w.Device, "--except-interface=lo", "--bind-dynamic",
 		// A name without a dot, or one for a private address, means something in the house only.
 		"--domain-needed", "--bogus-priv", "--stop-dns-rebind", "--rebind-localhost-ok",
+		fmt.Sprintf("--use-stale-cache=%d", stale/time.Second), fmt.Sprintf("--fast-dns-retry=%d", retry/time.Millisecond),
 	}
 	if w.Virtual != "" {
 		all = append(all, "--interface="+w.Virtual, "--no-dhcp-interface="+w.Virtual)
@@ -71,15 +80,22 @@ func (w Wanted) dhcp() []string {
 	return all
 }
 
-// servers is the file that dnsmasq reads anew at each SIGHUP.
-func (w Wanted) servers() string {
-	var all strings.Builder
+// servers are whom dnsmasq is to ask, in its own words.
+func (w Wanted) servers() []string {
+	var all []string
 	for _, u := range w.Upstream {
-		fmt.Fprintf(&all, "server=%s", u.Server)
-		if u.Device != "" {
-			fmt.Fprintf(&all, "@%s", u.Device)
-		}
-		all.WriteByte('\n')
+		all = append(all, u.String())
 	}
-	return all.String()
+	return all
+}
+
+// String is the server in dnsmasq's words: "198.51.100.1@wan0".
+func (u Upstream) String() string {
+	switch {
+	case u.Device == "":
+		return u.Server.String()
+	case u.Server.Is6() && u.Server.IsLinkLocalUnicast():
+		return u.Server.String() + "%" + u.Device
+	}
+	return u.Server.String() + "@" + u.Device
 }

@@ -3,6 +3,7 @@ package lan
 import (
 	"bytes"
 	"fmt"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,23 +16,29 @@ import (
 // dnsmasq is the real program.
 type dnsmasq struct {
 	cmd    *exec.Cmd
-	dir    string // with the file of servers: an unprivileged dnsmasq reads it again at each SIGHUP, but can read nothing of ours
+	dir    string // with its bus, which it comes to before it becomes somebody else: nobody else gets in
+	bus    *bus
 	words  *words
 	done   chan struct{}
 	result error
 }
 
 // spawn starts dnsmasq.
-func spawn(leases string, arguments []string, servers string) (program, error) {
+func spawn(leases string, arguments []string, servers []string) (program, error) {
 	path, err := exec.LookPath("dnsmasq")
 	if err != nil {
 		return nil, fmt.Errorf("start dnsmasq: %w", err)
 	}
 	d := &dnsmasq{words: &words{heard: make(chan struct{})}, done: make(chan struct{})}
-	if d.dir, err = os.MkdirTemp("", serversPrefix); err != nil {
+	if d.dir, err = os.MkdirTemp("", dirPrefix); err != nil {
 		return nil, fmt.Errorf("start dnsmasq: %w", err)
 	}
-	if err := d.start(path, append(own(leases, d.file()), arguments...), servers); err != nil {
+	if d.bus, err = openBus(filepath.Join(d.dir, "bus"), setServers(servers)); err == nil {
+		if err = d.start(path, append(own(leases, d.dir), arguments...)); err != nil {
+			d.bus.close()
+		}
+	}
+	if err != nil {
 		_ = os.RemoveAll(d.dir)
 		return nil, fmt.Errorf("start dnsmasq: %w", err)
 	}
@@ -40,45 +47,28 @@ func spawn(leases string, arguments []string, servers string) (program, error) {
 }
 
 // own are the arguments that belong to a process rather than to what it serves. That of the leases is how a later daemon
-// recognises it.
-func own(leases, servers string) []string {
-	return append([]string{"--keep-in-foreground", "--log-facility=-", "--pid-file=", leaseArgument(leases), serversArgument + servers}, account()...)
+// recognises it, and that of its number says where its directory is.
+func own(leases, dir string) []string {
+	return append([]string{
+		"--keep-in-foreground", "--log-facility=-", pidArgument + filepath.Join(dir, "pid"), leaseArgument(leases), "--enable-dbus=" + busName,
+	}, account()...)
 }
 
 const (
-	serversArgument = "--servers-file="
-	serversPrefix   = "twinpath-dnsmasq-" // of the directory
+	pidArgument = "--pid-file="
+	dirPrefix   = "twinpath-dnsmasq-"
 )
 
 func leaseArgument(leases string) string { return "--dhcp-leasefile=" + leases }
 
-func (d *dnsmasq) file() string { return filepath.Join(d.dir, "servers") }
-
-func (d *dnsmasq) start(path string, arguments []string, servers string) error {
-	if err := os.Chmod(d.dir, 0o755); err != nil {
-		return err
-	}
-	if err := d.write(servers); err != nil {
-		return err
-	}
+func (d *dnsmasq) start(path string, arguments []string) error {
 	d.cmd = exec.Command(path, arguments...)
-	d.cmd.Env = []string{"LC_ALL=C"} // its words are looked at; and systemd's socket is ours
+	// Its words are looked at; systemd's socket is ours; and libdbus takes ours for the bus of the machine.
+	d.cmd.Env = []string{"LC_ALL=C", "DBUS_SYSTEM_BUS_ADDRESS=unix:path=" + filepath.Join(d.dir, "bus")}
 	d.cmd.Stdout, d.cmd.Stderr = d.words, d.words
 	d.cmd.WaitDelay = patience
 	d.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // an interrupt from the terminal is for the daemon, which ends it
 	return d.cmd.Start()
-}
-
-// write replaces the file of servers as a whole: dnsmasq may be reading it.
-func (d *dnsmasq) write(servers string) error {
-	next := d.file() + ".new"
-	if err := os.WriteFile(next, []byte(servers), 0o644); err != nil {
-		return err
-	}
-	if err := os.Chmod(next, 0o644); err != nil { // whatever the umask
-		return err
-	}
-	return os.Rename(next, d.file())
 }
 
 func (d *dnsmasq) wait() {
@@ -86,6 +76,7 @@ func (d *dnsmasq) wait() {
 	if last := d.words.last(); last != "" {
 		d.result = fmt.Errorf("dnsmasq has ended: %s", last)
 	}
+	d.bus.close()
 	_ = os.RemoveAll(d.dir)
 	close(d.done)
 }
@@ -94,11 +85,25 @@ func (d *dnsmasq) serving() <-chan struct{} { return d.words.heard }
 func (d *dnsmasq) ended() <-chan struct{}   { return d.done }
 func (d *dnsmasq) why() error               { return d.result }
 
-func (d *dnsmasq) ask(servers string) error {
-	if err := d.write(servers); err != nil {
-		return err
-	}
-	return d.cmd.Process.Signal(syscall.SIGHUP)
+func (d *dnsmasq) changed() <-chan struct{} { return d.bus.changed }
+
+// ask has it use these servers from now on. What it knows it keeps.
+func (d *dnsmasq) ask(servers []string) error { return d.bus.do(setServers(servers)) }
+
+func setServers(servers []string) message {
+	return message{kind: methodCall, member: "SetDomainServers", body: new(body).texts(servers)}
+}
+
+// give has it know of a lease, in place of what it knew of the address.
+func (d *dnsmasq) give(l Lease, now time.Time) error {
+	arguments := new(body).text(l.Address.String()).text(l.MAC).octets([]byte(l.Name)).octets(l.client()).
+		number(uint32(max(1, l.left(now)/time.Second))).number(0).no()
+	return d.bus.do(message{kind: methodCall, member: "AddDhcpLease", body: arguments})
+}
+
+// forget has it know of no lease of the address.
+func (d *dnsmasq) forget(a netip.Addr) error {
+	return d.bus.do(message{kind: methodCall, member: "DeleteDhcpLease", body: new(body).text(a.String())})
 }
 
 // patience is how long dnsmasq may take to end. It takes milliseconds; the daemon itself has two seconds.

@@ -95,7 +95,7 @@ func TestARealOne(t *testing.T) {
 	if strings.HasPrefix(account()[0], "--user=root") != bytes.Contains(status, []byte("\nUid:\t0\t0\t0\t0\n")) {
 		t.Errorf("account %s, but\n%s", account(), status)
 	}
-	must(t, d.ask("server=192.0.2.77\n"))
+	must(t, d.ask([]string{"192.0.2.77"}))
 	wait(t, "its second server", func() bool { return strings.Contains(d.said(), "using nameserver 192.0.2.77#53") })
 	if _, err := os.Stat(Leases(state)); err != nil {
 		t.Error(err)
@@ -110,7 +110,7 @@ func TestItsLastWordsSayWhyItEnded(t *testing.T) {
 	w := alone(t)
 	first := real(t, t.TempDir(), w)
 	defer first.end()
-	p, err := spawn(Leases(t.TempDir()), w.arguments(), "")
+	p, err := spawn(Leases(t.TempDir()), w.arguments(), nil)
 	must(t, err)
 	<-p.ended()
 	want := fmt.Sprintf("dnsmasq has ended: failed to create listening socket for %s: Address already in use", w.Own.Addr())
@@ -141,7 +141,7 @@ func TestLastWords(t *testing.T) {
 
 func TestWithoutTheProgram(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
-	_, err := spawn("leases", nil, "")
+	_, err := spawn("leases", nil, nil)
 	if err == nil {
 		t.Fatal("started")
 	}
@@ -184,9 +184,9 @@ func TestALeftoverIsEnded(t *testing.T) {
 
 func TestOnlyOurOwnDirectoryGoesWithALeftover(t *testing.T) {
 	dir := t.TempDir()
-	file := filepath.Join(dir, serversPrefix+"x", "servers")
+	file := filepath.Join(dir, dirPrefix+"x", "pid")
 	must(t, os.MkdirAll(filepath.Dir(file), 0o700))
-	removeServers([]string{"dnsmasq", serversArgument + file, "--servers-file"})
+	removeDirectory([]string{"dnsmasq", pidArgument + file, "--pid-file"})
 	if _, err := os.Stat(filepath.Dir(file)); err != nil {
 		t.Errorf("a directory elsewhere was removed: %v", err)
 	}

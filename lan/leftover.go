@@ -57,7 +57,7 @@ func endLeftover(pid int, argument string) (found bool, err error) {
 			return true, fmt.Errorf("end it: %w", err)
 		}
 		if gone(process) {
-			removeServers(words)
+			removeDirectory(words)
 			return true, nil
 		}
 	}
@@ -88,12 +88,12 @@ func gone(process int) bool {
 	}
 }
 
-// removeServers removes the file of servers of a dnsmasq that is gone, with its directory.
-func removeServers(words []string) {
+// removeDirectory removes the directory of a dnsmasq that is gone.
+func removeDirectory(words []string) {
 	for _, word := range words {
-		file, ours := strings.CutPrefix(word, serversArgument)
+		file, ours := strings.CutPrefix(word, pidArgument)
 		dir, name := filepath.Split(filepath.Dir(file))
-		if ours && filepath.Clean(dir) == os.TempDir() && strings.HasPrefix(name, serversPrefix) {
+		if ours && filepath.Clean(dir) == os.TempDir() && strings.HasPrefix(name, dirPrefix) {
 			_ = os.RemoveAll(filepath.Dir(file))
 		}
 	}

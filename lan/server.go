@@ -1,14 +1,18 @@
 package lan
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"net/netip"
 	"os/exec"
 	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/twinpath/twinpath/router"
@@ -23,27 +27,41 @@ const (
 
 // program is a dnsmasq that runs.
 type program interface {
-	serving() <-chan struct{} // closed when it serves
-	ended() <-chan struct{}   // closed when it has ended
-	why() error               // how it ended; valid then
-	ask(servers string) error // of these from now on; it must serve
-	end()                     // it, and wait until it has
+	serving() <-chan struct{}   // closed when it serves
+	ended() <-chan struct{}     // closed when it has ended
+	changed() <-chan struct{}   // has something when leases are other ones
+	why() error                 // how it ended; valid then
+	ask(servers []string) error // of these from now on
+	give(Lease, time.Time) error
+	forget(netip.Addr) error // that somebody has it
+	end()                    // it, and wait until it has
+}
+
+// State is how the house is served by this router now.
+type State struct {
+	Serving bool
+	Leasing bool   // addresses, too
+	Trouble string // a sentence: why it is not served as it should be; empty: it is, or should not be
 }
 
 // Server keeps one dnsmasq that serves the house as wanted.
 type Server struct {
 	record func(router.Event) // must not block
+	noted  func()             // must not block: the State or the leases have changed
 	log    *slog.Logger
-	spawn  func(arguments []string, servers string) (program, error)
+	spawn  func(arguments, servers []string) (program, error)
 	sweep  func() // ends what an earlier daemon has left
+	book   *book
+	state  atomic.Pointer[State]
 
 	wishes chan Wanted // of one: the latest wins
+	gifts  chan gift
 
 	// Run's own.
 	now    Wanted
 	child  program
 	told   []string // the arguments of child
-	asked  string   // the servers it knows
+	asked  []string // the servers it knows
 	serves bool     // child has said so
 	pause  time.Duration
 	again  <-chan time.Time // when to start it again
@@ -51,15 +69,30 @@ type Server struct {
 	broken string           // what the owner was told; empty: all is well
 }
 
-// New returns a server that keeps its leases in the directory state. It does nothing until Run; record must not block.
-func New(state string, record func(router.Event), log *slog.Logger) *Server {
+// gift is what the other router knew of leases and this one did not.
+type gift struct {
+	add  []Lease
+	drop []netip.Addr
+}
+
+// New returns a server that keeps its leases in the directory state. It does nothing until Run; record and noted, which is called when
+// State or Leases may have changed, must not block.
+func New(state string, record func(router.Event), noted func(), log *slog.Logger) *Server {
 	leases := Leases(state)
-	return &Server{
-		record: record, log: log, wishes: make(chan Wanted, 1),
-		spawn: func(arguments []string, servers string) (program, error) { return spawn(leases, arguments, servers) },
+	s := &Server{
+		record: record, noted: noted, log: log, wishes: make(chan Wanted, 1), gifts: make(chan gift, 1), book: &book{file: leases, log: log},
+		spawn: func(arguments, servers []string) (program, error) { return spawn(leases, arguments, servers) },
 		sweep: func() { EndLeftover(state, log) },
 	}
+	s.state.Store(&State{})
+	return s
 }
+
+// State returns how the house is served. It is safe for concurrent use, as is Leases.
+func (s *Server) State() State { return *s.state.Load() }
+
+// Leases returns the addresses that devices of the house have, as far as this router knows.
+func (s *Server) Leases(now time.Time) ([]Lease, error) { return s.book.all(now) }
 
 // Leases is the file in the state directory that dnsmasq keeps leases in.
 func Leases(state string) string {
@@ -85,9 +118,10 @@ func (s *Server) Run(ctx context.Context) error {
 	s.sweep()
 	defer s.stop()
 	for {
-		var serving, ended <-chan struct{}
+		s.note()
+		var serving, ended, changed <-chan struct{}
 		if s.child != nil {
-			ended = s.child.ended()
+			ended, changed = s.child.ended(), s.child.changed()
 			if !s.serves {
 				serving = s.child.serving()
 			}
@@ -100,15 +134,28 @@ func (s *Server) Run(ctx context.Context) error {
 		case <-serving:
 			s.serves, s.proven = true, time.After(steady)
 			s.reask()
+		case <-changed:
+			s.noted()
+		case g := <-s.gifts:
+			s.take(g)
 		case <-s.proven:
 			s.works()
 		case <-ended:
 			err := s.child.why()
-			s.forget()
+			s.lose()
 			s.failed(err)
 		case <-s.again:
 			s.start()
 		}
+	}
+}
+
+// note makes the State known.
+func (s *Server) note() {
+	next := State{Serving: s.serves, Leasing: s.serves && s.now.DHCP.First.IsValid(), Trouble: s.broken}
+	if next != *s.state.Load() {
+		s.state.Store(&next)
+		s.noted()
 	}
 }
 
@@ -134,8 +181,10 @@ func (s *Server) turn(w Wanted) {
 func (s *Server) start() {
 	s.again = nil
 	arguments, servers := s.now.arguments(), s.now.servers()
+	s.book.lend(time.Now())
 	child, err := s.spawn(arguments, servers)
 	if err != nil {
+		s.book.giveBack()
 		s.failed(err)
 		return
 	}
@@ -143,17 +192,41 @@ func (s *Server) start() {
 	s.log.Info("dnsmasq serves the house", "device", s.now.Device, "address", s.now.Own, "gateway", s.now.Gateway)
 }
 
-// reask tells a dnsmasq that serves the servers to ask. One that does not yet is told when it does.
+// reask tells a dnsmasq that serves the servers to ask. One that does not yet is told when it does. One that does not listen is of no use.
 func (s *Server) reask() {
 	servers := s.now.servers()
-	if !s.serves || servers == s.asked {
+	if !s.serves || slices.Equal(servers, s.asked) {
 		return
 	}
 	if err := s.child.ask(servers); err != nil {
-		s.log.Warn("dnsmasq asks the servers of before", "err", err)
+		s.stop()
+		s.failed(fmt.Errorf("have dnsmasq ask other servers: %w", err))
 		return
 	}
 	s.asked = servers
+}
+
+// take has a dnsmasq that serves know of leases that the other router knew.
+func (s *Server) take(g gift) {
+	if s.child == nil {
+		return
+	}
+	now := time.Now()
+	var err error
+	for _, a := range g.drop {
+		err = cmp.Or(err, s.child.forget(a))
+	}
+	for _, l := range g.add {
+		if err == nil {
+			err = s.child.give(l, now)
+		}
+	}
+	if err != nil {
+		s.log.Warn("leases of the other router are not taken over", "err", err)
+		return
+	}
+	s.log.Info("leases of the other router taken over", "leases", len(g.add))
+	s.noted()
 }
 
 func (s *Server) stop() {
@@ -161,11 +234,13 @@ func (s *Server) stop() {
 		return
 	}
 	s.child.end()
-	s.forget()
+	s.lose()
 }
 
-func (s *Server) forget() {
-	s.child, s.told, s.asked, s.serves, s.proven = nil, nil, "", false, nil
+// lose is what follows from the end of dnsmasq.
+func (s *Server) lose() {
+	s.child, s.told, s.asked, s.serves, s.proven = nil, nil, nil, false, nil
+	s.book.giveBack()
 }
 
 // failed tells the owner, and tries again later.

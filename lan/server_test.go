@@ -22,6 +22,7 @@ type fake struct {
 	bench *bench
 	heard chan struct{}
 	done  chan struct{}
+	news  chan struct{}
 	err   error
 }
 
@@ -29,8 +30,20 @@ func (f *fake) serving() <-chan struct{} { return f.heard }
 func (f *fake) ended() <-chan struct{}   { return f.done }
 func (f *fake) why() error               { return f.err }
 
-func (f *fake) ask(servers string) error {
-	f.bench.note("ask %s", strings.TrimSpace(servers))
+func (f *fake) changed() <-chan struct{} { return f.news }
+
+func (f *fake) ask(servers []string) error {
+	f.bench.note("ask %s", strings.Join(servers, " "))
+	return f.bench.refusal()
+}
+
+func (f *fake) give(l Lease, _ time.Time) error {
+	f.bench.note("give %s %s", l.Address, l.MAC)
+	return nil
+}
+
+func (f *fake) forget(a netip.Addr) error {
+	f.bench.note("forget %s", a)
 	return nil
 }
 
@@ -59,15 +72,15 @@ type bench struct {
 
 func newBench(t *testing.T) *bench {
 	b := &bench{t: t}
-	b.Server = New(t.TempDir(), func(e router.Event) { b.note("%s (%s)", e.Sentence, e.Blame) }, slog.New(slog.DiscardHandler))
+	b.Server = New(t.TempDir(), func(e router.Event) { b.note("%s (%s)", e.Sentence, e.Blame) }, func() {}, slog.New(slog.DiscardHandler))
 	b.sweep = func() { b.note("sweep") }
-	b.spawn = func(arguments []string, servers string) (program, error) {
+	b.spawn = func(arguments, servers []string) (program, error) {
 		if err := b.refusal(); err != nil {
 			return nil, err
 		}
 		i := slices.IndexFunc(arguments, func(s string) bool { return strings.HasPrefix(s, "--dhcp-range=") })
-		b.note("start %s %s", strings.TrimPrefix(arguments[i], "--dhcp-range="), strings.Join(strings.Fields(servers), " "))
-		b.last = &fake{bench: b, heard: make(chan struct{}), done: make(chan struct{})}
+		b.note("start %s %s", strings.TrimPrefix(arguments[i], "--dhcp-range="), strings.Join(servers, " "))
+		b.last = &fake{bench: b, heard: make(chan struct{}), done: make(chan struct{}), news: make(chan struct{})}
 		if !b.slow {
 			close(b.last.heard)
 		}
@@ -127,7 +140,7 @@ func (b *bench) after(d time.Duration, want ...string) {
 func served() Wanted { return For(home(), lan0, weather()) }
 
 const (
-	started = "start 192.168.1.100,192.168.1.199,43200 server=198.51.100.1@wan0 server=2001:db8::53@wan0"
+	started = "start 192.168.1.100,192.168.1.199,43200 198.51.100.1@wan0 2001:db8::53@wan0"
 	nothing = "The house gets neither addresses nor names: "
 )
 
@@ -146,11 +159,11 @@ func TestAChangeOfServersIsNoRestart(t *testing.T) {
 		b.Want(served())
 		b.expect()
 		b.Want(elsewhere())
-		b.expect("ask server=203.0.113.1@wan1")
+		b.expect("ask 203.0.113.1@wan1")
 		narrow := elsewhere()
 		narrow.DHCP.Last = netip.MustParseAddr("192.168.1.150")
 		b.Want(narrow)
-		b.expect("end", "start 192.168.1.100,192.168.1.150,43200 server=203.0.113.1@wan1")
+		b.expect("end", "start 192.168.1.100,192.168.1.150,43200 203.0.113.1@wan1")
 		b.Want(Wanted{})
 		b.expect("end")
 		b.after(time.Hour)
@@ -166,9 +179,9 @@ func TestServersChangedBeforeItServesAreToldWhenItDoes(t *testing.T) {
 		b.Want(elsewhere())
 		b.expect() // an early SIGHUP would end it
 		close(b.last.heard)
-		b.expect("ask server=203.0.113.1@wan1")
+		b.expect("ask 203.0.113.1@wan1")
 		b.Want(served())
-		b.expect("ask server=198.51.100.1@wan0\nserver=2001:db8::53@wan0")
+		b.expect("ask 198.51.100.1@wan0 2001:db8::53@wan0")
 		b.Want(Wanted{})
 		b.expect("end")
 	})
@@ -259,7 +272,7 @@ func TestANewWishIsTriedAtOnce(t *testing.T) {
 		b.notes = nil
 		b.mu.Unlock()
 		b.Want(elsewhere())
-		b.expect("start 192.168.1.100,192.168.1.199,43200 server=203.0.113.1@wan1")
+		b.expect("start 192.168.1.100,192.168.1.199,43200 203.0.113.1@wan1")
 		b.Want(Wanted{})
 		b.expect("end")
 	})

@@ -1,10 +1,12 @@
 // Package lan serves the house: it hands out addresses and answers names, through the program dnsmasq.
 //
 // For says what the house is to be served with (pure), Wanted.arguments and Wanted.servers how dnsmasq is told (pure);
-// Server keeps one dnsmasq running that way, for as long as this router is the one that serves.
+// Server keeps one dnsmasq running that way, for as long as this router is the one that serves. Share tells the leases to the other router
+// of a pair, and Lookout looks whether somebody else in the house gives addresses away.
 package lan
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 
@@ -29,6 +31,12 @@ type Wanted struct {
 type Upstream struct {
 	Server netip.Addr
 	Device string // to ask it by, since an ISP's server answers its own customers only; empty: by any
+}
+
+// Quiet is w without the addresses: another DHCP server gives them away, or may.
+func (w Wanted) Quiet() Wanted {
+	w.DHCP = router.DHCPServer{}
+	return w
 }
 
 // Asked reports whether the owner wants the house served with anything.
@@ -92,7 +100,7 @@ func upstream(owners []netip.Addr, wans []router.WANSnapshot) []Upstream {
 	}
 	for _, w := range wans {
 		if w.Active {
-			all = append(all, servers(w, w.Interface)...)
+			all = append(all, servers(w, cmp.Or(w.Device, w.Interface))...)
 		}
 	}
 	if len(all) > 0 {
@@ -104,10 +112,15 @@ func upstream(owners []netip.Addr, wans []router.WANSnapshot) []Upstream {
 	return slices.Compact(all)
 }
 
+// servers are a line's, those of its IPv6 behind the others and only while that leads anywhere.
 func servers(w router.WANSnapshot, device string) []Upstream {
+	texts := w.DNS
+	if w.IPv6 != nil && w.IPv6.State == "up" {
+		texts = slices.Concat(texts, w.IPv6.DNS)
+	}
 	var all []Upstream
-	for _, text := range w.DNS {
-		if a, err := netip.ParseAddr(text); err == nil && a.Zone() == "" {
+	for _, text := range texts {
+		if a, err := netip.ParseAddr(text); err == nil && a.Zone() == "" && (device != "" || !a.IsLinkLocalUnicast()) {
 			all = append(all, Upstream{Server: a, Device: device})
 		}
 	}

@@ -73,7 +73,7 @@ func TestArguments(t *testing.T) {
 		"virtual-mac": For(macs, lan0, elected(vrrp.Active)),
 	} {
 		t.Run(name, func(t *testing.T) {
-			golden(t, name, strings.Join(w.arguments(), "\n")+"\n\n"+w.servers())
+			golden(t, name, strings.Join(w.arguments(), "\n")+"\n\n"+strings.Join(w.servers(), "\n")+"\n")
 		})
 	}
 }
@@ -162,15 +162,15 @@ func TestUpstream(t *testing.T) {
 		snap *router.Snapshot
 		want string
 	}{
-		"the active line's": {home(), weather(), "server=198.51.100.1@wan0 server=2001:db8::53@wan0"},
-		"those of both":     {home(), both, "server=198.51.100.1@wan0 server=2001:db8::53@wan0 server=203.0.113.1@wan1"},
-		"nobody is active":  {home(), none, "server=198.51.100.1 server=2001:db8::53 server=203.0.113.1"},
-		"the other's, where the active one has none": {home(), far, "server=203.0.113.1"},
-		"the owner's": {owners, weather(), "server=9.9.9.9"},
-		"no zones":    {home(), odd, "server=198.51.100.7@wan0"},
+		"the active line's": {home(), weather(), "198.51.100.1@wan0 2001:db8::53@wan0"},
+		"those of both":     {home(), both, "198.51.100.1@wan0 2001:db8::53@wan0 203.0.113.1@wan1"},
+		"nobody is active":  {home(), none, "198.51.100.1 2001:db8::53 203.0.113.1"},
+		"the other's, where the active one has none": {home(), far, "203.0.113.1"},
+		"the owner's": {owners, weather(), "9.9.9.9"},
+		"no zones":    {home(), odd, "198.51.100.7@wan0"},
 		"none":        {home(), &router.Snapshot{}, ""},
 	} {
-		got := strings.Join(strings.Fields(For(c.cfg, lan0, c.snap).servers()), " ")
+		got := strings.Join(For(c.cfg, lan0, c.snap).servers(), " ")
 		if got != c.want {
 			t.Errorf("%s: %s, want %s", what, got, c.want)
 		}

@@ -15,20 +15,22 @@ import (
 	"time"
 )
 
-// LettersPath is the verb by which letters come.
-const LettersPath = "/api/v1/pair/letters"
+// Kind is what a Post carries.
+type Kind struct {
+	letters, receipt string // what is sealed: an answer is none that could be taken for a letter
+	path             string // the verb by which they come
+	most             int    // bytes that are taken at once, and of an answer
+}
 
-// MostLetters is how many bytes of sealed letters are taken at once, and of sealed answers.
-const MostLetters = 64 << 10
-
-// Kinds of sealed messages. An answer is none that could be taken for a letter.
-const (
-	lettersKind = "letters"
-	receiptKind = "receipt"
+// The kinds of letters: what people are to be told, and who in the house has which address.
+var (
+	Letters = Kind{letters: "letters", receipt: "receipt", path: "/api/v1/pair/letters", most: 64 << 10}
+	Leases  = Kind{letters: "leases", receipt: "leases known", path: "/api/v1/pair/leases", most: 256 << 10}
 )
 
 // Post carries letters between the two routers of a pair. It is safe for concurrent use.
 type Post struct {
+	kind Kind
 	take func(letters []byte) (receipt []byte, err error)
 	gate *Gate
 	http *http.Client
@@ -41,8 +43,8 @@ type Post struct {
 }
 
 // NewPost returns a Post without a peer. Take is for letters that have come; what it returns goes back.
-func NewPost(take func(letters []byte) (receipt []byte, err error)) *Post {
-	return &Post{take: take, gate: NewGate(time.Now), http: neighbour(), challenge: make([]byte, challengeSize)}
+func NewPost(kind Kind, take func(letters []byte) (receipt []byte, err error)) *Post {
+	return &Post{kind: kind, take: take, gate: NewGate(time.Now), http: neighbour(), challenge: make([]byte, challengeSize)}
 }
 
 // Use takes the other router's address and the secret of the pair; an address that is not valid: there is none.
@@ -62,7 +64,7 @@ func (p *Post) known() (netip.Addr, string, []byte) {
 // wants, with status 409.
 func (p *Post) Receive(sealed []byte) ([]byte, error) {
 	_, secret, _ := p.known()
-	letters, err := p.gate.Open(secret, lettersKind, sealed)
+	letters, err := p.gate.Open(secret, p.kind.letters, sealed)
 	if err != nil {
 		return nil, err
 	}
@@ -71,7 +73,7 @@ func (p *Post) Receive(sealed []byte) ([]byte, error) {
 		return nil, err
 	}
 	// Only who has sealed these letters waits for this answer: it names their nonce in place of a challenge.
-	return Seal(secret, receiptKind, answering(sealed), receipt)
+	return Seal(secret, p.kind.receipt, answering(sealed), receipt)
 }
 
 // answering is the challenge that an answer to a sealed message meets.
@@ -91,7 +93,7 @@ func (p *Post) Forward(ctx context.Context, letters []byte) ([]byte, error) {
 		if !peer.IsValid() {
 			return nil, errors.New("there is no other router")
 		}
-		sealed, err := Seal(secret, lettersKind, challenge, letters)
+		sealed, err := Seal(secret, p.kind.letters, challenge, letters)
 		if err != nil {
 			return nil, fmt.Errorf("seal letters: %w", err)
 		}
@@ -109,7 +111,7 @@ func (p *Post) Forward(ctx context.Context, letters []byte) ([]byte, error) {
 		if err != nil {
 			return nil, fmt.Errorf("hand letters to %s: %w", peer, err)
 		}
-		receipt, err := unseal(secret, receiptKind, answer)
+		receipt, err := unseal(secret, p.kind.receipt, answer)
 		if err != nil || !bytes.Equal(answer[1:1+challengeSize], answering(sealed)) {
 			return nil, fmt.Errorf("hand letters to %s: what answers there is not the other router", peer)
 		}
@@ -120,7 +122,7 @@ func (p *Post) Forward(ctx context.Context, letters []byte) ([]byte, error) {
 
 // post is one request. A Challenge as its error has to be answered.
 func (p *Post) post(ctx context.Context, peer netip.Addr, sealed []byte) ([]byte, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, pageOf(peer, p.port)+LettersPath, bytes.NewReader(sealed))
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, pageOf(peer, p.port)+p.kind.path, bytes.NewReader(sealed))
 	if err != nil {
 		return nil, err
 	}
@@ -130,7 +132,7 @@ func (p *Post) post(ctx context.Context, peer netip.Addr, sealed []byte) ([]byte
 		return nil, plain(err)
 	}
 	defer response.Body.Close()
-	text, err := io.ReadAll(io.LimitReader(response.Body, MostLetters))
+	text, err := io.ReadAll(io.LimitReader(response.Body, int64(p.kind.most)))
 	switch {
 	case err != nil:
 		return nil, err

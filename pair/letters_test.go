@@ -93,7 +93,7 @@ func TestEveryBitOfAMessageCounts(t *testing.T) {
 func office(t *testing.T, p *Post) (port string) {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method != http.MethodPost || r.URL.Path != LettersPath {
+		if r.Method != http.MethodPost || r.URL.Path != Letters.path {
 			t.Errorf("%s %s", r.Method, r.URL)
 		}
 		text, _ := io.ReadAll(r.Body)
@@ -117,12 +117,12 @@ var loopback = netip.MustParseAddr("127.0.0.1")
 
 func TestLettersReachTheOtherRouter(t *testing.T) {
 	var got []string
-	there := NewPost(func(letters []byte) ([]byte, error) {
+	there := NewPost(Letters, func(letters []byte) ([]byte, error) {
 		got = append(got, string(letters))
 		return []byte("told " + string(letters)), nil
 	})
 	there.Use(netip.MustParseAddr("192.0.2.1"), "secret")
-	here := NewPost(nil)
+	here := NewPost(Letters, nil)
 	here.port = office(t, there)
 	if _, err := here.Forward(t.Context(), []byte("a")); err == nil || err.Error() != "there is no other router" {
 		t.Errorf("alone: %v", err)
@@ -143,7 +143,7 @@ func TestLettersReachTheOtherRouter(t *testing.T) {
 }
 
 func TestAnAnswerOfSomebodyElseIsNoReceipt(t *testing.T) {
-	there := NewPost(func([]byte) ([]byte, error) { return []byte("told"), nil })
+	there := NewPost(Letters, func([]byte) ([]byte, error) { return []byte("told"), nil })
 	there.Use(netip.Addr{}, "secret")
 	var recorded []byte
 	real := office(t, there)
@@ -152,7 +152,7 @@ func TestAnAnswerOfSomebodyElseIsNoReceipt(t *testing.T) {
 			_, _ = w.Write(recorded)
 			return
 		}
-		response, err := http.Post("http://127.0.0.1:"+real+LettersPath, "", r.Body)
+		response, err := http.Post("http://127.0.0.1:"+real+Letters.path, "", r.Body)
 		if err != nil {
 			t.Error(err)
 			return
@@ -166,7 +166,7 @@ func TestAnAnswerOfSomebodyElseIsNoReceipt(t *testing.T) {
 		_, _ = w.Write(text)
 	}))
 	defer liar.Close()
-	here := NewPost(nil)
+	here := NewPost(Letters, nil)
 	here.Use(loopback, "secret")
 	_, here.port, _ = net.SplitHostPort(liar.Listener.Addr().String())
 	if _, err := here.Forward(t.Context(), []byte("a")); err != nil {
@@ -180,7 +180,7 @@ func TestAnAnswerOfSomebodyElseIsNoReceipt(t *testing.T) {
 // TestOwnLettersAreNotTakenForTheOthers has somebody at the other router's address pass on what we send him to ourselves.
 func TestOwnLettersAreNotTakenForTheOthers(t *testing.T) {
 	taken := 0
-	here := NewPost(func([]byte) ([]byte, error) {
+	here := NewPost(Letters, func([]byte) ([]byte, error) {
 		taken++
 		return []byte("told"), nil
 	})

@@ -88,7 +88,12 @@ type API struct {
 	TestAlerts  func(ctx context.Context) []TestedChannel // one message to each configured channel
 	// Letters takes what the other router of the pair wants told, and returns an answer, both sealed. An error with Again() is answered
 	// with 409 and what that returns: the other router is to try again with it.
-	Letters   func(sealed []byte) (answer []byte, err error)
+	Letters func(sealed []byte) (answer []byte, err error)
+	// PairLeases is Letters for who in the house has which address.
+	PairLeases func(sealed []byte) (answer []byte, err error)
+	// HouseLeases returns who in the house has which address.
+	HouseLeases func() ([]HouseLease, error)
+
 	Incidents Incidents
 	Drills    Drills
 	// Report writes the outages of a period.
@@ -146,7 +151,9 @@ func (a *API) routes() []route {
 		{"POST /api/v1/pair/offer", owner, a.Pairing != nil, a.offerPair},
 		{"GET /api/v1/pair/offer", anybody, a.Pairing != nil, a.sealedOffer},
 		{"POST /api/v1/pair/join", owner, a.Pairing != nil, a.joinPair},
-		{"POST /api/v1/pair/letters", anybody, a.Letters != nil, a.letters},
+		{"POST /api/v1/pair/letters", anybody, a.Letters != nil, sealed(a.Letters, mostLetters)},
+		{"POST /api/v1/pair/leases", anybody, a.PairLeases != nil, sealed(a.PairLeases, mostLeases)},
+		{"GET /api/v1/house/leases", owner, a.HouseLeases != nil, a.houseLeases},
 	}
 }
 

@@ -103,6 +103,13 @@ func (c *Client) Ports(ctx context.Context) ([]wizard.Port, error) {
 	return ports, err
 }
 
+// HouseLeases returns who in the house has which address.
+func (c *Client) HouseLeases(ctx context.Context) ([]HouseLease, error) {
+	var all []HouseLease
+	err := c.get(ctx, "/api/v1/house/leases", &all)
+	return all, err
+}
+
 // History returns the measurements of the last hours, 1 to 9600, as the daemon's JSON.
 func (c *Client) History(ctx context.Context, hours int) (json.RawMessage, error) {
 	return c.Raw(ctx, "/api/v1/history?hours="+strconv.Itoa(hours))

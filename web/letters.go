@@ -3,24 +3,35 @@ package web
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"sync"
 	"time"
 )
 
-// mostLetters is how many bytes of sealed letters are taken at once.
-const mostLetters = 64 << 10
+// How many bytes of sealed letters are taken at once, and of sealed leases: those of two thousand devices.
+const (
+	mostLetters = 64 << 10
+	mostLeases  = 256 << 10
+)
 
-// letters takes what the other router of the pair wants told. Anybody may try: the seal is the permission. The page's process, which
+// sealed takes what the other router of the pair wants told or kept. Anybody may try: the seal is the permission. The page's process, which
 // faces the house, lets no more through than a pair needs.
-func (a *API) letters(w http.ResponseWriter, r *http.Request) {
-	sealed, err := io.ReadAll(http.MaxBytesReader(w, r.Body, mostLetters))
-	if err != nil {
-		http.Error(w, "letters are larger than 64 KiB", http.StatusRequestEntityTooLarge)
-		return
+func sealed(take func([]byte) ([]byte, error), most int64) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		text, err := io.ReadAll(http.MaxBytesReader(w, r.Body, most))
+		if err != nil {
+			http.Error(w, fmt.Sprintf("letters are larger than %d KiB", most>>10), http.StatusRequestEntityTooLarge)
+			return
+		}
+		answer, err := take(text)
+		receipt(w, answer, err)
 	}
-	answer, err := a.Letters(sealed)
+}
+
+// receipt answers a letter.
+func receipt(w http.ResponseWriter, answer []byte, err error) {
 	var again interface{ Again() string }
 	switch {
 	case errors.As(err, &again):
@@ -57,10 +68,19 @@ func (b *Bucket) Take(now time.Time) bool {
 
 // Letters posts sealed letters, and returns the sealed answer. A Refusal with status 409 has a challenge that is to be answered.
 func (c *Client) Letters(ctx context.Context, sealed []byte) ([]byte, error) {
-	answer, err := c.do(ctx, http.MethodPost, "/api/v1/pair/letters", http.Header{"Content-Type": {"application/octet-stream"}}, sealed)
+	return c.sealed(ctx, "/api/v1/pair/letters", sealed, mostLetters)
+}
+
+// PairLeases posts sealed leases, as Letters does letters.
+func (c *Client) PairLeases(ctx context.Context, sealed []byte) ([]byte, error) {
+	return c.sealed(ctx, "/api/v1/pair/leases", sealed, mostLeases)
+}
+
+func (c *Client) sealed(ctx context.Context, path string, sealed []byte, most int64) ([]byte, error) {
+	answer, err := c.do(ctx, http.MethodPost, path, http.Header{"Content-Type": {"application/octet-stream"}}, sealed)
 	if err != nil {
 		return nil, err
 	}
 	defer answer.Close()
-	return io.ReadAll(io.LimitReader(answer, mostLetters))
+	return io.ReadAll(io.LimitReader(answer, most))
 }

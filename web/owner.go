@@ -100,6 +100,15 @@ func (a *API) testAlert(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
+// houseLeases is for the owner only: who is at home is nobody else's business.
+func (a *API) houseLeases(w http.ResponseWriter, _ *http.Request) {
+	leases, err := a.HouseLeases()
+	if leases == nil {
+		leases = []HouseLease{}
+	}
+	answer(w, leases, err, http.StatusInternalServerError)
+}
+
 func (a *API) offerPair(w http.ResponseWriter, r *http.Request) {
 	code, until, err := a.Pairing.Offer(r.Context())
 	answer(w, PairCode{code, until}, err, http.StatusConflict)

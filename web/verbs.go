@@ -80,6 +80,15 @@ type TestedChannel struct {
 	Error string `json:"error,omitempty"` // empty: it was taken
 }
 
+// HouseLease is an address of the house that a device has.
+type HouseLease struct {
+	Address netip.Addr `json:"address"`
+	MAC     string     `json:"mac"`
+	Name    string     `json:"name,omitempty"`  // as the device says, or as the configuration does
+	Until   time.Time  `json:"until,omitzero"`  // zero: for ever
+	Fixed   bool       `json:"fixed,omitempty"` // by the configuration
+}
+
 // PairCode is what the owner types at the other router.
 type PairCode struct {
 	Code  string    `json:"code"`

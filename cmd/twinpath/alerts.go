@@ -22,7 +22,7 @@ type tellers struct {
 
 func (h *household) newTellers() *tellers {
 	t := &tellers{hearts: alert.NewHearts(h.ways, h.log), homes: alert.NewHomes(h.router, h.ways, h.log)}
-	t.post = twin.NewPost(func(letters []byte) ([]byte, error) { return t.desk.Receive(letters) })
+	t.post = twin.NewPost(twin.Letters, func(letters []byte) ([]byte, error) { return t.desk.Receive(letters) })
 	t.watch = twin.NewWatch(
 		func() *router.Snapshot { s, _ := h.router.Snapshot(); return s },
 		func(f router.PeerSeen) { h.router.Tell(f) }, h.log)

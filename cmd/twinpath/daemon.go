@@ -165,7 +165,6 @@ func (h *household) tasks(hangups <-chan os.Signal) []func(context.Context) erro
 		h.script.Run,
 		h.page.Run,
 		h.lan.Run,
-		h.lan.server.Run,
 		h.herald.Run,
 		h.herald.sender.Run,
 		h.budget.Run,

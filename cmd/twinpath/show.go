@@ -44,6 +44,7 @@ func printStatus(w io.Writer, s *router.Snapshot, colour bool) {
 	fmt.Fprintf(w, "%s\n\n", s.Sentence)
 	printWANs(w, s, colour)
 	printVirtual(w, s, colour)
+	printHouse(w, s.House)
 	if s.Pending != nil {
 		fmt.Fprintf(w, "\nA new configuration waits for \"twinpath confirm\" until %s.\n", s.Pending.Until.Local().Format("15:04:05"))
 	}

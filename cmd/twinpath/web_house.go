@@ -40,6 +40,7 @@ func (h *household) openPage(cfg router.Config) {
 		SetPassword: func(ctx context.Context, password string) error { return h.setPassword(ctx, check, password) },
 		Incidents:   h.store, Report: evidence{source: h.router, incidents: h.store, measures: h.past}.report,
 		TestAlerts: h.tellers.test, Letters: h.tellers.post.Receive,
+		PairLeases: h.lan.post.Receive, HouseLeases: h.lan.leases,
 	}
 	h.socket.Handler = api.Handler()
 	h.page.Handler = api.Guarded()

@@ -202,7 +202,7 @@ func forEverybody(r *http.Request) bool {
 		return true
 	case "/api/v1/pair/offer": // sealed; the code opens it
 		return r.Method != http.MethodPost
-	case "/api/v1/pair/letters": // sealed, too
+	case "/api/v1/pair/letters", "/api/v1/pair/leases": // sealed, too
 		return true
 	}
 	return strings.HasPrefix(r.URL.Path, "/static/")

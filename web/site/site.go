@@ -34,10 +34,10 @@ type Site struct {
 	crowd    crowd
 	streams  streams
 	past     past
-	// postmarks let letters through: those of anybody, and those from the other router's address
-	postmarks [2]web.Bucket
-	large     atomic.Int32 // bodies that are held
-	easels    struct {
+	// postmarks let letters and leases through: those of anybody, and those from the other router's address
+	postmarks, stamps [2]web.Bucket
+	large             atomic.Int32 // bodies that are held
+	easels            struct {
 		guest, owner        easel // the whole page
 		now, graphs, events easel
 		history             [24]easel // by hours

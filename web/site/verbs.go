@@ -57,7 +57,8 @@ func (s *Site) verbRoutes(mux *http.ServeMux) {
 	}
 	mux.HandleFunc("POST /api/v1/login", s.login)
 	mux.HandleFunc("GET /api/v1/pair/offer", s.sealedOffer)
-	mux.HandleFunc("POST /api/v1/pair/letters", s.letters)
+	mux.HandleFunc("POST /api/v1/pair/letters", s.sealed(&s.postmarks, s.Client.Letters))
+	mux.HandleFunc("POST /api/v1/pair/leases", s.sealed(&s.stamps, s.Client.PairLeases))
 }
 
 // verb asks the daemon in the name of the request's session; without one there is nothing to ask.
@@ -127,28 +128,30 @@ func (s *Site) sealedOffer(w http.ResponseWriter, r *http.Request) {
 	send(w, r, http.StatusOK, "application/octet-stream", sealed)
 }
 
-// letters passes on what the other router of the pair wants told: whoever has the secret of the pair may. Those at its address are counted
+// sealed passes on what the other router of the pair wants told: whoever has the secret of the pair may. Those at its address are counted
 // apart: nobody else in the house keeps it from telling.
-func (s *Site) letters(w http.ResponseWriter, r *http.Request) {
-	postmark := &s.postmarks[0]
-	if seen := s.hub.seen(); seen != nil && seen.snapshot.Pair != nil && seen.snapshot.Pair.Peer == remoteAddr(r).String() {
-		postmark = &s.postmarks[1]
+func (s *Site) sealed(marks *[2]web.Bucket, post func(context.Context, []byte) ([]byte, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		mark := &marks[0]
+		if seen := s.hub.seen(); seen != nil && seen.snapshot.Pair != nil && seen.snapshot.Pair.Peer == remoteAddr(r).String() {
+			mark = &marks[1]
+		}
+		if !mark.Take(time.Now()) {
+			w.Header().Set("Retry-After", "2")
+			http.Error(w, "letters come too fast", http.StatusTooManyRequests)
+			return
+		}
+		sealed, err := io.ReadAll(r.Body)
+		var answer []byte
+		if err == nil {
+			answer, err = post(r.Context(), sealed)
+		}
+		if err != nil {
+			s.refuse(w, r, err)
+			return
+		}
+		send(w, r, http.StatusOK, "application/octet-stream", answer)
 	}
-	if !postmark.Take(time.Now()) {
-		w.Header().Set("Retry-After", "2")
-		http.Error(w, "letters come too fast", http.StatusTooManyRequests)
-		return
-	}
-	sealed, err := io.ReadAll(r.Body)
-	var answer []byte
-	if err == nil {
-		answer, err = s.Client.Letters(r.Context(), sealed)
-	}
-	if err != nil {
-		s.refuse(w, r, err)
-		return
-	}
-	send(w, r, http.StatusOK, "application/octet-stream", answer)
 }
 
 func keptConfig(ctx context.Context, d *web.Client, r *http.Request) (any, error) {
