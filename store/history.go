@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"sync"
@@ -148,8 +149,9 @@ func (h *History) close(now time.Time) {
 		if l == nil {
 			continue
 		}
-		_, there := counters.Traffic[w.Interface]
-		moved := l.meter.read(w.Interface, counters.Of(w), there, elapsed)
+		device := cmp.Or(w.Device, w.Interface)
+		_, there := counters.Traffic[device]
+		moved := l.meter.read(device, counters.Of(w), there, elapsed)
 		l.add(h.tick, w.Tally.Span(), moved)
 	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"math/rand/v2"
@@ -31,7 +32,7 @@ func (h *household) newDriller(cfg router.Config) *drill.Driller {
 // drillLine is a way that leads over one line: its device and its mark together let nothing leave by another one.
 func drillLine(w router.WANSnapshot) drill.Line {
 	line := drill.Line{
-		Name: w.Name, Control: kernel.Control(w.Interface, own(w.Mark)), MTU: w.MTU, Metered: w.Metered, RTT: time.Duration(w.RTT),
+		Name: w.Name, Control: kernel.Control(cmp.Or(w.Device, w.Interface), own(w.Mark)), MTU: w.MTU, Metered: w.Metered, RTT: time.Duration(w.RTT),
 		Targets: pingTargets(w.Checks),
 	}
 	for _, text := range w.DNS {

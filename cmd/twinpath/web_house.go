@@ -53,6 +53,9 @@ func (h *household) lines() []string {
 	for _, w := range s.WANs {
 		if w.Interface != "" && w.Kind != router.Peer.String() { // a peer is in the house
 			all = append(all, w.Interface)
+			if w.Device != "" {
+				all = append(all, w.Device)
+			}
 		}
 	}
 	return all
