@@ -22,6 +22,10 @@ const (
 // hopLimit is that of packets from the house (RFC 1700).
 const hopLimit = 64
 
+// longDomain is the longest domain whose option the library can write: options of more than 248 bytes are beyond its arithmetic
+// (ndp v1.1.0). Nobody has one.
+const longDomain = 238
+
 // Advert is one router advertisement.
 type Advert struct {
 	Life     time.Duration // of the router as a way to the Internet; 0: it is none
@@ -98,8 +102,8 @@ func (a Advert) message() *ndp.RouterAdvertisement {
 	if a.DNS.IsValid() {
 		m.Options = append(m.Options, &ndp.RecursiveDNSServer{Lifetime: a.DNSLife, Servers: []netip.Addr{a.DNS}})
 	}
-	if a.DNS.IsValid() && a.Domain != "" {
-		m.Options = append(m.Options, &ndp.DNSSearchList{Lifetime: a.DNSLife, DomainNames: []string{a.Domain}})
+	if domain := strings.TrimSuffix(a.Domain, "."); a.DNS.IsValid() && domain != "" && len(domain) <= longDomain {
+		m.Options = append(m.Options, &ndp.DNSSearchList{Lifetime: a.DNSLife, DomainNames: []string{domain}})
 	}
 	return m
 }
