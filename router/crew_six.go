@@ -116,7 +116,8 @@ func (c *crew) startMonitor6(ctx context.Context, l *line, config health.Config,
 const frugal = 30 * time.Second
 
 // health6 is how a line's IPv6 is checked: by pings of the addresses that its owner names, else of the three operators of the usual ones.
-// It is looked at half as often as the line itself, for IPv4 is there when it fails, and comes back with it.
+// It is looked at half as often as the line itself, for IPv4 is there when it fails, and has proved itself a bit sooner: when the house comes
+// back to the line, so does its IPv6.
 func health6(l *line) health.Config {
 	config := l.config.Health.WithDefaults()
 	config.Checks = slices.DeleteFunc(slices.Clone(config.Checks), func(c health.Check) bool {
@@ -128,7 +129,7 @@ func health6(l *line) health.Config {
 			config.Checks = append(config.Checks, health.Check{Kind: health.Ping, Target: target})
 		}
 	}
-	config.Rise, config.Quorum = (config.Rise+1)/2, 0
+	config.Rise, config.Quorum = max(config.Rise*2/5, 1), 0
 	config.Interval *= 2
 	if l.config.Metered {
 		config.Interval = max(config.Interval, frugal)

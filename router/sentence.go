@@ -61,7 +61,7 @@ func (s *State) internet(d Decision) string {
 	case VerdictDegraded:
 		text = fmt.Sprintf("Internet works, on %s, but not as it should.", list(d.Carrying))
 	}
-	text = cmp.Or(s.elsewhere("Internet works"), text)
+	text = cmp.Or(s.elsewhere("Internet works"), text) + s.without6(d)
 	broken := func(i int) bool {
 		return d.Conditions[i].State != health.Up && d.Conditions[i].State != health.Unknown || !d.Conditions[i].Rehearsed.IsZero() ||
 			d.Conditions[i].Limited != Unclassed && d.Carries(s.lines[i].config.Name)

@@ -204,3 +204,14 @@ func (x *six) show(w *WANSnapshot) {
 	}
 	w.IPv6, w.Lease6 = v, x.lease
 }
+
+// without6 names the lines that carry the house without their IPv6.
+func (s *State) without6(d Decision) string {
+	text := ""
+	for _, l := range s.lines {
+		if state, reason := l.six.condition(); state == health.Down && l.six.told == health.Down && d.Carries(l.config.Name) {
+			text += fmt.Sprintf(" IPv6 does not work on %s: %s.", l.config.Name, reason)
+		}
+	}
+	return text
+}

@@ -151,7 +151,7 @@ func TestIPv6FailsAlone(t *testing.T) {
 	h.verdict6("fibre", health.Down)
 	h.verdict6("fibre", health.Down)
 	h.wantCarrying("fibre")
-	h.wantVerdict(VerdictOK)
+	h.wantVerdict(VerdictOK, "Internet works, on fibre. IPv6 does not work on fibre: no answer beyond the ISP.")
 	h.wantSaid("IPv6 does not work on fibre: no answer beyond the ISP.")
 	h.wantPlan(fibreHouse+" preferred_lft 0\n", lteHouse+" preferred_lft 0\n", "!fe80::1 dev wan0 table main", "!fe80::1 dev usb0 table main")
 	if w := h.wan("fibre"); w.Use6 || w.IPv6.State != "down" || w.State != "up" {
@@ -159,6 +159,9 @@ func TestIPv6FailsAlone(t *testing.T) {
 	}
 	h.verdict6("fibre", health.Up)
 	h.wantSaid("IPv6 works on fibre again.")
+	if s := h.state.Snapshot(h.now, "test", h.last); strings.Contains(s.Sentence, "IPv6") {
+		t.Errorf("still said: %q", s.Sentence)
+	}
 	h.wantPlan(fibreHouse+"\n", "fe80::1 dev wan0 table main")
 }
 
@@ -262,7 +265,7 @@ func TestIPv6ProvesItself(t *testing.T) {
 func TestHealth6(t *testing.T) {
 	l := newLine(WANConfig{Name: "fibre"}, 0, noon)
 	c := health6(l)
-	if c.Interval != 2*time.Second || c.Fall != 3 || c.Rise != 5 || len(c.Checks) != 3 || c.Quorum != 30 {
+	if c.Interval != 2*time.Second || c.Fall != 3 || c.Rise != 4 || len(c.Checks) != 3 || c.Quorum != 30 {
 		t.Errorf("checked by %+v", c)
 	}
 	l.config.Metered = true
