@@ -45,6 +45,18 @@ func drillLine(w router.WANSnapshot) drill.Line {
 
 // pingTargets are the addresses among a line's checks, those that answer first; else those that lines are checked with by default.
 func pingTargets(checks []router.CheckSnapshot) []string {
+	all := pinged(checks)
+	if len(all) > 0 {
+		return all
+	}
+	for _, c := range health.DefaultChecks() {
+		all = append(all, c.Target)
+	}
+	return all
+}
+
+// pinged are the addresses among a line's checks, those that answer first.
+func pinged(checks []router.CheckSnapshot) []string {
 	var all, silent []string
 	for _, c := range checks {
 		target, ping := strings.CutPrefix(c.Target, "ping ")
@@ -56,13 +68,7 @@ func pingTargets(checks []router.CheckSnapshot) []string {
 			silent = append(silent, target)
 		}
 	}
-	if all = append(all, silent...); len(all) > 0 {
-		return all
-	}
-	for _, c := range health.DefaultChecks() {
-		all = append(all, c.Target)
-	}
-	return all
+	return append(all, silent...)
 }
 
 // drillShelf is where rehearsals are kept.

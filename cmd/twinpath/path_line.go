@@ -123,7 +123,7 @@ const witnesses = 3
 // pathTargets are the addresses of a family that a line is checked with, else the usual ones.
 func pathTargets(w router.WANSnapshot, six bool) []netip.Addr {
 	var all []netip.Addr
-	for _, list := range [...][]string{pingTargets(w.Checks), usual(six)} {
+	for _, list := range [...][]string{pinged(w.Checks), usual(six)} {
 		for _, text := range list {
 			if a, err := netip.ParseAddr(text); err == nil && a.Is4() != six && len(all) < witnesses {
 				all = append(all, a)

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -22,36 +23,72 @@ import (
 type survey struct {
 	t        *testing.T
 	surveyor *surveyor
+
+	mu       sync.Mutex
 	snapshot *router.Snapshot
 	changed  chan struct{}
 	notes    []string
 	found    map[string]pathmtu.Found // by the first target
 	err      error
-	during   func() // a search
+	during   func(*survey) // a search
 	items    []store.Item
 }
 
 func (y *survey) Put(key string, value []byte) error {
+	y.mu.Lock()
+	defer y.mu.Unlock()
 	y.items = append(y.items, store.Item{Key: key, Value: value})
 	return nil
 }
 
 func (y *survey) All() ([]store.Item, error) { return y.items, nil }
 
-func (y *survey) note(format string, args ...any) {
-	y.notes = append(y.notes, fmt.Sprintf(format, args...))
+func (y *survey) view() (*router.Snapshot, <-chan struct{}) {
+	y.mu.Lock()
+	defer y.mu.Unlock()
+	return y.snapshot, y.changed
 }
 
-func (y *survey) view() (*router.Snapshot, <-chan struct{}) { return y.snapshot, y.changed }
+func (y *survey) tell(f router.Fact) {
+	y.mu.Lock()
+	defer y.mu.Unlock()
+	p := f.(router.PathSeen)
+	y.notes = append(y.notes, fmt.Sprintf("%s/%d: %d %t, %d %t, recalled %t",
+		p.WAN, p.Index, p.Path.MTU4, p.Path.Hole4, p.Path.MTU6, p.Path.Hole6, p.Recalled))
+}
+
+func (y *survey) measure(_ context.Context, l pathmtu.Line) (pathmtu.Found, error) {
+	y.mu.Lock()
+	defer y.mu.Unlock()
+	y.notes = append(y.notes, fmt.Sprintf("measure %s up to %d, at first %d", l.Targets, l.Most, l.Guess))
+	if y.during != nil {
+		y.during(y)
+		y.during = nil
+	}
+	f, known := y.found[l.Targets[0].String()]
+	if !known {
+		f.MTU = l.Most
+	}
+	return f, y.err
+}
+
+// set changes the world of the test.
+func (y *survey) set(change func()) {
+	y.mu.Lock()
+	defer y.mu.Unlock()
+	change()
+}
 
 // change makes a new snapshot.
 func (y *survey) change(change func(fibre, lte *router.WANSnapshot)) {
 	synctest.Wait()
+	y.mu.Lock()
 	s := *y.snapshot
 	s.WANs = slices.Clone(s.WANs)
 	change(&s.WANs[0], &s.WANs[1])
 	before := y.changed
 	y.snapshot, y.changed = &s, make(chan struct{})
+	y.mu.Unlock()
 	close(before)
 	synctest.Wait()
 }
@@ -60,6 +97,8 @@ func (y *survey) change(change func(fibre, lte *router.WANSnapshot)) {
 func (y *survey) want(notes ...string) {
 	y.t.Helper()
 	synctest.Wait()
+	y.mu.Lock()
+	defer y.mu.Unlock()
 	if !slices.Equal(y.notes, notes) {
 		y.t.Errorf("%s: noted\n%s\nwant\n%s", time.Now().Format("15:04"), strings.Join(y.notes, "\n"), strings.Join(notes, "\n"))
 	}
@@ -79,21 +118,7 @@ func surveying(t *testing.T, prepare func(*survey), test func(*survey)) {
 		}}}
 		y.surveyor = &surveyor{
 			view: y.view, shelf: y, now: time.Now, scatter: func() time.Duration { return 0 }, log: slog.New(slog.DiscardHandler),
-			tell: func(f router.Fact) {
-				p := f.(router.PathSeen)
-				y.note("%s/%d: %d %t, %d %t, recalled %t", p.WAN, p.Index, p.Path.MTU4, p.Path.Hole4, p.Path.MTU6, p.Path.Hole6, p.Recalled)
-			},
-			measure: func(_ context.Context, l pathmtu.Line) (pathmtu.Found, error) {
-				y.note("measure %s up to %d, at first %d", l.Targets, l.Most, l.Guess)
-				if y.during != nil {
-					y.during()
-				}
-				f, known := y.found[l.Targets[0].String()]
-				if !known {
-					f.MTU = l.Most
-				}
-				return f, y.err
-			},
+			tell: y.tell, measure: y.measure,
 			lines: map[string]*surveyed{}, news: make(chan struct{}, 1), cfg: twoPaths(),
 		}
 		prepare(y)
@@ -121,7 +146,7 @@ const (
 func TestALineIsMeasuredWhenThereIsAReason(t *testing.T) {
 	surveying(t, nothingBefore, func(y *survey) {
 		y.want() // neither line is up
-		y.found["1.1.1.1"] = pathmtu.Found{MTU: 1400, Hole: true}
+		y.set(func() { y.found["1.1.1.1"] = pathmtu.Found{MTU: 1400, Hole: true} })
 		y.change(func(fibre, _ *router.WANSnapshot) { up(fibre) })
 		y.want("measure "+fourTargets+" up to 1500, at first 0", "fibre/3: 1400 true, 0 false, recalled false")
 		y.change(func(_, lte *router.WANSnapshot) { up(lte) })
@@ -145,7 +170,7 @@ func TestALineIsMeasuredDailyAndAfterAnOutage(t *testing.T) {
 	surveying(t, nothingBefore, func(y *survey) {
 		again := []string{"measure " + fourTargets + " up to 1500, at first 1500", "fibre/3: 1500 false, 0 false, recalled false"}
 		y.change(func(fibre, _ *router.WANSnapshot) { up(fibre) })
-		y.notes = nil
+		y.set(func() { y.notes = nil })
 		time.Sleep(pathDaily - time.Minute)
 		y.want()
 		time.Sleep(time.Minute)
@@ -176,10 +201,11 @@ func TestTheOwnerKnowsBetter(t *testing.T) {
 		y.want()
 		y.surveyor.Use(twoPaths())
 		synctest.Wait()
-		if len(y.notes) != 4 {
-			t.Errorf("with mtu = \"auto\": %q", y.notes)
-		}
-		y.notes = nil
+		y.set(func() {
+			if len(y.notes) != 4 {
+				t.Errorf("with mtu = \"auto\": %q", y.notes)
+			}
+		})
 	})
 }
 
@@ -194,10 +220,12 @@ func TestWhatAnEarlierRunHasFound(t *testing.T) {
 		y.want("fibre/3: 1400 true, 0 false, recalled true") // it holds before the line is up; lte is another device now
 		y.change(func(fibre, lte *router.WANSnapshot) { up(fibre); up(lte) })
 		y.want("measure "+fourTargets+" up to 1500, at first 1400", "measure [8.8.4.4] up to 1500, at first 0")
-		y.err = nil
+		y.set(func() { y.err = nil })
 		time.Sleep(pathRetry)
 		y.want("measure "+fourTargets+" up to 1500, at first 1400", "fibre/3: 1500 false, 0 false, recalled false",
 			"measure [8.8.4.4] up to 1500, at first 0", "lte/4: 1500 false, 0 false, recalled false")
+		y.mu.Lock()
+		defer y.mu.Unlock()
 		var k keptPath
 		if last := y.items[len(y.items)-1]; last.Key != "lte" || json.Unmarshal(last.Value, &k) != nil || k.Device != "usb0" || k.Path.MTU4 != 1500 {
 			t.Errorf("on the disk is %s", last.Value)
@@ -208,14 +236,15 @@ func TestWhatAnEarlierRunHasFound(t *testing.T) {
 // TestALineThatFailsMeanwhile: what was found then is worth nothing.
 func TestALineThatFailsMeanwhile(t *testing.T) {
 	surveying(t, nothingBefore, func(y *survey) {
-		y.during = func() {
-			y.during = nil
-			s := *y.snapshot
-			s.WANs = slices.Clone(s.WANs)
-			s.WANs[0].State = "down"
-			y.snapshot = &s
-		}
-		y.found["1.1.1.1"] = pathmtu.Found{MTU: 1400, Hole: true}
+		y.set(func() {
+			y.during = func(y *survey) {
+				s := *y.snapshot
+				s.WANs = slices.Clone(s.WANs)
+				s.WANs[0].State = "down"
+				y.snapshot = &s
+			}
+		})
+		y.set(func() { y.found["1.1.1.1"] = pathmtu.Found{MTU: 1400, Hole: true} })
 		y.change(func(fibre, _ *router.WANSnapshot) { up(fibre) })
 		y.want("measure " + fourTargets + " up to 1500, at first 0")
 		y.change(func(fibre, _ *router.WANSnapshot) { fibre.State = "up" })
