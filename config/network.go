@@ -161,7 +161,26 @@ func isGroup(mac string) bool { return strings.IndexByte("13579bdf", mac[1]) >= 
 // nameLimit is the kernel's IFNAMSIZ without its final zero.
 const nameLimit = 15
 
-// device reads an interface: a kernel name, a MAC address or a pattern.
+// usbSocket is a USB socket as the kernel names it: the bus, then the port of each hub on the way.
+func usbSocket(text string) bool {
+	bus, ports, ok := strings.Cut(text, "-")
+	if !ok || !isNumber(bus) {
+		return false
+	}
+	for port := range strings.SplitSeq(ports, ".") {
+		if !isNumber(port) {
+			return false
+		}
+	}
+	return true
+}
+
+func isNumber(text string) bool {
+	n, err := strconv.ParseUint(text, 10, 8)
+	return err == nil && n > 0 && text[0] != '0'
+}
+
+// device reads an interface: a kernel name, a MAC address, a USB socket or a pattern.
 func (v value) device() string {
 	text := v.text(64)
 	if text == "" {
@@ -169,6 +188,13 @@ func (v value) device() string {
 	}
 	if mac, ok := ethernet(text); ok {
 		return mac
+	}
+	if socket, is := strings.CutPrefix(text, router.USBPrefix); is {
+		if !usbSocket(socket) {
+			v.problem(`for example "usb:1-1.2": the names of sockets are in /sys/bus/usb/devices`, "%s is no USB socket", quote(text))
+			return ""
+		}
+		return text
 	}
 	_, err := path.Match(text, "")
 	switch {

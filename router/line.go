@@ -11,6 +11,7 @@ import (
 	"github.com/twinpath/twinpath/firewall"
 	"github.com/twinpath/twinpath/health"
 	"github.com/twinpath/twinpath/wan"
+	"github.com/twinpath/twinpath/wan/rescue"
 )
 
 // patience is how long a fresh line may ask for its lease before it counts as down: a DHCP exchange with two lost packets.
@@ -45,6 +46,8 @@ type line struct {
 
 	diagnosis *DiagnosisSeen
 	six       six
+	rescue    rescue.Ladder
+	rescued   rescue.Step // the last one that could be taken
 	path      PathView
 
 	// what was last said of it

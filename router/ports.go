@@ -78,6 +78,7 @@ type Ports struct {
 	Scout   Scout
 	Record  func(Event) // must not block
 	VRRP    VRRP
+	USB     USB // nil: nothing is done about devices
 	Checks  Checks
 	Script  func(script.Change) // must not block
 	Now     func() time.Time

@@ -173,6 +173,7 @@ func (r *Router) round(ctx context.Context) {
 	r.record(r.state.Commit(now, d))
 	r.checkVirtual()
 	err := r.elect(now, d, func() error { return r.apply(now, r.state.Plan(d), look) })
+	r.crew.rescue(ctx, r.state, now, d)
 	r.runScripts()
 	r.crew.watch(ctx, r.state, d)
 	r.sweeper.put(r.state.DueSweeps(now))
@@ -256,6 +257,7 @@ func (r *Router) sleep() time.Duration {
 		next = earliest(next, l.seen.Add(patience), now)
 		next = earliest(next, l.hold.Until(), now)
 		next = earliest(next, l.rehearsed, now)
+		next = earliest(next, l.rescue.Next(), now)
 		if l.drained {
 			next = earliest(next, r.counted.Add(countFlows), now)
 		}

@@ -72,6 +72,8 @@ func (s *State) Fold(now time.Time, fact Fact) []Event {
 		s.foldHealth6(f)
 	case PathSeen:
 		return s.foldPath(now, f)
+	case Rescued:
+		return s.foldRescued(now, f)
 	case DiagnosisSeen:
 		return s.foldDiagnosis(now, f)
 	case Rehearsed:

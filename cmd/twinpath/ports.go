@@ -27,6 +27,7 @@ func (h *household) ports(state string) router.Ports {
 		Scout:    newScout(),
 		Record:   h.record,
 		VRRP:     h.link,
+		USB:      kernel.NewUSB(),
 		Checks:   h.checks,
 		Script:   h.script.Change,
 		Now:      time.Now,
