@@ -15,6 +15,7 @@ import (
 	"github.com/twinpath/twinpath/internal/kernel"
 	"github.com/twinpath/twinpath/router"
 	"github.com/twinpath/twinpath/wan"
+	"github.com/twinpath/twinpath/wan/inet6"
 )
 
 // ports connects the router to the real world.
@@ -23,11 +24,12 @@ func (h *household) ports(state string) router.Ports {
 	return router.Ports{
 		Kernel:   h.kernel,
 		Client:   func(a router.Attached) wan.Client { return h.client(a, state) },
+		Client6:  func(a router.Attached) wan.Client { return client6(a, state, h.log) },
 		Monitor:  func(w router.Watched) router.Monitor { return newMonitor(w, start, h.log) },
 		Scout:    newScout(),
+		USB:      kernel.NewUSB(),
 		Record:   h.record,
 		VRRP:     h.link,
-		USB:      kernel.NewUSB(),
 		Checks:   h.checks,
 		Script:   h.script.Change,
 		Now:      time.Now,
@@ -55,6 +57,18 @@ func (h *household) client(a router.Attached, state string) wan.Client {
 		Store:   wan.FileStore{Path: filepath.Join(state, "lease-"+name+".json")},
 		Report:  a.Report,
 		Log:     h.log,
+		Uptime:  wan.ReadUptime,
+	}
+}
+
+func client6(a router.Attached, state string, log *slog.Logger) wan.Client {
+	name := a.Config.Name
+	return &inet6.Client{
+		Name: name, Device: a.Device,
+		Sockets: kernel.Inet6Sockets{Mark: own(a.Mark)},
+		Store:   inet6.FileStore{Path: filepath.Join(state, "wan-"+name+".lease6.json")},
+		Report:  a.Report6,
+		Log:     log,
 		Uptime:  wan.ReadUptime,
 	}
 }
