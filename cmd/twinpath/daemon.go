@@ -126,8 +126,8 @@ func assemble(keeper *config.Keeper, h *household) (*household, error) {
 	h.drill, h.budget, h.tellers = h.newDriller(cfg), h.newCounter(), h.newTellers()
 	h.ladder = ladder.New(ladder.Ports{View: h.router.Snapshot, Links: h.kernel.Links, Shelf: h.store.Shelf("ways"), Log: log})
 	h.paths = h.newSurveyor(cfg)
+	h.lan, h.herald = h.newSteward(cfg), h.newHerald(cfg) // before the page, which shows what they know
 	h.openPage(cfg)
-	h.lan, h.herald = h.newSteward(cfg), h.newHerald(cfg)
 	h.inform(cfg)
 	return h, nil
 }
