@@ -131,11 +131,17 @@ func echoAnswer(q []byte, from netip.AddrPort) []byte {
 func echoStream(conn net.Conn)    { _, _ = io.Copy(conn, conn) }
 func discardStream(conn net.Conn) { _, _ = io.Copy(io.Discard, conn) }
 
-// publicName is one that resolves to an address that is not for documentation only: resolvers of homes refuse those.
+// publicName and all beside it resolve to an address that is not for documentation only: resolvers of homes refuse those. What begins with
+// "brief" is good for a second, all else for a minute.
 const (
 	publicName    = "dns.quad9.net."
 	publicAddress = "9.9.9.9"
 )
+
+// isPublic reports whether a name is publicName or one beside it.
+func isPublic(name string) bool {
+	return strings.HasSuffix(name, strings.TrimPrefix(publicName, "dns"))
+}
 
 // answer resolves every other name to EchoAddress, and to EchoAddress6 if there is IPv6; it knows one name server of the root.
 func (i *internet) answer(q []byte, _ netip.AddrPort) []byte {
@@ -149,8 +155,11 @@ func (i *internet) answer(q []byte, _ netip.AddrPort) []byte {
 	switch m.Questions[0].Type {
 	case dnsmessage.TypeA:
 		address := EchoAddress
-		if m.Questions[0].Name.String() == publicName {
+		if name := m.Questions[0].Name.String(); isPublic(name) {
 			address = publicAddress
+			if strings.HasPrefix(name, "brief") {
+				header.TTL = 1
+			}
 		}
 		body := &dnsmessage.AResource{A: netip.MustParseAddr(address).As4()}
 		m.Answers = []dnsmessage.Resource{{Header: header, Body: body}}
