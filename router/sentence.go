@@ -96,7 +96,8 @@ func (s *State) Snapshot(now time.Time, version string, d Decision) *Snapshot {
 		w.Heirs = s.heirs(d, i)
 		if l.speaks(s.config.LAN) && l.way.Index != 0 && (l.six.reported || l.six.lease != nil) {
 			l.six.show(&w)
-			w.Use6 = s.open(d, l)
+			_, house := l.six.lease.House()
+			w.Use6 = house && s.open(d, l)
 		}
 		snap.WANs = append(snap.WANs, w)
 	}

@@ -160,6 +160,9 @@ func (x *six) condition() (health.State, string) {
 	case !x.checked || x.verdict.State == health.Unknown:
 		return health.Unknown, "first checks under way"
 	}
+	if _, house := x.lease.House(); !house && x.asking != "" {
+		return health.Up, x.asking // it works for this router, and not for the house
+	}
 	return health.Up, x.verdict.Reason
 }
 

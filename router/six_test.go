@@ -277,3 +277,15 @@ func TestHealth6(t *testing.T) {
 		t.Errorf("the owner's targets: %+v", c.Checks)
 	}
 }
+
+// An ISP without prefixes serves the router, and not the house.
+func TestALineThatDelegatesNothing(t *testing.T) {
+	h := settled(t, dual())
+	lease := &wan.Lease6{Gateway: netip.MustParseAddr("fe80::1"), Addresses: []wan.Lifetime{{Prefix: netip.MustParsePrefix("2001:db8:f::7/64")}}}
+	h.fold(Lease6Seen{wan.Update6{WAN: "fibre", Lease: lease, Reason: "the ISP delegates no prefix"}, 3})
+	h.verdict6("fibre", health.Up)
+	if w := h.wan("fibre"); w.Use6 || w.IPv6.State != "up" || w.IPv6.Reason != "the ISP delegates no prefix" {
+		t.Errorf("used %v, %+v", w.Use6, w.IPv6)
+	}
+	h.wantPlan("::/0 via fe80::1 dev wan0 table main proto 201 src 2001:db8:f::7")
+}
