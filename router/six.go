@@ -175,8 +175,8 @@ func (l *line) tell6(now time.Time, c condition) []Event {
 	was := l.six.told
 	l.six.told, l.six.since = state, now
 	switch {
-	case state == health.Down:
-		return []Event{{Time: now, Kind: EventWAN, WAN: l.config.Name, Blame: BlameISP,
+	case state == health.Down: // with nobody to blame: it is no diagnosis of the line
+		return []Event{{Time: now, Kind: EventWAN, WAN: l.config.Name,
 			Sentence: fmt.Sprintf("IPv6 does not work on %s: %s. What can uses IPv4.", l.config.Name, reason)}}
 	case was == health.Down:
 		return []Event{{Time: now, Kind: EventWAN, WAN: l.config.Name, Sentence: fmt.Sprintf("IPv6 works on %s again.", l.config.Name)}}
