@@ -137,6 +137,7 @@ type DDNS struct {
 	User     string
 	Password string
 	WAN      string // empty: whichever carries the house
+	IPv6     bool   // the router's own IPv6 address there is told, instead of that of IPv4
 	// Server and Path are of a custom provider: its host, and what is asked for there (inadyn.conf(5), ddns-server and ddns-path).
 	Server, Path string
 }

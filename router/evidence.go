@@ -72,6 +72,7 @@ type evidence struct {
 	alerts  *AlertsView
 	peer    *PairView
 	house   *HouseView
+	names   []NameView
 	disk    string
 	unset   bool // the clock
 }
@@ -87,6 +88,8 @@ func (e *evidence) fold(now time.Time, fact Fact) []Event {
 		e.alerts = &f.View
 	case HouseSeen:
 		e.house = &f.View
+	case NamesSeen:
+		e.names = f.Names
 	case PeerSeen:
 		return e.foldPeer(now, f.View)
 	case DiskSeen:
@@ -152,7 +155,7 @@ func (e *evidence) show(s *Snapshot) {
 			w.Drill = &d
 		}
 	}
-	s.Alerts, s.Pair, s.House, s.Disk, s.ClockUnset = e.alerts, e.peer, e.house, e.disk, e.unset
+	s.Alerts, s.Pair, s.House, s.DDNS, s.Disk, s.ClockUnset = e.alerts, e.peer, e.house, e.names, e.disk, e.unset
 }
 
 // forget drops what is about lines that are no more.

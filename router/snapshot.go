@@ -40,6 +40,7 @@ type Snapshot struct {
 	Accounts string      `json:"accounts,omitempty"`
 	Alerts   *AlertsView `json:"alerts,omitempty"`
 	House    *HouseView  `json:"house,omitempty"`
+	DDNS     []NameView  `json:"ddns,omitempty"`
 	// Disk says why nothing can be kept; empty: it can.
 	Disk       string       `json:"disk,omitempty"`
 	ClockUnset bool         `json:"clock_unset,omitempty"` // times may be wrong

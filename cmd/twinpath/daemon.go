@@ -19,6 +19,7 @@ import (
 	"github.com/twinpath/twinpath/budget"
 	"github.com/twinpath/twinpath/check"
 	"github.com/twinpath/twinpath/config"
+	"github.com/twinpath/twinpath/ddns"
 	"github.com/twinpath/twinpath/drill"
 	"github.com/twinpath/twinpath/health"
 	"github.com/twinpath/twinpath/incident"
@@ -89,6 +90,7 @@ type household struct {
 	herald *herald
 	life   *life
 	drill  *drill.Driller
+	names  *ddns.Registrar
 	budget *budget.Counter
 	paths  *surveyor
 
@@ -124,6 +126,7 @@ func assemble(keeper *config.Keeper, h *household) (*household, error) {
 	h.house = &houseView{tell: func(f router.HouseSeen) { h.router.Tell(f) }}
 	h.past = store.NewHistory(h.store, h.router, h.kernel.Traffic, log)
 	h.drill, h.budget, h.tellers = h.newDriller(cfg), h.newCounter(), h.newTellers()
+	h.names = h.newRegistrar()
 	h.ladder = ladder.New(ladder.Ports{View: h.router.Snapshot, Links: h.kernel.Links, Shelf: h.store.Shelf("ways"), Log: log})
 	h.paths = h.newSurveyor(cfg)
 	h.lan, h.herald = h.newSteward(cfg), h.newHerald(cfg) // before the page, which shows what they know
@@ -169,6 +172,7 @@ func (h *household) tasks(hangups <-chan os.Signal) []func(context.Context) erro
 		h.herald.sender.Run,
 		h.budget.Run,
 		h.drill.Run,
+		h.names.Run,
 		h.paths.Run,
 		h.incidents.Run,
 		h.ladder.Run,
@@ -205,6 +209,7 @@ func (h *household) use(cfg router.Config) error {
 func (h *household) inform(cfg router.Config) {
 	h.budget.Use(cfg)
 	h.drill.Use(cfg)
+	h.names.Use(cfg)
 	h.paths.Use(cfg)
 	h.tellers.Use(cfg)
 }

@@ -32,7 +32,7 @@ type Road struct {
 // Of is the road over a line.
 func Of(w router.WANSnapshot, cfg *router.Config) Road {
 	return Road{
-		Name: w.Name, device: w.Interface, mark: uint32(w.Mark | firewall.MarkOwn),
+		Name: w.Name, device: cmp.Or(w.Device, w.Interface), mark: uint32(w.Mark | firewall.MarkOwn),
 		servers: nameServers(w, cfg), home: homeOf(cfg),
 	}
 }
