@@ -74,6 +74,7 @@ func (m *Machine) hearRouter(now time.Time, from netip.Addr, mac net.HardwareAdd
 		delete(m.routers, from)
 	}
 	m.unsaved = m.memory.said(now, prefixes(a)) || m.unsaved
+	m.grace = time.Time{}
 	if m.want.Serves {
 		m.consider(now)
 	}
@@ -103,6 +104,7 @@ func prefixes(a *ndp.RouterAdvertisement) (told []Told) {
 // stranger is another router in the house that is none of ours.
 type stranger struct {
 	mac   net.HardwareAddr
+	leads bool // it said that it leads to the Internet
 	until time.Time
 }
 
@@ -120,14 +122,15 @@ func (m *Machine) hearStranger(now time.Time, from netip.Addr, mac net.HardwareA
 		return t.Preferred > 0 && !t.Prefix.Addr().IsPrivate()
 	})
 	s, known := m.strangers[from]
+	leads := a.RouterLifetime > 0
 	switch {
-	case !offers && known:
+	case known && (!offers || s.leads && !leads): // a good-bye has the prefixes still (RFC 4861 §6.2.5)
 		s.until = now
 		m.missStrangers(now)
-	case offers && known:
-		s.until = now.Add(max(a.RouterLifetime, silence))
+	case known:
+		s.leads, s.until = leads, now.Add(max(a.RouterLifetime, silence))
 	case offers && len(m.strangers) < strangers:
-		m.strangers[from] = &stranger{mac, now.Add(max(a.RouterLifetime, silence))}
+		m.strangers[from] = &stranger{mac, leads, now.Add(max(a.RouterLifetime, silence))}
 		m.event(now, "Another router offers IPv6 in the house: "+name(from, mac)+". Devices may send by it instead of this router: switch its IPv6 for the LAN off, or make it a bridge.")
 	}
 }

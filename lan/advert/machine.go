@@ -58,7 +58,7 @@ type Heard struct {
 type Machine struct {
 	memory memory
 	random func(time.Duration) time.Duration // from 0 up to that
-	began  time.Time
+	grace  time.Time                         // how long what an earlier run told counts; zero: no longer
 
 	want  Wanted
 	sense string    // of what everybody was told last
@@ -85,7 +85,7 @@ type asker struct {
 // newMachine returns a machine that remembers that.
 func newMachine(now time.Time, remembers memory, random func(time.Duration) time.Duration) *Machine {
 	return &Machine{
-		memory: remembers, random: random, began: now,
+		memory: remembers, random: random, grace: now.Add(grace),
 		routers: map[netip.Addr]time.Time{}, strangers: map[netip.Addr]*stranger{},
 	}
 }
@@ -148,7 +148,7 @@ func (m *Machine) Step(now time.Time) (out []Packet) {
 // tell is the advert to everybody.
 func (m *Machine) tell(now time.Time, a Advert) Packet {
 	m.sense, m.last = a.sense(), now
-	m.asked, m.reply = nil, time.Time{}
+	m.asked, m.reply, m.grace = nil, time.Time{}, time.Time{}
 	m.left = max(m.left-1, 0)
 	m.next = now.Add(leastPause + m.random(mostPause-leastPause))
 	if m.left > 0 {
@@ -177,7 +177,7 @@ func (m *Machine) able() bool {
 
 // early reports whether the lines should be given a moment before devices are told to leave what they know.
 func (m *Machine) early(now time.Time) bool {
-	return now.Before(m.began.Add(grace)) && !m.want.Default && m.memory.fresh(m.want.Prefixes)
+	return now.Before(m.grace) && !m.want.Default && m.memory.fresh(m.want.Prefixes)
 }
 
 // Next is when Step is to be called again without any news; zero: never.
@@ -186,7 +186,7 @@ func (m *Machine) Next(now time.Time) time.Time {
 	if m.able() {
 		next = sooner(m.next, m.reply)
 		if m.early(now) {
-			next = m.began.Add(grace)
+			next = m.grace
 		}
 	}
 	for _, b := range m.byes {

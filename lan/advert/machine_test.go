@@ -228,6 +228,23 @@ func TestARestartIsNotFelt(t *testing.T) {
 	x.expect("3s fe80::aa > ff02::1 router 3m0s, " + f + " 45m0s/1h30m0s")
 }
 
+// A failover in the first seconds of a daemon is none of a line that has not spoken yet.
+func TestTheMomentOfAStartDelaysNoFailover(t *testing.T) {
+	x := newTester(t, mark{prefix(f), noon.Add(time.Hour), true})
+	x.wants(alone(), with(line("fibre", fibre, true)))
+	x.run(time.Second)
+	x.notes = nil
+	x.wants(alone(), with(line("fibre", fibre, false)))
+	x.expect("1s fe80::aa > ff02::1 router 0s, " + f + " 0s/1h30m0s")
+
+	x = newTester(t)
+	x.wants(paired(), elected(vrrp.Backup, vrrp.Backup))
+	x.announces(virtual, peerMAC, 3*time.Minute, Told{prefix(pp), 45 * time.Minute, 90 * time.Minute})
+	x.run(time.Second)
+	x.wants(paired(), elected(vrrp.Active, vrrp.Active))
+	x.expect("1s fe80::5:1 > ff02::1 router 0s, " + pp + " 0s/1h29m59s")
+}
+
 func TestAPrefixThatNeverComesBackIsRetired(t *testing.T) {
 	x := newTester(t, mark{prefix(f), noon.Add(time.Hour), true})
 	x.wants(alone(), with(router.WANSnapshot{Name: "fibre", Active: true}))
