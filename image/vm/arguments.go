@@ -62,6 +62,9 @@ func (m Machine) arguments(vars string, powered time.Time) ([]string, error) {
 	for i, n := range m.NICs {
 		args = append(args, n.arguments(i)...)
 	}
+	if m.USB {
+		args = append(args, sockets()...)
+	}
 	for _, c := range m.Credentials {
 		args = append(args, "-smbios", "type=11,value=io.systemd.credential.binary:"+c.Name+"="+
 			base64.StdEncoding.EncodeToString(c.Content))

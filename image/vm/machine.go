@@ -56,6 +56,7 @@ type Machine struct {
 
 	Disks  []Disk
 	NICs   []NIC
+	USB    bool      // it has USB sockets: PlugPhone
 	Memory int       // MiB; 0 means 512, what a Pi Zero 2 W has
 	Clock  time.Time // its real-time clock at power-on; zero means right
 

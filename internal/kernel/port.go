@@ -92,6 +92,7 @@ func (p *pass) annotate(d device, before, after original) {
 	if before == after || d.alias != "" && !noted(d) {
 		return
 	}
+	d = p.devices[d.Name]
 	text := after.String()
 	if after == (original{mac: unchanged}) {
 		text = ""

@@ -145,8 +145,7 @@ func (p *pass) intermediate(q router.Queue) (device, error) {
 		if err := p.did("make interface "+name, p.session.addIntermediate(name)); err != nil {
 			return b, err
 		}
-		p.relook()
-		if b, there = p.devices[name]; !there {
+		if b, there = p.mark(name); !there {
 			return b, fmt.Errorf("interface %s is gone", name)
 		}
 	}
@@ -160,7 +159,7 @@ func (s *session) addIntermediate(name string) error {
 	kind := nl.NewRtAttr(unix.IFLA_LINKINFO, nil)
 	kind.AddRtAttr(unix.IFLA_INFO_KIND, nl.NonZeroTerminated("ifb"))
 	return s.do(unix.RTM_NEWLINK, unix.NLM_F_CREATE|unix.NLM_F_EXCL, nl.NewIfInfomsg(unix.AF_UNSPEC),
-		nl.NewRtAttr(unix.IFLA_IFNAME, nl.ZeroTerminated(name)), nl.NewRtAttr(unix.IFLA_IFALIAS, []byte(alias)), kind)
+		nl.NewRtAttr(unix.IFLA_IFNAME, nl.ZeroTerminated(name)), kind)
 }
 
 // dequeue removes queues of ours that are not to be kept. A detour goes before the interface that it leads to: what arrives would

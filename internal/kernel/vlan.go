@@ -42,7 +42,18 @@ func (p *pass) makeVLAN(v router.VLAN, parent device) {
 		return
 	}
 	p.change(what, nil)
+	p.mark(v.Name)
+}
+
+// mark lists the interfaces again, after one was made, and puts our note on it: the kernel takes none while it makes one.
+func (p *pass) mark(name string) (device, bool) {
 	p.relook()
+	d, there := p.devices[name]
+	if there && p.change("note on "+name+" whose it is", p.session.setAlias(d.Index)) {
+		d.alias = alias
+		p.devices[name] = d
+	}
+	return d, there
 }
 
 // unvlan removes tagged interfaces of ours that the plan does not have, after what hangs on them.
@@ -63,8 +74,7 @@ func (s *session) addVLAN(v router.VLAN, parent int) error {
 	kind.AddRtAttr(unix.IFLA_INFO_KIND, nl.NonZeroTerminated("vlan"))
 	kind.AddRtAttr(unix.IFLA_INFO_DATA, nil).AddRtAttr(unix.IFLA_VLAN_ID, nl.Uint16Attr(uint16(v.ID)))
 	return s.do(unix.RTM_NEWLINK, unix.NLM_F_CREATE|unix.NLM_F_EXCL, nl.NewIfInfomsg(unix.AF_UNSPEC),
-		nl.NewRtAttr(unix.IFLA_IFNAME, nl.ZeroTerminated(v.Name)), nl.NewRtAttr(unix.IFLA_IFALIAS, []byte(alias)),
-		number(unix.IFLA_LINK, uint32(parent)), kind)
+		nl.NewRtAttr(unix.IFLA_IFNAME, nl.ZeroTerminated(v.Name)), number(unix.IFLA_LINK, uint32(parent)), kind)
 }
 
 // tagOf reads the tag of a VLAN from IFLA_LINKINFO.
@@ -82,7 +92,7 @@ func tagOf(info []byte) int {
 	return 0
 }
 
-// relook lists the interfaces again, after one was made.
+// relook lists the interfaces again.
 func (p *pass) relook() {
 	devices, err := p.session.links()
 	if err != nil {
