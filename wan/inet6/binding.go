@@ -72,11 +72,18 @@ func (ia *association) into(leases []wan.Lifetime, now time.Time) []wan.Lifetime
 	return leases
 }
 
+// withoutPrefix is when a server that gave no prefix is asked again, at the latest. Chosen by us: the house waits for it.
+const withoutPrefix = time.Hour
+
 // schedule sets T1 and T2: the server's, if they leave time before the first lease ends, else half and four fifths of what is
 // left for new connections (RFC 9915 §14.2, §21.4). Without an end there is nothing to do.
 func (b *binding) schedule(now time.Time, parts ...*association) {
 	b.Renew, b.Rebind = time.Time{}, time.Time{}
 	shortest := b.end()
+	if again := now.Add(withoutPrefix); len(b.Prefixes) == 0 && left(shortest, now) > 2*withoutPrefix {
+		b.Renew, b.Rebind = again, again.Add(withoutPrefix)
+		return
+	}
 	if shortest.IsZero() {
 		return
 	}

@@ -105,7 +105,7 @@ func (d *discovery) hear(now time.Time, from netip.Addr, a advert) (changed bool
 	for _, n := range a.networks {
 		changed = d.takeNetwork(now, from, n) && before > 0 || changed
 	}
-	d.omit(now, from, a)
+	d.omit(now, from, a, changed)
 	for _, r := range a.resolvers {
 		d.takeResolver(now, r)
 	}
@@ -156,8 +156,8 @@ func (d *discovery) takeNetwork(now time.Time, from netip.Addr, a announced) boo
 	return fresh
 }
 
-// omit notices networks that their router does not speak of any more.
-func (d *discovery) omit(now time.Time, from netip.Addr, a advert) {
+// omit notices networks that their router does not speak of any more: at once when it speaks of another instead.
+func (d *discovery) omit(now time.Time, from netip.Addr, a advert, instead bool) {
 	if len(a.networks) == 0 {
 		return // "a router may choose not to send some or all options" (RFC 4861 §6.2.3)
 	}
@@ -166,7 +166,7 @@ func (d *discovery) omit(now time.Time, from netip.Addr, a advert) {
 		if n.by != from || n.seen.Equal(now) {
 			continue
 		}
-		if n.omitted++; n.omitted >= omissions {
+		if n.omitted++; n.omitted >= omissions || instead {
 			n.preferred = now
 			if left(n.valid, now) > twoHours {
 				n.valid = now.Add(twoHours)

@@ -86,6 +86,7 @@ func (e advertised) apply(m *Machine, now time.Time) {
 	had := len(m.discovery.routers) > 0
 	changed := m.discovery.hear(now, e.from.WithZone(""), a)
 	// Addresses are asked for where they are said to be, and where there are no others: a PPP line often has neither.
+	m.exchange.promised = a.managed
 	m.exchange.managed = a.managed || len(m.discovery.networks) == 0
 	came := !had && len(m.discovery.routers) > 0
 	switch {

@@ -49,7 +49,9 @@ type exchange struct {
 	identity Identity
 	iaid     [4]byte
 	random   *rand.Rand
-	managed  bool // addresses of the line are to be had by DHCPv6
+	managed  bool // addresses of the line are wanted
+	promised bool // a router says that they are to be had
+	both     bool // they are asked for beside prefixes, as long as that gets answers
 	state    State
 	held     *binding
 	hope     *binding // what to ask for when nothing is held
@@ -186,6 +188,7 @@ func (x *exchange) transmit(now time.Time) {
 		if x.tries > 0 && (x.flipped(x.tries) != x.flipped(x.tries-1)) {
 			x.renumber() // another question
 		}
+		x.both = x.managed != x.flipped(x.tries)
 		x.send(now, x.solicitation(now))
 		x.next = now.Add(x.pause(solicitFirst, x.patience()))
 	case Requesting:
@@ -223,7 +226,7 @@ func (x *exchange) insist(now time.Time, most int, first, longest time.Duration)
 // patience is the longest pause between two solicitations.
 func (x *exchange) patience() time.Duration {
 	longest := solicitLongest
-	if x.met || x.managed {
+	if x.met || x.promised {
 		longest = knownLongest
 	}
 	return max(longest, x.longest)
@@ -249,11 +252,7 @@ func (x *exchange) hint() *binding {
 	return x.hope
 }
 
-// both tells whether addresses of the line are asked for beside prefixes, in this try.
-func (x *exchange) both() bool {
-	return x.managed != (x.state == Selecting && x.flipped(x.tries))
-}
-
+// flipped tells whether a try asks for less than we want, or for more.
 func (x *exchange) flipped(tries int) bool { return tries%flipEach == flipEach-1 }
 
 // message is one with everything that a server wants to know. server nil is to any.
@@ -275,7 +274,7 @@ func (x *exchange) message(now time.Time, k kind, about *binding, server []byte)
 	if k == solicit && len(prefixes) == 0 {
 		prefixes = []netip.Prefix{netip.PrefixFrom(netip.IPv6Unspecified(), anyPrefix)}
 	}
-	if len(addresses) > 0 || k != release && x.both() {
+	if len(addresses) > 0 || k != release && x.both {
 		b.association(optIANA, x.iaid, addresses)
 	}
 	if len(prefixes) > 0 || k != release {

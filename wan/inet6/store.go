@@ -102,6 +102,7 @@ func (m *Machine) resume(now time.Time, s *Saved, sound bool) {
 		return
 	}
 	x.held, m.peer = s.Binding, s.Peer
+	x.both = s.Binding != nil && len(s.Binding.Addresses) > 0
 	m.point = s.Peer.IsValid()
 	d := &m.discovery
 	d.mtu = s.MTU
