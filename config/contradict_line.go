@@ -1,7 +1,9 @@
 package config
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/twinpath/twinpath/router"
 )
@@ -64,8 +66,11 @@ func (r *reading) names(cfg router.Config) {
 				r.problem(join(at, "wan"), "let the other router see to the names of its lines", "%s is a line of the other router", d.WAN)
 			}
 		}
+		if strings.HasPrefix(d.Provider, "ipv6@") && !d.IPv6 {
+			r.problem(join(at, "provider"), "add ipv6 = true", "%s is told IPv6 addresses", d.Provider)
+		}
 		for n, host := range d.Hosts {
-			r.unique(seen, host, r.entry(join(at, "host"), n), host)
+			r.unique(seen, fmt.Sprint(host, d.IPv6), r.entry(join(at, "host"), n), host)
 		}
 	}
 }

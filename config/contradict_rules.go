@@ -77,6 +77,8 @@ func (r *reading) forwardTarget(at string, f firewall.Forward, lan router.LAN) {
 	case !to.IsValid():
 	case !r.has("lan"):
 		r.problem(at, "", "there is no [lan] that %s could be in", to)
+	case to.Is6():
+		r.pinhole(at, f, lan)
 	case r.outside(at, to, lan.Address):
 	case to == lan.Address.Addr():
 		r.problem(at, "a forward leads to a device in the house", "%s is the router's own address", to)
@@ -85,8 +87,21 @@ func (r *reading) forwardTarget(at string, f firewall.Forward, lan router.LAN) {
 	}
 }
 
+// pinhole looks at a port of a device that has an address of its own in the Internet.
+func (r *reading) pinhole(at string, f firewall.Forward, lan router.LAN) {
+	switch to := f.To.Addr(); {
+	case !lan.IPv6:
+		r.problem(at, `leave out ipv6 = "off"`, "the house has no IPv6")
+	case f.To.Port() != 0 && (f.To.Port() != f.Ports.First || f.Ports.First != f.Ports.Last):
+		r.problem(at, fmt.Sprintf("write %q", to), "over IPv6 the device itself is reached, at the port that is asked for")
+	}
+}
+
 // clash reports whether two forwards want the same packets.
 func clash(a, b firewall.Forward) bool {
+	if a.To.Addr().Is6() || b.To.Addr().Is6() { // each to a device of its own
+		return a.To.Addr() == b.To.Addr() && a.Proto == b.Proto && a.Proto != "" && a.Ports == b.Ports
+	}
 	ports := a.Ports.First <= b.Ports.Last && b.Ports.First <= a.Ports.Last && a.Ports.First > 0 && b.Ports.First > 0
 	wans := len(a.WANs) == 0 || len(b.WANs) == 0 ||
 		slices.ContainsFunc(a.WANs, func(name string) bool { return slices.Contains(b.WANs, name) })

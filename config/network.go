@@ -253,23 +253,35 @@ func port(text string) uint16 {
 	return uint16(n)
 }
 
-// destination reads where a port forward leads: "192.168.1.10:443", or the address alone to keep the port.
+// destination reads where a port forward leads: "192.168.1.10:443", or the address alone to keep the port. Of IPv6 it is the address of the
+// device, or the end of one.
 func (v value) destination() netip.AddrPort {
 	text := v.text(64)
 	if a, err := netip.ParseAddr(text); err == nil && a.Is4() {
 		return netip.AddrPortFrom(v.address4(), 0)
+	} else if err == nil && isDevice6(a) {
+		return netip.AddrPortFrom(a, 0)
 	}
 	to, err := netip.ParseAddrPort(text)
 	switch {
 	case text == "":
 	case err != nil || to.Port() == 0:
 		v.problem(`for example "192.168.1.10:443"`, "%s is not an address and a port", quote(text))
-	case !to.Addr().Is4() || !isHost(to.Addr()):
-		v.problem("", "must be the IPv4 address of a host, not %s", to.Addr())
+	case to.Addr().Is4() && !isHost(to.Addr()), !to.Addr().Is4() && !isDevice6(to.Addr()):
+		v.problem("", "must be the address of a host, not %s", to.Addr())
 	default:
 		return to
 	}
 	return netip.AddrPort{}
+}
+
+// isDevice6 reports whether an IPv6 address is one that a device has beyond its own link, or the last 64 bits of one.
+func isDevice6(a netip.Addr) bool {
+	bytes := a.As16()
+	if !a.Is6() || a.Is4In6() || a.Zone() != "" || a.IsLoopback() {
+		return false
+	}
+	return a.IsGlobalUnicast() && [8]byte(bytes[8:]) != [8]byte{}
 }
 
 func before(text, sep string) string {
