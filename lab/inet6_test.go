@@ -22,7 +22,9 @@ func dual() Home {
 
 func TestAProviderWithIPv6(t *testing.T) {
 	t.Parallel()
-	h, err := Build(t.Context(), dual())
+	home := dual()
+	home.Tag = "six-"
+	h, err := Build(t.Context(), home)
 	must(t, err)
 	t.Cleanup(h.Close)
 	l, b := h.Lines[0], h.Boxes[0]
