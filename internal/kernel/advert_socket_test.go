@@ -111,6 +111,7 @@ func (a *announced) wanted(prefixes ...advert.Prefix) advert.Wanted {
 func of(text string) advert.Prefix { return advert.Prefix{Prefix: netip.MustParsePrefix(text)} }
 
 func TestALinuxDeviceFollowsOurAdverts(t *testing.T) {
+	t.Parallel()
 	a := announce(t)
 	a.sender.Want(a.wanted(of("2001:db8:f00::/64")))
 	a.sees("an address and a way out", func() bool {
@@ -139,6 +140,7 @@ func TestALinuxDeviceFollowsOurAdverts(t *testing.T) {
 }
 
 func TestAVirtualRouterAnnouncesFromItsOwnAddresses(t *testing.T) {
+	t.Parallel()
 	a := announce(t)
 	w := a.wanted(of("2001:db8:f00::/64"))
 	w.Virtual, w.VirtualMAC = netip.MustParseAddr("fe80::5:1"), []byte{0, 0, 0x5e, 0, 2, 51}
@@ -150,6 +152,7 @@ func TestAVirtualRouterAnnouncesFromItsOwnAddresses(t *testing.T) {
 }
 
 func TestADeviceThatAsksIsAnswered(t *testing.T) {
+	t.Parallel()
 	a := announce(t)
 	w := a.wanted(of("2001:db8:f00::/64"))
 	w.Resolver, w.Domain = true, "home.arpa"
@@ -173,6 +176,7 @@ func TestADeviceThatAsksIsAnswered(t *testing.T) {
 }
 
 func TestRadvdIsAStranger(t *testing.T) {
+	t.Parallel()
 	if _, err := exec.LookPath("radvd"); err != nil {
 		t.Skip("no radvd")
 	}
