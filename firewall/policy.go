@@ -23,7 +23,8 @@ type Policy struct {
 	LAN      []string       // kernel names of the house's interfaces; empty without [lan]
 	Subnets  []netip.Prefix // the house's networks, those too that its hosts should no longer use: never sent to a WAN, source of hairpin connections
 	WANs     []WAN
-	Shares   []Share // who takes new flows; fewer than two: the main table's default route decides
+	Fast     []string // the house's devices whose known flows may pass by the ruleset: they must exist; empty: none
+	Shares   []Share  // who takes new flows; fewer than two: the main table's default route decides
 	Uses     []Use
 	Forwards []Forward
 	// Six: the house's IPv6 is ours to direct. Each source leaves by the WAN whose it is, and nothing leaves by one with a source that is not.
@@ -57,6 +58,7 @@ type WAN struct {
 	Peer      bool  // the other router over the LAN: no masquerade, no default deny, no clamp
 	Metered   bool  // what it carries is counted, and classes hold on it; a peer's is the other router's business
 	Class     Class // of everybody who has none by a Use
+	Offload   bool  // its known flows may pass by the ruleset
 }
 
 // Share is a WAN's part of the new flows.

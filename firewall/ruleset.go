@@ -16,7 +16,8 @@ type Ruleset struct {
 	Counters []string // names of counters that rules refer to
 	Sets     []Set
 	Chains   []Chain
-	Meters   []Meter // which of the counters count what
+	Fast     []string // devices between which flows of the flow table pass; empty: there is none
+	Meters   []Meter  // which of the counters count what
 }
 
 // Chain is one chain. Without a Hook it is only reached by a jump or goto.
@@ -92,6 +93,7 @@ func (r Ruleset) String() string {
 	for _, s := range r.Sets {
 		s.print(&b)
 	}
+	printFast(&b, r.Fast)
 	for i, c := range r.Chains {
 		if i > 0 {
 			b.WriteByte('\n')

@@ -214,7 +214,7 @@ func (s *State) alive(d Decision, i int) bool {
 func (s *State) policy(d Decision, lan string) firewall.Policy {
 	p := firewall.Policy{Forwards: s.config.Forwards}
 	if lan != "" {
-		p.LAN = []string{lan}
+		p.LAN, p.Fast = []string{lan}, []string{lan}
 	}
 	s.admit(&p, lan)
 	if a := s.config.LAN.Address; a.IsValid() {
@@ -229,6 +229,7 @@ func (s *State) policy(d Decision, lan string) firewall.Policy {
 	for i, l := range s.lines {
 		w := firewall.WAN{Name: l.config.Name, Device: l.device(), Mark: l.mark(), MTU: l.mtu4(), MTU6: l.mtu6(), Alive: s.alive(d, i), Peer: l.config.Kind == Peer,
 			Metered: l.metered(), Class: d.Conditions[i].Limited}
+		w.Offload = s.offloads(l, d.Conditions[i])
 		if l.lease != nil && !w.Peer {
 			w.Addresses = []netip.Addr{l.lease.Address.Addr()}
 		}

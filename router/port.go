@@ -172,3 +172,10 @@ func (q Queue) String() string {
 	}
 	return b.String()
 }
+
+// offloads reports whether known flows of a line may pass by the ruleset: not where what they carry is counted, rationed or shaped, and
+// not on a line that is to be left.
+func (s *State) offloads(l *line, c condition) bool {
+	return s.config.Offload && l.way.Index != 0 && l.lease != nil && c.usable() && !s.left(s.index(l.config.Name), c) &&
+		!l.metered() && c.Limited == Unclassed && l.config.Shape == (Shape{}) && l.config.Kind != Peer
+}

@@ -23,8 +23,10 @@ const nftBuffer = 8 << 20
 
 // Nft owns the nftables table inet twinpath of the network namespace it is used in. The zero value is ready.
 type Nft struct {
-	mu   sync.Mutex
-	last firewall.Ruleset // that was loaded
+	mu     sync.Mutex
+	last   firewall.Ruleset // that was loaded
+	loaded string           // its hash, before anything was left out
+	fast   ability          // of the kernel, to have flow tables
 }
 
 // Load replaces the table's content by the ruleset in one transaction: on an error the old one is still in
@@ -35,15 +37,25 @@ func (n *Nft) Load(r firewall.Ruleset) error {
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	old := look()
-	if old.there && n.exchange(r, old) == nil {
-		n.last = r
+	hash := r.Hash()
+	if len(r.Fast) > 0 && n.offloads() && n.replace(r, hash) == nil {
 		return nil
 	}
-	// Somebody may have put things into our table that hold on to others.
-	err := n.rebuild(r, old)
+	return n.replace(r.WithoutFast(), hash) // a device of the flow table may have gone a moment ago
+}
+
+// replace loads a ruleset under the name of one.
+func (n *Nft) replace(r firewall.Ruleset, hash string) error {
+	old := look()
+	err := errNoTable
+	if old.there {
+		err = n.exchange(r, hash, old)
+	}
+	if err != nil { // somebody may have put things into our table that hold on to others
+		err = n.rebuild(r, hash, old)
+	}
 	if err == nil {
-		n.last = r
+		n.last, n.loaded = r, hash
 	}
 	return err
 }
@@ -59,7 +71,7 @@ func (n *Nft) Loaded() (string, error) {
 func (n *Nft) Remove() error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.last = firewall.Ruleset{}
+	n.last, n.loaded = firewall.Ruleset{}, ""
 	conn := nftConnect()
 	conn.AddTable(ourTable())
 	conn.DelTable(ourTable())

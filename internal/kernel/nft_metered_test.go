@@ -309,7 +309,7 @@ func TestNftReplacedIsAsNew(t *testing.T) {
 			nftRemove(t, ns, n)
 			nftLoad(t, ns, n, firewall.Build(p))
 			r := firewall.Build(q)
-			if err := ns.Do(func() error { return n.exchange(r, look()) }); err != nil {
+			if err := ns.Do(func() error { return n.exchange(r, r.Hash(), look()) }); err != nil {
 				t.Fatalf("%s after %s: %v", to, from, err)
 			}
 			if got := nftStateless(t, ns); len(r.Meters) == 0 && got != fresh[to] || len(got) != len(fresh[to]) {

@@ -13,6 +13,7 @@ type contents struct {
 	there    bool
 	chains   []*nftables.Chain
 	sets     []*nftables.Set
+	fast     []*nftables.Flowtable
 	counters map[string]nftables.CounterObj
 }
 
@@ -25,6 +26,9 @@ func look() contents {
 	c.counters = oldCounters()
 	sets, err := nftConnect().GetSets(ourTable())
 	if err != nil {
+		return c
+	}
+	if c.fast, err = nftConnect().ListFlowtables(ourTable()); err != nil {
 		return c
 	}
 	chains, err := nftConnect().ListChainsOfTableFamily(nftables.TableFamilyINet)
@@ -43,7 +47,7 @@ func look() contents {
 // lasting are the chains of r that are in the kernel already: loaded by us, and not touched since.
 func (n *Nft) lasting(r firewall.Ruleset) map[string]bool {
 	stays := map[string]bool{}
-	if hash, err := loadedHash(); err != nil || hash == "" || hash != n.last.Hash() {
+	if hash, err := loadedHash(); err != nil || hash == "" || hash != n.loaded {
 		return stays
 	}
 	for _, old := range n.last.Chains {
@@ -58,13 +62,16 @@ func (n *Nft) lasting(r firewall.Ruleset) map[string]bool {
 
 // exchange replaces all of the table but its meters and lasting chains, which go on counting: not a packet is missed, or
 // counted twice. The other counters begin with the values that they had a moment ago.
-func (n *Nft) exchange(r firewall.Ruleset, old contents) error {
+func (n *Nft) exchange(r firewall.Ruleset, hash string, old contents) error {
 	t := transaction{conn: nftConnect(), table: ourTable(), counted: old.counters, stays: n.lasting(r), goesOn: map[string]bool{}}
 	t.conn.AddTable(t.table)
 	for _, c := range old.chains { // first all rules, which refer to the rest
 		if !t.stays[c.Name] {
 			t.conn.FlushChain(c)
 		}
+	}
+	for _, f := range old.fast { // with all its flows: they are met by the new ruleset
+		t.conn.DelFlowtable(f)
 	}
 	for _, s := range old.sets {
 		t.conn.DelSet(s)
@@ -84,21 +91,20 @@ func (n *Nft) exchange(r firewall.Ruleset, old contents) error {
 			t.conn.DeleteObject(&nftables.CounterObj{Table: t.table, Name: name})
 		}
 	}
-	return t.load(r)
+	return t.load(r, hash)
 }
 
 // rebuild replaces the whole table, and all counters begin with the values that they had.
-func (n *Nft) rebuild(r firewall.Ruleset, old contents) error {
+func (n *Nft) rebuild(r firewall.Ruleset, hash string, old contents) error {
 	t := transaction{conn: nftConnect(), table: ourTable(), counted: old.counters}
 	t.conn.AddTable(t.table) // so that there is one to delete
 	t.conn.DelTable(t.table)
 	t.conn.AddTable(t.table)
-	return t.load(r)
+	return t.load(r, hash)
 }
 
 // load adds the ruleset, and has the kernel take it all.
-func (t *transaction) load(r firewall.Ruleset) error {
-	hash := r.Hash()
+func (t *transaction) load(r firewall.Ruleset, hash string) error {
 	if err := t.add(r); err != nil {
 		return fmt.Errorf("load ruleset %s: %w", hash, err)
 	}

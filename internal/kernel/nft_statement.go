@@ -27,6 +27,8 @@ func (r *lowering) state(e firewall.Expr) error {
 		return r.throttle(e)
 	case firewall.Log:
 		r.do(&expr.Log{Key: 1 << unix.NFTA_LOG_PREFIX, Data: []byte(e.Prefix)})
+	case firewall.Offload:
+		r.do(&expr.FlowOffload{Name: flowTable})
 	case firewall.Notrack:
 		r.do(&expr.Notrack{})
 	case firewall.Masquerade:

@@ -33,6 +33,7 @@ func (t *transaction) add(r firewall.Ruleset) error {
 			return fmt.Errorf("set %s: %w", s.Name, err)
 		}
 	}
+	t.fast(r.Fast)
 	chains := make([]*nftables.Chain, len(r.Chains))
 	for i, c := range r.Chains { // all of them before the rules that go to them
 		if t.stays[c.Name] {
