@@ -26,6 +26,7 @@ type ISP struct {
 	Name    string // also an interface's name: at most 15 of a-z, 0-9 and "-"
 	Network string // "198.51.100.0/24": the gateway is its first address, leases are .100 to .199
 	MTU     int    // of its way to the Internet; 0 means 1500
+	PPPoE   Login  // customers dial it, instead of asking its DHCP server
 	IPv6    string // "2001:db8:f::/48": adverts and delegated prefixes, as Line.IPv6 says; empty: it has none
 }
 

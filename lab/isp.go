@@ -22,6 +22,7 @@ type Line struct {
 	dir     string
 	mu      sync.Mutex
 	network netip.Prefix
+	login   Login
 	weather weather
 	dhcp    *process
 	dns     *process
@@ -39,7 +40,7 @@ func (h *House) openLine(ctx context.Context, number int, isp ISP) error {
 	if err != nil {
 		return err
 	}
-	l := &Line{Name: isp.Name, house: h, space: space, number: number, network: network, dir: h.dir}
+	l := &Line{Name: isp.Name, house: h, space: space, number: number, network: network, login: isp.PPPoE, dir: h.dir}
 	h.Lines = append(h.Lines, l)
 	if err := l.wire(isp.MTU); err != nil {
 		return err
@@ -104,6 +105,9 @@ func (l *Line) settle(ctx context.Context) error {
 	}
 	if err := l.startDNS(ctx); err != nil {
 		return err
+	}
+	if l.login != (Login{}) {
+		return l.startConcentrator(ctx)
 	}
 	return l.startDHCP(ctx)
 }

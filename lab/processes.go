@@ -11,13 +11,17 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/twinpath/twinpath/internal/sandbox"
 )
 
 // processes are the ids of all programs in the box's namespace, whoever started them: a sentinel has left its
 // daemon's session and outlives it.
-func (b *Box) processes() ([]int, error) {
+func (b *Box) processes() ([]int, error) { return processesIn(b.space) }
+
+func processesIn(n *sandbox.Namespace) ([]int, error) {
 	var here, there unix.Stat_t
-	if err := b.space.Do(func() error { return unix.Stat("/proc/thread-self/ns/net", &here) }); err != nil {
+	if err := n.Do(func() error { return unix.Stat("/proc/thread-self/ns/net", &here) }); err != nil {
 		return nil, err
 	}
 	names, err := filepath.Glob("/proc/[0-9]*")

@@ -43,6 +43,8 @@ type WANStatus struct {
 	Active  bool   `json:"active"`
 	Lost    int    `json:"lost"`
 	Address string `json:"address"`
+	Device  string `json:"device"`
+	MTU     int    `json:"mtu"`
 	Reason  string `json:"reason"`
 	// HeldUntil is when a flapping line may carry again; nil while it is not held down.
 	HeldUntil *time.Time `json:"held_until,omitempty"`

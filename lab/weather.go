@@ -32,7 +32,11 @@ type weather struct {
 
 // load brings the provider's filter in line with its weather in one transaction.
 func (l *Line) load() error {
-	_, err := l.space.Feed("nft -f -", l.weather.rules(l.network)+l.rules6())
+	rules := l.weather.rules(l.network)
+	if l.login != (Login{}) { // each customer has an interface
+		rules = strings.ReplaceAll(rules, `"access"`, `"ppp*"`)
+	}
+	_, err := l.space.Feed("nft -f -", rules+l.rules6())
 	return err
 }
 

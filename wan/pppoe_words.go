@@ -102,6 +102,8 @@ func (s *said) hear(line string) {
 		s.closed = true
 	case strings.HasPrefix(line, "Remote message: "):
 		s.remark = foreign(strings.TrimPrefix(line, "Remote message: "))
+	case strings.HasPrefix(line, "PAP authentication succeeded"):
+		s.remark = "" // it was a welcome
 	}
 	s.suffer(line)
 }
@@ -126,7 +128,7 @@ func (s *said) suffer(line string) {
 			if text := strings.Trim(rest, " ()"); text != "" {
 				s.remark = foreign(text)
 			}
-		case noSession:
+		case noSession, refused:
 			if _, text, ok := strings.Cut(rest, ": "); ok {
 				s.remark = foreign(text)
 			}
