@@ -65,6 +65,8 @@ func pictures() map[string]picture {
 		"silent":   {daemon: onBackup, silent: true},
 		"evidence": {daemon: plain(evident())},
 		"captive":  {daemon: plain(captive())},
+		"served":   {daemon: plain(attended())},
+		"stranger": {daemon: plain(strange())},
 		"pair":     {daemon: paired},
 		"servers":  {daemon: plain(servers())},
 		"three":    {daemon: three},
@@ -122,6 +124,38 @@ func evident() *router.Snapshot {
 	s := house(router.VerdictOK, "Internet works, on fibre.", fibre, lte, sat)
 	s.Disk, s.ClockUnset = "write the store: no space left on device", true
 	s.Alerts = &router.AlertsView{Sender: true, Waiting: 3, Channels: []router.ChannelView{{Name: "ntfy://ntfy.sh/…", Sent: noon}, {Name: "smtp://mail.example", Error: "no route to host"}}}
+	return s
+}
+
+// inhabited is a house with devices in it.
+func inhabited() *router.HouseView {
+	return &router.HouseView{Serving: true, Leases: 12, Advertise: true, Prefixes: []string{"2001:db8:1::/64"}, Retired: []string{"2001:db8:2::/64"},
+		Router6: "fe80::1", Default6: true}
+}
+
+// attended has all that is known of lines and of the house.
+func attended() *router.Snapshot {
+	fibre, lte, sat := line("fibre", "wan0", 0, true), standby(), standby()
+	sat.Name, sat.Interface = "sat", "usb1"
+	fibre.Kind, fibre.Device, fibre.MTU = "pppoe", "ppp-fibre", 1492
+	fibre.IPv6 = &router.IPv6View{State: "up", Reason: "3 of 3 targets answer", Address: "2001:db8:f1::2", Prefix: "2001:db8:1::/56"}
+	fibre.Path = &router.PathView{MTU4: 1400, MTU6: 1380, Hole4: true, Checked: noon}
+	lte.IPv6 = &router.IPv6View{State: "down", Reason: "no router advertises IPv6"}
+	lte.Path = &router.PathView{MTU4: 1500, MTU6: 1500, Checked: noon}
+	sat.IPv6 = &router.IPv6View{State: "down", Reason: "no answer beyond the ISP", Address: "2001:db8:f2::2"}
+	s := house(router.VerdictOK, "Internet works, on fibre.", fibre, lte, sat)
+	s.House = inhabited()
+	s.DDNS = []router.NameView{{Host: "home.example.org", Address: "203.0.113.20", WAN: "fibre", Updated: noon},
+		{Host: "nas.example.org", Address: "203.0.113.99", WAN: "fibre", Updated: noon, Error: "the provider does not take user name or password"},
+		{Host: "new.example.org"}}
+	return s
+}
+
+// strange has somebody else in the house who serves it.
+func strange() *router.Snapshot {
+	s := house(router.VerdictOK, "Internet works, on fibre.", line("fibre", "wan0", 0, true))
+	s.House = &router.HouseView{Serving: true, Reason: "Another DHCP server answers in the house: 192.168.1.77 (02:00:00:00:00:77).", Leases: 1, Advertise: true,
+		Router6: "fe80::1", Routers6: []string{"fe80::77 (02:00:00:00:00:77)"}, Stranger: &router.Stranger{Server: netip.MustParseAddr("192.168.1.77"), MAC: "02:00:00:00:00:77", Seen: noon}}
 	return s
 }
 

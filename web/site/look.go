@@ -21,6 +21,7 @@ type statusView struct {
 	Silent           time.Time
 	Lines            []lineCard
 	Couple           *couple
+	Home             *houseCard
 	Groups           []group
 	Incidents        []incident
 	Forgotten        bool // the events cannot be read
@@ -44,7 +45,7 @@ func look(n *seen, day *router.Measures) statusView {
 	if s.Pair != nil {
 		v.Couple = pairOf(s)
 	}
-	v.Groups, v.Mute = groups(s), mute(s.Alerts)
+	v.Groups, v.Mute, v.Home = groups(s), mute(s.Alerts), houseOn(s)
 	return v
 }
 
@@ -89,13 +90,14 @@ type lineCard struct {
 	Strip            template.HTML
 	Gauges           []gauge
 	Proof            *proof
+	More             []fact
 }
 
 func card(w router.WANSnapshot, s *router.Snapshot, day *router.Measures) lineCard {
 	c := lineCard{WANSnapshot: w}
 	c.Mood, c.Icon, c.Word = condition(w.State)
 	c.Role, c.RoleMood = role(w, s)
-	c.Gauges, c.Proof = gaugesOf(w.Budget), proofOf(w, s)
+	c.Gauges, c.Proof, c.More = gaugesOf(w.Budget), proofOf(w, s), factsOf(w)
 	if points := measuredOf(day, w.Name); len(points) > 0 {
 		c.Day = sum(points, step(day))
 		c.Strip = strip(points, covered(points))

@@ -37,6 +37,7 @@ func (s *Site) ownerRoutes(mux *http.ServeMux) {
 		"POST /settings/password":     s.password,
 		"GET /settings/alert":         s.alertPage,
 		"POST /settings/alert":        s.alertTest,
+		"GET /settings/house":         s.housePage,
 		"GET /settings/drill":         s.drillPage,
 		"POST /settings/drill":        s.drill,
 		"GET /settings/pair":          s.pairPage,

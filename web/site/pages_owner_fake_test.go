@@ -35,6 +35,7 @@ type authority struct {
 	refuses map[string]error // by verb: what it says instead; nil error: the connection breaks
 	did     []string         // the verbs that changed something
 	pair    web.PairCode
+	leases  []web.HouseLease
 	drills  []router.DrillView
 	tested  []web.TestedChannel
 	ports   []wizard.Port
@@ -101,6 +102,7 @@ func (a *authority) handler() http.Handler {
 	open("POST /api/v1/login", a.login)
 	owner("POST /api/v1/logout", func(r *http.Request) (any, error) { clear(a.sessions); return nil, nil })
 	owner("GET /api/v1/session", func(*http.Request) (any, error) { return map[string]time.Time{"until": time.Now().Add(time.Hour)}, nil })
+	owner("GET /api/v1/house/leases", func(*http.Request) (any, error) { return a.leases, nil })
 	owner("GET /api/v1/config", a.config)
 	owner("GET /api/v1/config/{number}", a.keptConfig)
 	owner("POST /api/v1/apply", a.apply)

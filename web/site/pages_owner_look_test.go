@@ -1,6 +1,7 @@
 package site
 
 import (
+	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -66,6 +67,14 @@ func scenes() []scene {
 		{"kept-one", nil, visit("/settings/kept/6")},
 		{"password", nil, func(d *desk) page { return d.post("/settings/password", "new", "short", "again", "short") }},
 		{"alert", func(a *authority) { a.text += "[[alert.to]]\nurl = \"ntfy://ntfy.sh/secret\"\n" }, visit("/settings/alert")},
+		{"house", func(a *authority) {
+			a.leases = []web.HouseLease{
+				{Address: netip.MustParseAddr("192.168.1.10"), MAC: "02:00:00:00:00:10", Name: "nas", Fixed: true},
+				{Address: netip.MustParseAddr("192.168.1.150"), MAC: "02:00:00:00:00:20", Until: noon.Add(12 * time.Hour)},
+			}
+			a.snapshot.House = inhabited()
+		}, visit("/settings/house")},
+		{"house-none", nil, visit("/settings/house")},
 		{"drill", nil, visit("/settings/drill")},
 		{"drill-refused", nil, func(d *desk) page { return d.post("/settings/drill", "wan", "dsl") }},
 		{"alert-state", func(a *authority) {
