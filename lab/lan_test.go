@@ -195,10 +195,17 @@ func TestNamesFollowTheLine(t *testing.T) {
 	lte := asked(t, h, "lte")
 	must(t, h.Cut("main", "fibre"))
 	await(t, b, "lte carries", func(s Status) bool { return s.Active() == "lte" })
-	eventually(t, "names resolve by the other line", func() bool {
-		got, err := laptop.resolve(publicName) // at first it may be remembered from before
-		return err == nil && got == publicAddress && lte() > 0
+	laptop.knows(publicName, publicAddress)
+	if n := lte(); n > 0 {
+		t.Errorf("what was known before the switch is asked again: %d queries", n)
+	}
+	eventually(t, "other names resolve by the other line", func() bool {
+		got, err := laptop.resolve("fresh.quad9.net.")
+		return err == nil && got == publicAddress
 	})
+	if lte() == 0 {
+		t.Error("nobody has asked the other line's resolver")
+	}
 	laptop.knows("laptop.home.arpa.", laptop.address.String())
 	if after := dnsmasqs(t, b); len(before) != 1 || !slices.Equal(before, after) {
 		t.Errorf("the resolver %v became %v: a change of servers is no reason to start it anew", before, after)

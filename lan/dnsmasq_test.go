@@ -162,7 +162,7 @@ func TestALeftoverIsEnded(t *testing.T) {
 	EndLeftover(state, slog.New(slog.NewTextHandler(&log, nil)))
 	select {
 	case <-left.ended():
-	default:
+	case <-time.After(patience):
 		t.Errorf("it is still there: %s", log.String())
 	}
 	select {

@@ -162,3 +162,12 @@ func merge(mine, theirs []Lease) (add []Lease, drop []netip.Addr) {
 	}
 	return add, drop
 }
+
+// joined are the leases of both, of each address and device the newer ones.
+func joined(mine, theirs []Lease) []Lease {
+	add, drop := merge(mine, theirs)
+	all := slices.DeleteFunc(slices.Clone(mine), func(m Lease) bool {
+		return slices.Contains(drop, m.Address) || slices.ContainsFunc(add, func(a Lease) bool { return a.Address == m.Address })
+	})
+	return append(all, add...)
+}

@@ -194,8 +194,8 @@ func (s *Share) roles(now time.Time) (serves, served bool) {
 	return serves, !serves && !s.until.IsZero() && now.Sub(s.until) < justNow
 }
 
-// learn takes in what the other router knows. Who serves believes newer leases; who does not keeps what the other one has that does, or did
-// until just now.
+// learn takes in what the other router knows. Who serves, or did until just now, believes newer leases; who does not keeps what the other one
+// has that does, or did.
 func (s *Share) learn(l letter, now time.Time) {
 	limit := time.Duration(s.lease.Load())
 	if limit == 0 {
@@ -205,15 +205,20 @@ func (s *Share) learn(l letter, now time.Time) {
 	s.when.Store(&at)
 	defer s.noted()
 	serves, served := s.roles(now)
-	if !serves && (l.Serves || l.Served && !served) && s.server.book.replace(l.good(now, limit, false), now) {
+	if !serves && (l.Serves || l.Served) && !served {
+		s.server.book.replace(l.good(now, limit, false), now)
 		return
 	}
-	if !serves {
+	if !serves && !l.Serves {
 		return
 	}
 	mine, err := s.server.Leases(now)
 	if err != nil {
 		s.log.Warn("leases of the other router are not looked at", "err", err)
+		return
+	}
+	if !serves { // who serves now may not know yet what was given away here until just now
+		s.server.book.replace(joined(mine, l.good(now, limit, true)), now)
 		return
 	}
 	add, drop := merge(mine, l.good(now, limit, true))

@@ -16,8 +16,9 @@ import (
 // other one off waits for two minutes at most.
 const (
 	lookEvery = 5 * time.Minute
-	lookAgain = time.Minute      // while there is another one
-	lookSoon  = 10 * time.Second // when it could not be looked
+	lookAgain = time.Minute // while there is another one
+	lookSoon  = time.Second // when it could not be looked
+	lookTries = 5           // in a row, before addresses are handed out all the same
 )
 
 // Watched says where to look for other DHCP servers. The zero value means nowhere.
@@ -41,6 +42,7 @@ type Lookout struct {
 	// Run's own.
 	now    Watched
 	silent int // looks in a row that a known stranger did not answer
+	failed int // looks in a row that could not be
 }
 
 // sighting is what is known of the house.
@@ -102,6 +104,8 @@ func (l *Lookout) turn(w Watched) bool {
 func (l *Lookout) visit(ctx context.Context) time.Duration {
 	if l.now.Device == "" {
 		l.view.Store(nil)
+	}
+	if l.now.Device == "" || !l.now.Carrier { // nobody could get an address either
 		return lookEvery
 	}
 	all, err := l.look(ctx, l.now.Device)
@@ -110,12 +114,16 @@ func (l *Lookout) visit(ctx context.Context) time.Duration {
 	}
 	known, looked := l.View(l.now.Device)
 	if err != nil {
-		l.log.Debug("other DHCP servers are not looked for", "err", err)
+		if l.failed++; l.failed < lookTries { // the interface has just come, or goes
+			return lookSoon
+		}
+		l.log.Warn("other DHCP servers are not looked for", "err", err)
 		if !looked { // the house gets no addresses otherwise
 			l.see(nil)
 		}
-		return lookSoon
+		return lookAgain
 	}
+	l.failed = 0
 	all = slices.DeleteFunc(all, func(s router.Stranger) bool { return slices.Contains(l.now.Ours, s.Server) })
 	switch {
 	case len(all) > 0:
