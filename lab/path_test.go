@@ -197,7 +197,7 @@ func recalled(t *testing.T, h *House, hole router.PathView) {
 	must(t, h.Narrow("fibre", 0))
 	must(t, b.Restart(t.Context()))
 	awaitEvent(t, b, start, "fibre lets packets of 1500 bytes through again: the path MTU black hole is gone.")
-	if p := measured(t, b, "fibre", func(p router.PathView) bool { return p.MTU4 != 1400 }); p != (router.PathView{MTU4: 1500}) {
+	if p := measured(t, b, "fibre", func(p router.PathView) bool { return p.MTU4 == 1500 }); p != (router.PathView{MTU4: 1500}) {
 		t.Errorf("without the hole: %+v", p)
 	}
 }
