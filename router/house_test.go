@@ -70,6 +70,7 @@ func (h *house) fold(f Fact) {
 }
 
 func (h *house) decide() {
+	h.state.park(h.now)
 	h.last = h.state.Decide(h.now)
 	h.events = append(h.events, h.state.Commit(h.now, h.last)...)
 	h.swept = append(h.swept, h.state.DueSweeps(h.now)...)
