@@ -309,3 +309,44 @@ func TestIPv6FailsAlone(t *testing.T) {
 	awaitEvent(t, b, start, "IPv6 works on fibre again")
 	awaitOpen(t, h, d, "fibre")
 }
+
+// TestIPv6Translated has a house that keeps its own network: a switch changes no address in it.
+func TestIPv6Translated(t *testing.T) {
+	t.Parallel()
+	const own = "fd6c:7a1e:90b3::/64"
+	config := strings.Replace(DefaultConfig, "address   = \"192.168.1.1/24\"\n", "address   = \"192.168.1.1/24\"\nipv6      = \"translate\"\nprefix    = \""+own+"\"\n", 1)
+	h, b, d := home(t, tagged6(true), config)
+	await(t, b, "both lines are up", on("fibre"))
+	uses := func(line string) {
+		t.Helper()
+		var from netip.Addr
+		for end := time.Now().Add(20 * time.Second); h.LineOf(from) != line; time.Sleep(look) {
+			if time.Now().After(end) {
+				t.Fatalf("not within 20 s: IPv6 leaves by %s; the Internet sees %s", line, from)
+			}
+			from, _ = d.Seen6(t.Context())
+		}
+	}
+	uses("fibre")
+	eventually(t, "the mobile line has a prefix", func() bool { return len(h.Lines[1].Delegated()) > 0 })
+	mine := d.Preferred6(netip.MustParsePrefix(own))
+	addresses, err := d.Addresses6()
+	must(t, err)
+	start := time.Now()
+	must(t, h.Blackhole("fibre", Beyond))
+	uses("lte")
+	t.Logf("a new connection works %d ms after the black hole", time.Since(start).Milliseconds())
+	if got := d.Preferred6(netip.MustParsePrefix(own)); !mine.IsValid() || got != mine {
+		t.Errorf("the laptop's address was %s, and is %s", mine, got)
+	}
+	for _, a := range addresses {
+		if strings.HasPrefix(a.Address.String(), "2001:db8:") {
+			t.Errorf("the laptop has an address of a provider: %s", a.Address)
+		}
+	}
+	for _, l := range h.Lines {
+		if n, err := l.Foreign6(); err != nil || n != 0 {
+			t.Errorf("%s has seen %d foreign packets, %v", l.Name, n, err)
+		}
+	}
+}
