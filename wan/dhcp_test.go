@@ -25,10 +25,18 @@ type running struct {
 	n    *network
 	mu   sync.Mutex
 	news []Update
-	stop func()
+
+	examined int // of news
+	stop     func()
 }
 
 func run(t *testing.T, n *network, store Store) *running {
+	r := prepare(t, n, store)
+	r.start()
+	return r
+}
+
+func prepare(t *testing.T, n *network, store Store) *running {
 	r := &running{t: t, n: n}
 	r.DHCP = &DHCP{
 		Name: "fibre", Device: "wan0", Sockets: n, Store: store,
@@ -39,19 +47,23 @@ func run(t *testing.T, n *network, store Store) *running {
 			r.news = append(r.news, u)
 		},
 	}
-	ctx, cancel := context.WithCancel(t.Context())
+	return r
+}
+
+// start runs the client, until stop.
+func (r *running) start() {
+	ctx, cancel := context.WithCancel(r.t.Context())
 	done := make(chan error)
 	go func() { done <- r.Run(ctx) }()
 	r.stop = func() {
 		cancel()
 		if err := <-done; err != nil {
-			t.Errorf("Run ended with %v", err)
+			r.t.Errorf("Run ended with %v", err)
 		}
-		if left := n.seen().open; left != 0 {
-			t.Errorf("%d sockets are left open", left)
+		if left := r.n.seen().open; left != 0 {
+			r.t.Errorf("%d sockets are left open", left)
 		}
 	}
-	return r
 }
 
 // latest is the last update after that much time.
