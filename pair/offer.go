@@ -76,6 +76,9 @@ func open(c Code, sealed []byte) (wizard.Pairing, error) {
 	if !p.LAN.Addr().Is4() || !p.Virtual.Addr().Is4() || !p.Peer.Is4() || p.DHCP[0].Is6() || p.DHCP[1].Is6() {
 		return wizard.Pairing{}, errors.New("it names no IPv4 network of the house")
 	}
+	if p.Link.IsValid() && !(p.Link.Addr().Is6() && p.Link.Addr().IsLinkLocalUnicast()) {
+		return wizard.Pairing{}, errors.New("the address that both share is not link-local")
+	}
 	return p, nil
 }
 

@@ -20,7 +20,7 @@ var first = netip.MustParseAddr("192.168.1.2")
 func sample() wizard.Pairing {
 	return wizard.Pairing{
 		Router: "main", LAN: netip.MustParsePrefix("192.168.1.3/24"), Peer: first, Virtual: netip.MustParsePrefix("192.168.1.1/24"),
-		ID: 51, Priority: 50, Version: 3, Secret: "0123456789abcdef", Domain: "home.arpa",
+		Link: netip.MustParsePrefix("fe80::51/64"), ID: 51, Priority: 50, Version: 3, Secret: "0123456789abcdef", Domain: "home.arpa",
 		DHCP: [2]netip.Addr{netip.MustParseAddr("192.168.1.100"), netip.MustParseAddr("192.168.1.199")},
 	}
 }

@@ -178,6 +178,24 @@ func TestSectionsComeAndGo(t *testing.T) {
 	}
 }
 
+// A pair gets an address for IPv6, too; one that was made without stays as it is.
+func TestWhatAPairShares(t *testing.T) {
+	const one, both = `addresses = ["192.168.1.1/24"]`, `addresses = ["192.168.1.1/24", "fe80::51/64"]`
+	text := strings.Replace(owned, `ipv6      = "off"`, "", 1)
+	d := from(t, text)
+	answer(t, d, wizard.Twins, "pair.role", "first")
+	made := string(d.TOML([]byte(text)))
+	good(t, []byte(made))
+	if !strings.Contains(made, both) {
+		t.Errorf("no %s in\n%s", both, made)
+	}
+	for _, text := range []string{made, strings.Replace(made, both, one, 1)} {
+		if got := string(from(t, text).TOML([]byte(text))); got != text {
+			t.Errorf("it does not stay as it is:\n%s", got)
+		}
+	}
+}
+
 // Files are written in many ways. The meaning is kept in each.
 func TestOtherWaysToWrite(t *testing.T) {
 	for name, text := range map[string]string{

@@ -55,6 +55,7 @@ type House struct {
 	Range    [2]netip.Addr `json:"range,omitzero"`
 	Ranged   bool          `json:"ranged,omitempty"` // Range is the owner's wish
 	Domain   string        `json:"domain,omitempty"`
+	Only4    bool          `json:"only4,omitempty"` // IPv6 is off
 }
 
 // Pair is whether the box is alone.
@@ -63,6 +64,7 @@ type Pair struct {
 	Was      bool         `json:"was,omitempty"` // the file has the virtual router already
 	Own      netip.Prefix `json:"own,omitzero"`  // this router's own address
 	Peer     netip.Addr   `json:"peer,omitzero"` // the other's
+	Link     netip.Prefix `json:"link,omitzero"` // the link-local address that both share; invalid: the house's IPv6 does not move along
 	ID       int          `json:"id,omitempty"`
 	Priority int          `json:"priority,omitempty"`
 	Version  int          `json:"version,omitempty"`

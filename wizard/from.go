@@ -18,6 +18,7 @@ type file struct {
 		Interface string
 		Ports     words
 		Address   string
+		IPv6      any
 		DHCP      *struct {
 			Range words
 			Lease string
@@ -161,6 +162,7 @@ func (d *Draft) house(have file) {
 		h.Ports, h.Single = []string{lan.Interface}, true
 	}
 	h.Chosen, h.Decided, h.Ranged = true, true, lan.DHCP != nil
+	h.Only4 = lan.IPv6 == "off"
 	if lan.DHCP != nil {
 		h.DHCP, h.Range = true, [2]netip.Addr{addr(lan.DHCP.Range.at(0)), addr(lan.DHCP.Range.at(1))}
 	}
@@ -182,15 +184,21 @@ func (d *Draft) virtual(have file) {
 		return
 	}
 	v := have.VRRP[0]
-	if v.Interface != "" && v.Interface != have.LAN.Interface || len(v.Addresses) != 1 || v.Name == "" {
+	if v.Interface != "" && v.Interface != have.LAN.Interface || len(v.Addresses) == 0 || len(v.Addresses) > 2 || v.Name == "" {
 		return
+	}
+	var link netip.Prefix
+	if len(v.Addresses) == 2 {
+		if link, _ = netip.ParsePrefix(v.Addresses[1]); !isLink(link) {
+			return
+		}
 	}
 	shared, err := netip.ParsePrefix(v.Addresses[0])
 	own := d.House.Address
 	if err != nil || !own.IsValid() || shared.Masked() != own.Masked() || shared.Addr() == own.Addr() {
 		return
 	}
-	*p = Pair{Role: first, Was: true, Own: own, ID: v.ID, Priority: firstPriority, Version: v.Version}
+	*p = Pair{Role: first, Was: true, Own: own, Link: link, ID: v.ID, Priority: firstPriority, Version: v.Version}
 	if v.Priority != nil {
 		p.Priority = *v.Priority
 	}
@@ -204,6 +212,11 @@ func (d *Draft) virtual(have file) {
 		p.Peer, p.Secret = addr(have.Pair.Peer), have.Pair.Secret
 	}
 	d.House.Address = shared
+}
+
+// isLink reports whether it is a link-local IPv6 address with its length.
+func isLink(p netip.Prefix) bool {
+	return p.IsValid() && p.Addr().Is6() && p.Addr().IsLinkLocalUnicast()
 }
 
 // others notes what the rest of the file says of lines and of addresses in the house.

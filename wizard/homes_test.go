@@ -98,7 +98,7 @@ var homes = []struct {
 func joined(f wizard.Facts) wizard.Facts {
 	f.Joined = &wizard.Pairing{
 		Router: "twinpath", LAN: netip.MustParsePrefix("192.168.77.3/24"), Peer: netip.MustParseAddr("192.168.77.2"),
-		Virtual: netip.MustParsePrefix("192.168.77.1/24"), ID: 51, Priority: 50, Version: 3, Secret: "abcdefghijklmnop",
+		Virtual: netip.MustParsePrefix("192.168.77.1/24"), Link: netip.MustParsePrefix("fe80::51/64"), ID: 51, Priority: 50, Version: 3, Secret: "abcdefghijklmnop",
 		DHCP: [2]netip.Addr{netip.MustParseAddr("192.168.77.100"), netip.MustParseAddr("192.168.77.199")}, Domain: "home.arpa",
 	}
 	return f
@@ -159,7 +159,7 @@ func TestAMemberJoinsOnItsOwnDevice(t *testing.T) {
 	accept(t, d, f)
 	text := d.TOML(nil)
 	good(t, text)
-	for _, line := range []string{`interface = "eth0"`, `address = "192.168.77.3/24"`, `interface = "usb*"`, `addresses = ["192.168.77.1/24"]`} {
+	for _, line := range []string{`interface = "eth0"`, `address = "192.168.77.3/24"`, `interface = "usb*"`, `addresses = ["192.168.77.1/24", "fe80::51/64"]`} {
 		if !strings.Contains(string(text), "\n"+line+"\n") {
 			t.Errorf("no %s in\n%s", line, text)
 		}

@@ -1,6 +1,7 @@
 package wizard
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
 )
@@ -99,16 +100,23 @@ func (d *Draft) become(role string, f Facts) {
 	switch role {
 	case first:
 		d.Pair.ID, d.Pair.Priority, d.Pair.Version, d.Pair.Secret = virtualID, firstPriority, 3, f.random()
+		if !d.House.Only4 {
+			d.Pair.Link = sharedLink(virtualID)
+		}
 		d.House.Chosen = true // the house's devices know the address
 	case second:
 		d.Pair.ID, d.Pair.Priority, d.Pair.Version = virtualID, secondPriority, 3
 	}
 }
 
+// sharedLink is the link-local address of a virtual router, the one that the house sends IPv6 to: fe80::51 for VRID 51. No interface
+// makes itself such an address (RFC 4291 appendix A).
+func sharedLink(id int) netip.Prefix { return netip.MustParsePrefix(fmt.Sprintf("fe80::%d/64", id)) }
+
 // join takes over what the first router says of the house.
 func (d *Draft) join(p Pairing, f Facts) {
 	was := d.Pair.Was
-	d.Pair = Pair{Role: second, Was: was, Own: p.LAN, Peer: p.Peer, ID: p.ID, Priority: p.Priority, Version: p.Version, Secret: p.Secret, Joined: &p}
+	d.Pair = Pair{Role: second, Was: was, Own: p.LAN, Peer: p.Peer, Link: p.Link, ID: p.ID, Priority: p.Priority, Version: p.Version, Secret: p.Secret, Joined: &p}
 	if d.Pair.Priority == 0 {
 		d.Pair.Priority = secondPriority
 	}

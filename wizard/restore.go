@@ -38,7 +38,13 @@ func (d *Draft) unfit() string {
 	if j := d.Pair.Joined; j != nil {
 		prefixes = append(prefixes, j.LAN, j.Virtual)
 	}
+	links := []netip.Prefix{d.Pair.Link}
+	if j := d.Pair.Joined; j != nil {
+		links = append(links, j.Link)
+	}
 	switch {
+	case slices.ContainsFunc(links, func(p netip.Prefix) bool { return p.IsValid() && !isLink(p) }):
+		return "a shared address that is not link-local"
 	case len(d.Lines) > mostLines:
 		return "too many lines"
 	case slices.ContainsFunc(prefixes, func(p netip.Prefix) bool { return p.IsValid() && !p.Addr().Is4() }):

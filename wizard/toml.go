@@ -187,9 +187,13 @@ func (d *Draft) pairSections(before *Draft) []section {
 		return []section{virtual, pair}
 	}
 	virtual.say = []string{"The gateway of the house: whichever router has the better way to the Internet answers to it."}
+	shared := []string{d.House.Address.String()}
+	if p.Link.IsValid() {
+		shared = append(shared, p.Link.String())
+	}
 	virtual.entries = []entry{
 		{key: "name", value: virtualName, fresh: true}, {key: "id", value: int64(p.ID)}, {key: "version", value: int64(p.Version), absent: int64(3)},
-		{key: "priority", value: int64(p.Priority), absent: int64(firstPriority)}, {key: "addresses", value: list(d.House.Address.String())},
+		{key: "priority", value: int64(p.Priority), absent: int64(firstPriority)}, {key: "addresses", value: list(shared...)},
 		{key: "preempt_delay", value: preemptDelay, fresh: true},
 	}
 	all := []section{virtual}

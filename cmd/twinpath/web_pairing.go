@@ -34,10 +34,14 @@ func offerOf(cfg router.Config) (netip.Addr, wizard.Pairing, error) {
 		return none, wizard.Pairing{}, errors.New("the other router would look for this page at http://" + own.String() + "/\nhint: have it there with [web] listen until both know each other")
 	}
 	virtual := front.Virtuals(cfg)[at]
+	var link netip.Prefix
+	if i := slices.IndexFunc(virtual.Addresses, func(p netip.Prefix) bool { return p.Addr().Is6() && p.Addr().IsLinkLocalUnicast() }); i >= 0 {
+		link = virtual.Addresses[i]
+	}
 	return own, wizard.Pairing{
 		Router: cfg.Name, Peer: own, Secret: cfg.Pair.Secret, Domain: cfg.LAN.DNS.Domain,
 		LAN:     netip.PrefixFrom(cfg.Pair.Peer, cfg.LAN.Address.Bits()),
-		Virtual: virtual.Addresses[0], ID: int(virtual.ID), Version: int(virtual.Version), Priority: max(1, virtual.Base-behind),
+		Virtual: virtual.Addresses[0], Link: link, ID: int(virtual.ID), Version: int(virtual.Version), Priority: max(1, virtual.Base-behind),
 		DHCP: [2]netip.Addr{cfg.LAN.DHCP.First, cfg.LAN.DHCP.Last},
 	}, nil
 }

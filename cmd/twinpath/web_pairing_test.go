@@ -27,7 +27,7 @@ secret = "0123456789abcdef"
 [[vrrp]]
 name = "lan"
 id = 51
-addresses = ["192.168.1.1/24"]
+addresses = ["192.168.1.1/24", "fe80::51/64"]
 priority = 100
 `
 
@@ -56,7 +56,7 @@ func TestOfferOf(t *testing.T) {
 		}
 		want := wizard.Pairing{
 			Router: "main", LAN: netip.MustParsePrefix("192.168.1.3/24"), Peer: netip.MustParseAddr("192.168.1.2"),
-			Virtual: netip.MustParsePrefix("192.168.1.1/24"), ID: 51, Priority: 50, Version: 3, Secret: "0123456789abcdef",
+			Virtual: netip.MustParsePrefix("192.168.1.1/24"), Link: netip.MustParsePrefix("fe80::51/64"), ID: 51, Priority: 50, Version: 3, Secret: "0123456789abcdef",
 			DHCP: [2]netip.Addr{netip.MustParseAddr("192.168.1.100"), netip.MustParseAddr("192.168.1.199")},
 		}
 		if err != nil || at != want.Peer || !reflect.DeepEqual(got, want) {
