@@ -16,9 +16,10 @@ import (
 // other one off waits for two minutes at most.
 const (
 	lookEvery = 5 * time.Minute
-	lookAgain = time.Minute // while there is another one
-	lookSoon  = time.Second // when it could not be looked
-	lookTries = 5           // in a row, before addresses are handed out all the same
+	lookAgain = time.Minute      // while there is another one
+	lookOnce  = 10 * time.Second // when it did not answer
+	lookSoon  = time.Second      // when it could not be looked
+	lookTries = 5                // in a row, before addresses are handed out all the same
 )
 
 // Watched says where to look for other DHCP servers. The zero value means nowhere.
@@ -127,16 +128,17 @@ func (l *Lookout) visit(ctx context.Context) time.Duration {
 	all = slices.DeleteFunc(all, func(s router.Stranger) bool { return slices.Contains(l.now.Ours, s.Server) })
 	switch {
 	case len(all) > 0:
-		l.silent = 0
 		l.found(all[0], known)
 	case known != nil:
-		if l.silent++; l.silent >= 2 { // it may have been busy once
-			l.see(nil)
-			l.say(fmt.Sprintf("The other DHCP server in the house, %s, does not answer any more: this router may hand out addresses again.", known.Server))
+		if l.silent++; l.silent < 2 { // it may have been busy
+			return lookOnce
 		}
+		l.see(nil)
+		l.say(fmt.Sprintf("The other DHCP server in the house, %s, does not answer any more: this router may hand out addresses again.", known.Server))
 	case !looked:
 		l.see(nil)
 	}
+	l.silent = 0
 	if s, _ := l.View(l.now.Device); s != nil {
 		return lookAgain
 	}

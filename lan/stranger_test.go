@@ -91,8 +91,11 @@ func TestAnotherServerIsFoundAndGone(t *testing.T) {
 		s.after(lookEvery+5*time.Second, "192.168.1.9", appeared)
 		s.after(10*time.Minute, "192.168.1.9")
 		s.has(mine)
-		s.after(lookAgain+5*time.Second, "192.168.1.9") // it may have been busy
-		s.after(lookAgain+5*time.Second, "nobody", wentAway)
+		s.after(40*time.Second, "192.168.1.9") // it is busy once
+		s.has(mine, fritz)
+		s.after(15*time.Second, "192.168.1.9")
+		s.has(mine)
+		s.after(lookAgain+lookOnce+10*time.Second, "nobody", wentAway)
 		s.mu.Lock()
 		before := s.looks
 		s.mu.Unlock()
