@@ -32,7 +32,7 @@ func (b *builder) prerouting() {
 
 // arrive is the chain of packets from a WAN. Where the MTU is unknown, so is the route: see builder.clampByRoute.
 func (b *builder) arrive(w way) {
-	rules := []Rule{{fresh(), setWAN(ConnMark, w.Mark)}}
+	rules := append(b.scanned(), Rule{fresh(), setWAN(ConnMark, w.Mark)})
 	if w.MTU != 0 {
 		rules = append(rules, clamp(w))
 	}

@@ -18,6 +18,7 @@ const (
 	kindLocal        = 2
 	kindBroadcast    = 3
 	kindMulticast    = 5
+	kindUnreachable  = 7
 	tcpFIN           = 1
 	tcpSYN           = 2
 	tcpRST           = 4

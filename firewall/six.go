@@ -140,6 +140,16 @@ func (b *builder) filterOutput() {
 	b.base("filter_output", Hook{Type: "filter", At: "output", Priority: priorityFilter}, b.strays(out(Source6, setLocal))...)
 }
 
+// scanned bounds what strangers hear of the networks that are delegated and not in use: the kernel answers for those itself, and
+// has a thousand answers a second for everybody, the house included.
+func (b *builder) scanned() []Rule {
+	if !b.directs() {
+		return nil
+	}
+	nowhere := []Expr{ipv6(), fresh(), kind("unreachable", kindUnreachable)}
+	return []Rule{concat(nowhere, []Expr{echoes(), accept()}), concat(nowhere, []Expr{drop()})}
+}
+
 // translate gives the house's own network the WAN's place, host by host, and connection tracking turns the answers back. RFC 6296 would do without it,
 // but the firewall needs it anyway.
 func (b *builder) translate() []Rule {

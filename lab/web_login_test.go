@@ -134,7 +134,7 @@ func TestPageLogin(t *testing.T) {
 func ownersPages(t *testing.T, owner *visitor) {
 	v := *owner
 	v.t = t
-	for _, name := range []string{"settings", "config", "kept", "password", "alert", "pair", "drain"} {
+	for _, name := range []string{"settings", "config", "kept", "password", "alert", "house", "pair", "drain"} {
 		path := "/settings/" + name
 		switch name {
 		case "settings":

@@ -235,3 +235,32 @@ func TestNftRefusesManyAtOnce(t *testing.T) {
 		t.Errorf("%d of %d hear that their source is refused (%v)", told, many, err)
 	}
 }
+
+// Whoever scans what is delegated and not in use hears a little, and does not use up what the house is to hear.
+func TestNftBoundsWhatScannersHear(t *testing.T) {
+	h := newNftHouse(t)
+	h.both()
+	h.load(h.six())
+	h.run(h.router, "ip -6 route add unreachable 2001:db8:1::/56")
+	err := h.isps[0].Do(func() error {
+		const scanned = 150
+		for i := range scanned {
+			c, err := net.Dial("udp", fmt.Sprintf("[2001:db8:1:%x::1]:443", i+1))
+			if err != nil {
+				return err
+			}
+			defer c.Close()
+			if _, err := c.Write([]byte{1}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	heard := 0
+	for line := range strings.Lines(nftRun(t, h.isps[0], "cat /proc/net/snmp6")) {
+		_, _ = fmt.Sscanf(line, "Icmp6InDestUnreachs %d", &heard)
+	}
+	if err != nil || heard < 5 || heard > 35 { // the kernel itself would answer fifty at once
+		t.Errorf("%d of 150 are answered (%v), want some twenty", heard, err)
+	}
+}
