@@ -64,7 +64,7 @@ func (h *household) client(a router.Attached, state string) wan.Client {
 func client6(a router.Attached, state string, log *slog.Logger) wan.Client {
 	name := a.Config.Name
 	return &inet6.Client{
-		Name: name, Device: a.Device,
+		Name: name, Device: a.Device, Cloned: a.Config.MAC != "",
 		Sockets: kernel.Inet6Sockets{Mark: own(a.Mark)},
 		Store:   inet6.FileStore{Path: filepath.Join(state, "wan-"+name+".lease6.json")},
 		Report:  a.Report6,

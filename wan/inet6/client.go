@@ -46,6 +46,7 @@ type Line interface {
 type Client struct {
 	Name    string // the WAN's
 	Device  string // kernel name of the interface that packets leave by
+	Cloned  bool   // the owner has chosen the device's Ethernet address
 	Sockets Sockets
 	Store   Store
 	Report  func(wan.Update6) // called from Run alone
@@ -102,9 +103,11 @@ var errNotRunning = errors.New("its client is not running")
 func (c *Client) Run(ctx context.Context) error {
 	c.wishes.open()
 	ctx, cancel := context.WithCancel(ctx)
+	machine := NewMachine(c.Name, rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())))
+	machine.cloned = c.Cloned
 	t := &talk{
 		Client:   c,
-		machine:  NewMachine(c.Name, rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64()))),
+		machine:  machine,
 		ctx:      ctx,
 		messages: make(chan heard, 16),
 	}

@@ -55,9 +55,7 @@ func (tick) apply(*Machine, time.Time) {}
 
 func (e opened) apply(m *Machine, now time.Time) {
 	m.open, m.mac, m.point = true, e.mac, e.point
-	if !m.exchange.identity.sound() {
-		m.exchange.identity = newIdentity(e.mac, m.exchange.random)
-	}
+	m.exchange.identity = m.exchange.identity.complete(e.mac, m.cloned, m.exchange.random)
 	if !m.released {
 		m.begin(now)
 	}

@@ -18,13 +18,17 @@ type Identity struct {
 // sound tells whether an identity can be used: one that was read from a damaged file cannot.
 func (i Identity) sound() bool { return len(i.DUID) >= 3 && len(i.DUID) <= 130 && len(i.Secret) == 16 }
 
-// newIdentity makes one of the line's Ethernet address, by which providers know their customers; without one, of chance.
-func newIdentity(mac net.HardwareAddr, random *rand.Rand) Identity {
+// complete makes what is missing: of the line's Ethernet address, by which providers know their customers; without one, of chance. An
+// address that the owner has chosen is to be met by servers, too.
+func (i Identity) complete(mac net.HardwareAddr, cloned bool, random *rand.Rand) Identity {
 	const linkLayer, uuid, ethernet = 3, 4, 1
-	i := Identity{Secret: chance(random)}
-	if len(mac) == 6 {
+	if !i.sound() {
+		i = Identity{Secret: chance(random)}
+	}
+	switch {
+	case len(mac) == 6 && (cloned || i.DUID == nil):
 		i.DUID = append([]byte{0, linkLayer, 0, ethernet}, mac...)
-	} else {
+	case i.DUID == nil:
 		i.DUID = append([]byte{0, uuid}, chance(random)...)
 	}
 	return i

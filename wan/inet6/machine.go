@@ -17,6 +17,7 @@ type Machine struct {
 	exchange  exchange
 	open      bool // the line can be spoken on
 	mac       net.HardwareAddr
+	cloned    bool       // the owner has chosen it
 	point     bool       // the line has one other end (PPP)
 	peer      netip.Addr // who sent the last message of a server
 	waits     time.Time  // no DHCPv6 before that: a router is heard first, who says what is to be had

@@ -2,6 +2,7 @@ package inet6
 
 import (
 	"math/rand/v2"
+	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -14,7 +15,7 @@ import (
 
 func kept() Saved {
 	return Saved{
-		Identity: newIdentity(ourMAC, dice()), Gateway: router1, OnLink: true, MTU: 1492, Taken: noon,
+		Identity: Identity{}.complete(ourMAC, false, dice()), Gateway: router1, OnLink: true, MTU: 1492, Taken: noon,
 		Networks: []wan.Lifetime{{Prefix: network1, Preferred: noon.Add(time.Hour), Valid: noon.Add(2 * time.Hour)}},
 		DNS:      []netip.Addr{netip.MustParseAddr("2001:db8:1::53")},
 		Binding: &binding{Server: server1.ToBytes(), Renew: noon.Add(15 * time.Minute), Rebind: noon.Add(24 * time.Minute),
@@ -115,12 +116,19 @@ func TestUnsound(t *testing.T) {
 }
 
 func TestIdentity(t *testing.T) {
-	a, b := newIdentity(ourMAC, dice()), newIdentity(nil, rand.New(rand.NewPCG(3, 4)))
+	a, b := Identity{}.complete(ourMAC, false, dice()), Identity{}.complete(nil, false, rand.New(rand.NewPCG(3, 4)))
 	if want := append([]byte{0, 3, 0, 1}, ourMAC...); !a.sound() || string(a.DUID) != string(want) {
 		t.Errorf("known as %x, want %x", a.DUID, want)
 	}
 	if !b.sound() || len(b.DUID) != 18 || b.DUID[1] != 4 {
 		t.Errorf("known as %x, want a UUID", b.DUID)
+	}
+	other := net.HardwareAddr{2, 0, 0, 0, 0, 0x11}
+	if kept := a.complete(other, false, dice()); string(kept.DUID) != string(a.DUID) {
+		t.Errorf("another port makes it %x", kept.DUID)
+	}
+	if c := a.complete(other, true, dice()); string(c.DUID) != string(append([]byte{0, 3, 0, 1}, other...)) || string(c.Secret) != string(a.Secret) {
+		t.Errorf("an address of the owner's choice makes it %x", c.DUID)
 	}
 	if a.address(network1, "fibre") != a.address(network1, "fibre") {
 		t.Error("two addresses in one network")
