@@ -22,6 +22,9 @@ func (t *trial) expect(s *router.Snapshot, now *router.WANSnapshot) {
 		if p.Hole && p.Broken == "" {
 			say("Packets of more than %d bytes vanish on %s: mtu = %[1]d in its [[wan]] would spare some pages a wait.", p.MTU, p.Line)
 		}
+		if text := over6(p, now); text != "" {
+			say("%s", text)
+		}
 		if w := find(s, p.Line); w.Metered && p.Bytes > 0 {
 			say("The rehearsal took about %s of the data of %s.", size(p.Bytes), p.Line)
 		}
@@ -35,6 +38,21 @@ func (t *trial) expect(s *router.Snapshot, now *router.WANSnapshot) {
 			say("This router's priority for %s would be %d: the other router takes the house over instead if its own is higher.", v.Name, priority)
 		}
 	}
+}
+
+// over6 says what becomes of IPv6.
+func over6(p Proof, now *router.WANSnapshot) string {
+	switch {
+	case p.Broken6 != "":
+		return fmt.Sprintf("IPv6 does not work on %s: %s. What can uses IPv4.", p.Line, p.Broken6)
+	case p.Hole6:
+		return fmt.Sprintf("IPv6 packets of more than %d bytes vanish on %s.", p.MTU6, p.Line)
+	case p.Six:
+		return fmt.Sprintf("IPv6 works on %s, too.", p.Line)
+	case now != nil && now.IPv6 != nil && now.IPv6.State == health.Up.String():
+		return fmt.Sprintf("%s has no IPv6: what uses it over %s now uses IPv4 then.", p.Line, now.Name)
+	}
+	return ""
 }
 
 // compared says what a line is like beside the one that carries the house.

@@ -66,10 +66,10 @@ func (p *prover) server(ctx context.Context, server netip.AddrPort) (router.Dril
 	began := time.Now()
 	var overTCP error
 	var other sync.WaitGroup
-	other.Go(func() { _, overTCP = query(ctx, p.Line, "tcp", server, p.Name) })
-	_, err := query(ctx, p.Line, "udp", server, p.Name)
+	other.Go(func() { _, overTCP = query(ctx, p.Line, "tcp", server, p.Name, dnsmessage.TypeA) })
+	_, err := query(ctx, p.Line, "udp", server, p.Name, dnsmessage.TypeA)
 	if err != nil && ctx.Err() == nil {
-		_, err = query(ctx, p.Line, "udp", server, p.Name) // a datagram may be lost
+		_, err = query(ctx, p.Line, "udp", server, p.Name, dnsmessage.TypeA) // a datagram may be lost
 	}
 	took := time.Since(began)
 	other.Wait()
@@ -92,10 +92,11 @@ func (p *prover) server(ctx context.Context, server netip.AddrPort) (router.Dril
 type finder struct {
 	line, other Line
 	known       map[string]netip.Addr
+	six         bool // their IPv6 addresses
 }
 
 func newFinder(line, other Line) *finder {
-	return &finder{line, other, map[string]netip.Addr{}}
+	return &finder{line: line, other: other, known: map[string]netip.Addr{}}
 }
 
 func (f *finder) address(ctx context.Context, host string) (netip.Addr, error) {
@@ -108,7 +109,7 @@ func (f *finder) address(ctx context.Context, host string) (netip.Addr, error) {
 	for _, line := range []Line{f.line, f.other} {
 		for _, server := range line.DNS {
 			for _, network := range []string{"udp", "tcp"} {
-				if found, err := query(ctx, line, network, server, host); err == nil && len(found) > 0 {
+				if found, err := query(ctx, line, network, server, host, f.kind()); err == nil && len(found) > 0 {
 					f.known[host] = found[0]
 					return found[0], nil
 				}
@@ -118,17 +119,24 @@ func (f *finder) address(ctx context.Context, host string) (netip.Addr, error) {
 	return netip.Addr{}, fmt.Errorf("the name %s does not resolve", host)
 }
 
-// query asks a server for the IPv4 addresses of a name.
-func query(ctx context.Context, line Line, network string, server netip.AddrPort, name string) ([]netip.Addr, error) {
+func (f *finder) kind() dnsmessage.Type {
+	if f.six {
+		return dnsmessage.TypeAAAA
+	}
+	return dnsmessage.TypeA
+}
+
+// query asks a server for the addresses of a name, of one family.
+func query(ctx context.Context, line Line, network string, server netip.AddrPort, name string, kind dnsmessage.Type) ([]netip.Addr, error) {
 	ctx, cancel := context.WithTimeout(ctx, queryWait)
 	defer cancel()
-	found, err := exchange(ctx, line, network, server, name)
+	found, err := exchange(ctx, line, network, server, name, kind)
 	return found, plain(ctx, err)
 }
 
-func exchange(ctx context.Context, line Line, network string, server netip.AddrPort, name string) ([]netip.Addr, error) {
+func exchange(ctx context.Context, line Line, network string, server netip.AddrPort, name string, kind dnsmessage.Type) ([]netip.Addr, error) {
 	id := uint16(rand.Uint32())
-	ask, err := question(id, name)
+	ask, err := question(id, name, kind)
 	if err != nil {
 		return nil, err
 	}
@@ -151,7 +159,7 @@ func exchange(ctx context.Context, line Line, network string, server netip.AddrP
 		if err != nil {
 			return nil, err
 		}
-		if ours, found, err := answers(text, id); ours {
+		if ours, found, err := answers(text, id, kind); ours {
 			return found, err
 		}
 	}
@@ -175,14 +183,14 @@ func receive(conn net.Conn, network string) ([]byte, error) {
 	return text[:n], err
 }
 
-func question(id uint16, name string) ([]byte, error) {
+func question(id uint16, name string, kind dnsmessage.Type) ([]byte, error) {
 	full, err := dnsmessage.NewName(strings.TrimSuffix(name, ".") + ".")
 	if err != nil {
 		return nil, err
 	}
 	m := dnsmessage.Message{
 		Header:    dnsmessage.Header{ID: id, RecursionDesired: true},
-		Questions: []dnsmessage.Question{{Name: full, Type: dnsmessage.TypeA, Class: dnsmessage.ClassINET}},
+		Questions: []dnsmessage.Question{{Name: full, Type: kind, Class: dnsmessage.ClassINET}},
 	}
 	return m.Pack()
 }
@@ -202,8 +210,8 @@ func (r refusal) Error() string {
 	return fmt.Sprintf("it answers with error %d", uint16(r))
 }
 
-// answers reads the addresses of an answer to our question.
-func answers(text []byte, id uint16) (ours bool, found []netip.Addr, err error) {
+// answers reads the addresses of a family from an answer to our question.
+func answers(text []byte, id uint16, kind dnsmessage.Type) (ours bool, found []netip.Addr, err error) {
 	var m dnsmessage.Message
 	if err := m.Unpack(text); err != nil || m.ID != id || !m.Response {
 		return false, nil, nil
@@ -212,8 +220,14 @@ func answers(text []byte, id uint16) (ours bool, found []netip.Addr, err error) 
 		return true, nil, refusal(m.RCode)
 	}
 	for _, r := range m.Answers {
-		if a, ok := r.Body.(*dnsmessage.AResource); ok {
+		if r.Header.Type != kind {
+			continue
+		}
+		switch a := r.Body.(type) {
+		case *dnsmessage.AResource:
 			found = append(found, netip.AddrFrom4(a.A))
+		case *dnsmessage.AAAAResource:
+			found = append(found, netip.AddrFrom16(a.AAAA))
 		}
 	}
 	return true, found, nil

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"net/url"
+	"sync"
 	"syscall"
 	"time"
 
@@ -21,6 +22,9 @@ type Line struct {
 	MTU     int      // as the router takes it to be
 	Metered bool
 	RTT     time.Duration // median of its checks; 0: not known
+	// Of IPv6, if it has any.
+	Targets6 []string
+	MTU6     int
 }
 
 // Task says what is to be proven.
@@ -47,6 +51,11 @@ type Proof struct {
 	Hole   bool          // larger ones vanish without a word
 	Broken string        // the first broken thing, as a clause; empty: it carries traffic
 	Far    bool          // it may be the fault of who was asked, and not the line's
+
+	Six     bool   // its IPv6 was tried
+	MTU6    int    // as MTU
+	Hole6   bool   // as Hole
+	Broken6 string // as Broken; what fails by IPv6 alone does not keep the line from carrying the house
 }
 
 // Rate is that of the fetch in bits per second.
@@ -103,6 +112,7 @@ func Prove(ctx context.Context, t Task, say func(router.DrillStep)) Proof {
 
 // prove goes from the line outwards and returns the first broken thing. A step that fails does not keep the next ones from being tried.
 func (p *prover) prove(ctx context.Context) string {
+	six := p.beside(ctx)
 	pinged := p.step(ctx, "ping", pingLimit, p.pings)
 	named := p.names(ctx)
 	var secured error
@@ -110,9 +120,7 @@ func (p *prover) prove(ctx context.Context) string {
 		secured = p.step(ctx, "tls", tlsLimit, p.handshake)
 	}
 	fetched := p.step(ctx, "fetch", fetchLimit, p.fetched)
-	if p.target.IsValid() {
-		_ = p.step(ctx, "mtu", mtuLimit, func(ctx context.Context) (string, error) { return p.sizes(ctx, fetched == nil) })
-	}
+	p.measure(ctx, six, fetched == nil)
 	host := p.url.Hostname()
 	switch {
 	case pinged != nil && !p.named && fetched != nil:
@@ -129,6 +137,20 @@ func (p *prover) prove(ctx context.Context) string {
 		return fmt.Sprintf("fetching from %s: %v", host, fetched)
 	}
 	return ""
+}
+
+// measure finds out how large packets may be, of both families at once.
+func (p *prover) measure(ctx context.Context, x *six, fetched bool) {
+	var both sync.WaitGroup
+	if x != nil {
+		both.Go(func() { x.measure(ctx) })
+	}
+	if p.target.IsValid() {
+		_ = p.step(ctx, "mtu", mtuLimit, func(ctx context.Context) (string, error) { return p.sizes(ctx, fetched) })
+	}
+	if both.Wait(); x != nil {
+		x.tell(p)
+	}
 }
 
 // step does one thing within its limit and says what came of it.

@@ -21,7 +21,7 @@ import (
 func (h *household) newDriller(cfg router.Config) *drill.Driller {
 	return drill.New(cfg, drill.Ports{
 		Source: h.router, Tell: h.router.Tell, Record: h.record, Shelf: drillShelf{h.store.Shelf("drill")},
-		Line: drillLine, Prove: drill.Prove,
+		Line: drillLine, Prove: h.prove,
 		House: func(ctx context.Context, target string) (time.Duration, error) {
 			return h.prober.Probe(ctx, health.Check{Kind: health.Ping, Target: target})
 		},
@@ -29,11 +29,29 @@ func (h *household) newDriller(cfg router.Config) *drill.Driller {
 	})
 }
 
+// prove is drill.Prove. What it sees of a path MTU black hole is looked at more closely, and TCP told of it.
+func (h *household) prove(ctx context.Context, t drill.Task, say func(router.DrillStep)) drill.Proof {
+	p := drill.Prove(ctx, t, say)
+	if p.Hole || p.Hole6 {
+		h.paths.Again(p.Line)
+	}
+	return p
+}
+
 // drillLine is a way that leads over one line: its device and its mark together let nothing leave by another one.
 func drillLine(w router.WANSnapshot) drill.Line {
 	line := drill.Line{
 		Name: w.Name, Control: kernel.Control(cmp.Or(w.Device, w.Interface), own(w.Mark)), MTU: w.MTU, Metered: w.Metered, RTT: time.Duration(w.RTT),
 		Targets: pingTargets(w.Checks),
+	}
+	if w.IPv6 != nil && w.IPv6.Gateway != "" {
+		for _, a := range pathTargets(w, true) {
+			line.Targets6 = append(line.Targets6, a.String())
+		}
+		line.MTU6 = w.Way.MTU
+		if w.Path != nil && w.Path.MTU6 > 0 {
+			line.MTU6 = min(line.MTU6, w.Path.MTU6)
+		}
 	}
 	for _, text := range w.DNS {
 		if a, err := netip.ParseAddr(text); err == nil {

@@ -42,13 +42,14 @@ type surveyor struct {
 	news  chan struct{}
 	mu    sync.Mutex
 	cfg   router.Config
+	anew  map[string]bool // lines that are to be measured now
 }
 
 func (h *household) newSurveyor(cfg router.Config) *surveyor {
 	return &surveyor{
 		view: h.router.Snapshot, tell: h.router.Tell, measure: pathmtu.Measure, shelf: h.store.Shelf("paths"), now: time.Now,
 		scatter: func() time.Duration { return rand.N(pathScatter) }, log: h.log,
-		lines: map[string]*surveyed{}, news: make(chan struct{}, 1), cfg: cfg,
+		lines: map[string]*surveyed{}, anew: map[string]bool{}, news: make(chan struct{}, 1), cfg: cfg,
 	}
 }
 
@@ -57,6 +58,18 @@ func (s *surveyor) Use(cfg router.Config) {
 	s.mu.Lock()
 	s.cfg = cfg
 	s.mu.Unlock()
+	s.ring()
+}
+
+// Again has a line measured now: somebody has seen large packets vanish. It never blocks.
+func (s *surveyor) Again(wan string) {
+	s.mu.Lock()
+	s.anew[wan] = true
+	s.mu.Unlock()
+	s.ring()
+}
+
+func (s *surveyor) ring() {
 	select {
 	case s.news <- struct{}{}:
 	default: // somebody has to look already
@@ -95,7 +108,10 @@ type task struct {
 // look takes in how the lines are. It returns the search that is due, or when the next one is.
 func (s *surveyor) look(now time.Time, snapshot *router.Snapshot) (due *task, next time.Time) {
 	s.mu.Lock()
-	cfg := s.cfg
+	cfg, anew := s.cfg, s.anew
+	if len(anew) > 0 {
+		s.anew = map[string]bool{}
+	}
 	s.mu.Unlock()
 	next = now.Add(pathDaily)
 	for _, w := range snapshot.WANs {
@@ -103,6 +119,9 @@ func (s *surveyor) look(now time.Time, snapshot *router.Snapshot) (due *task, ne
 			continue
 		}
 		l := s.line(w)
+		if anew[w.Name] {
+			l.four.place, l.six.place = nowhere, nowhere
+		}
 		if l.recalls(w.Way) {
 			s.tell(router.PathSeen{WAN: w.Name, Index: w.Way.Index, Path: l.path, Recalled: true})
 		}

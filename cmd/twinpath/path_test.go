@@ -119,7 +119,7 @@ func surveying(t *testing.T, prepare func(*survey), test func(*survey)) {
 		y.surveyor = &surveyor{
 			view: y.view, shelf: y, now: time.Now, scatter: func() time.Duration { return 0 }, log: slog.New(slog.DiscardHandler),
 			tell: y.tell, measure: y.measure,
-			lines: map[string]*surveyed{}, news: make(chan struct{}, 1), cfg: twoPaths(),
+			lines: map[string]*surveyed{}, anew: map[string]bool{}, news: make(chan struct{}, 1), cfg: twoPaths(),
 		}
 		prepare(y)
 		ctx, cancel := context.WithCancel(t.Context())
@@ -157,6 +157,8 @@ func TestALineIsMeasuredWhenThereIsAReason(t *testing.T) {
 		y.want("measure "+sixTargets+" up to 1500, at first 0", "fibre/3: 1400 true, 1500 false, recalled false")
 		y.change(func(fibre, _ *router.WANSnapshot) { fibre.RTT, fibre.Active = 5, true })
 		y.want() // nothing that matters
+		y.surveyor.Again("lte")
+		y.want("measure [8.8.4.4] up to 1500, at first 1500", "lte/4: 1500 false, 0 false, recalled false")
 		y.change(func(fibre, _ *router.WANSnapshot) { fibre.Address = "198.51.100.8" })
 		y.want("measure "+fourTargets+" up to 1500, at first 1400", "fibre/3: 1400 true, 1500 false, recalled false")
 		y.change(func(_, lte *router.WANSnapshot) { lte.Way.MTU = 1428 })
