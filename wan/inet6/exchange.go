@@ -146,10 +146,10 @@ func (x *exchange) wake() time.Time {
 // timers does what is due.
 func (x *exchange) timers(now time.Time) {
 	x.lapse(now)
-	switch {
-	case x.state == Bound && passed(x.held.Renew, now):
+	if x.state == Bound && passed(x.held.Renew, now) {
 		x.begin(now, Renewing)
-	case x.state == Renewing && passed(x.held.Rebind, now):
+	}
+	if x.state == Renewing && passed(x.held.Rebind, now) { // perhaps at once, after a long time without a line
 		x.begin(now, Rebinding)
 	}
 	if passed(x.choose, now) {
