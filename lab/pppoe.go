@@ -21,6 +21,9 @@ type Login struct {
 	Wide           bool // packets of 1508 bytes are offered (RFC 4638)
 }
 
+// wideMTU is that of an Ethernet whose sessions have 1500 bytes (RFC 4638 §2).
+const wideMTU = 1508
+
 // pool is the first address that a concentrator gives; it is no customer's by DHCP.
 const pool = 100
 
@@ -83,12 +86,10 @@ func (l *Line) startConcentrator(ctx context.Context) error {
 	if err := errors.Join(os.WriteFile(file, []byte(options), 0o600), os.WriteFile(wrapper, []byte(inKernel), 0o700)); err != nil {
 		return err
 	}
-	mtu := 1500
 	if l.login.Wide {
-		mtu = 1508
-	}
-	if err := ip(l.space, fmt.Sprintf("link set access mtu %d", mtu)); err != nil {
-		return err
+		if err := ip(l.space, fmt.Sprintf("link set access mtu %d", wideMTU)); err != nil {
+			return err
+		}
 	}
 	var err error
 	l.dhcp, err = start(l.space, l.dir+"/"+l.Name+".server.log", "pppoe-server", "-F", "-q", wrapper, "-I", "access", "-C", l.Name+"-ac",

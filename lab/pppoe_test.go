@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -32,32 +33,110 @@ func needsPPP(t *testing.T) {
 }
 
 // account is what the lab's provider knows of its customer. The password has what an options file has to quote.
-var account = Login{User: "me@isp.example", Password: `sec"ret \#1`}
+var account = Login{User: "me@isp.example", Password: `sec"ret \#1`, Wide: true}
 
 // dialHome is the default home whose fibre is dialled.
-func dialHome(l Login) Home {
+func dialHome() Home {
 	h := Default()
 	h.Tag = fmt.Sprintf("d%d-", tags.Add(1))
-	h.ISPs[0].PPPoE = l
+	h.ISPs[0].PPPoE = account
 	return h
 }
 
-// dialling is quick with a fibre that is dialled, by an account and with more keys of the line.
-func dialling(l Login, more string) string {
-	return strings.Replace(quick(), `kind      = "dhcp"`,
-		fmt.Sprintf("kind      = \"pppoe\"\npppoe     = { user = %q, password = %q }\n%s", l.User, l.Password, more), 1)
+// dialling is a config for an emulated machine, which has little time for checks.
+func dialling(password string) string {
+	const line = `
+[[wan]]
+name      = %q
+interface = %q
+cost      = %d
+kind      = %s
+
+  [wan.health]
+  rise     = 2
+
+  [[wan.check]]
+  ping     = "1.1.1.1"
+`
+	pppoe := fmt.Sprintf("\"pppoe\"\npppoe     = { user = %q, password = %q }", account.User, password)
+	return "[router]\nname = \"main\"\n[lan]\ninterface = \"lan0\"\naddress = \"192.168.1.1/24\"\n" +
+		fmt.Sprintf(line, "fibre", "wan0", 0, pppoe) + fmt.Sprintf(line, "lte", "wan1", 50, `"dhcp"`)
 }
 
-// dialled is a home whose fibre is up.
-func dialled(t *testing.T, l Login) (*House, *Box, *Device) {
+// dialled is a home at work, and what its test has seen of it.
+type dialled struct {
+	*testing.T
+	*House
+	b     *Box
+	d     *Device
+	since time.Time // of the newest scene
+}
+
+// scene is a part of the story; each goes on where the one before ended.
+func (s *dialled) scene(name string, play func(s *dialled)) {
+	s.T.Run(name, func(t *testing.T) {
+		now := *s
+		now.T, now.since = t, time.Now()
+		play(&now)
+		t.Logf("%s in all", time.Since(now.since).Round(time.Millisecond))
+	})
+	if s.Failed() {
+		s.FailNow() // what follows would have another beginning
+	}
+}
+
+// becomes waits for a status, for as long as an emulated machine may take.
+func (s *dialled) becomes(what string, wanted func(Status) bool) {
+	s.Helper()
+	var last Status
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(10 * look) {
+		status, err := s.b.Status(s.Context())
+		if last = status; err == nil && wanted(status) {
+			s.Logf("%6.1f s: %s", time.Since(s.since).Seconds(), what)
+			return
+		}
+	}
+	s.Fatalf("not within a minute: %s: %+v", what, last)
+}
+
+// says waits for an event with a phrase.
+func (s *dialled) says(phrase string) router.Event {
+	s.Helper()
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(20 * look) {
+		for _, e := range history(s.T, s.b, s.since) {
+			if strings.Contains(e.Sentence, phrase) {
+				s.Logf("%6.1f s: %s", e.Time.Sub(s.since).Seconds(), e.Sentence)
+				return e
+			}
+		}
+	}
+	s.Fatalf("no event says %q: %v", phrase, history(s.T, s.b, s.since))
+	return router.Event{}
+}
+
+// uses waits until the house's device is seen on a line.
+func (s *dialled) uses(line string) {
+	s.Helper()
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(10 * look) {
+		if from, err := s.d.Seen(s.Context()); err == nil && s.LineOf(from) == line {
+			s.Logf("%6.1f s: the house uses %s", time.Since(s.since).Seconds(), line)
+			return
+		}
+	}
+	s.Fatalf("the house does not use %s", line)
+}
+
+// withSize is a status in which both lines are up, and fibre carries with packets of that size.
+func withSize(mtu int) func(Status) bool {
+	return func(s Status) bool { return on("fibre")(s) && s.line("fibre").MTU == mtu }
+}
+
+// pppds are the ids of the box's sessions.
+func pppds(t *testing.T, b *Box) []int {
 	t.Helper()
-	needsPPP(t)
-	t.Parallel()
-	h, b, d := home(t, dialHome(l), dialling(l, ""))
-	confess(t, h, b)
-	awaitLong(t, b, "fibre carries", carriedBy("fibre"))
-	awaitLong(t, b, "both lines are up", on("fibre"))
-	return h, b, d
+	all, err := b.processes()
+	must(t, err)
+	return slices.DeleteFunc(all, func(pid int) bool { return programOf(pid) != "pppd" })
 }
 
 // confess has both ends' words logged when the test fails.
@@ -73,96 +152,66 @@ func confess(t *testing.T, h *House, b *Box) {
 	})
 }
 
-// awaitLong is await for a guest that is emulated, where much goes on at the same time.
-func awaitLong(t *testing.T, b *Box, what string, wanted func(Status) bool) Status {
-	t.Helper()
-	var last Status
-	for end := time.Now().Add(60 * time.Second); time.Now().Before(end); time.Sleep(10 * look) {
-		s, err := b.Status(t.Context())
-		if last = s; err == nil && wanted(s) {
-			return s
-		}
-	}
-	t.Fatalf("not within 90 s: %s: %+v", what, last)
-	return last
-}
-
-// pppds are the ids of the box's sessions.
-func pppds(t *testing.T, b *Box) []int {
-	t.Helper()
-	all, err := b.processes()
-	must(t, err)
-	return slices.DeleteFunc(all, func(pid int) bool { return programOf(pid) != "pppd" })
-}
-
-// says waits for an event with a phrase, and logs when it came.
-func says(t *testing.T, b *Box, since time.Time, phrase string) router.Event {
-	t.Helper()
-	for end := time.Now().Add(60 * time.Second); time.Now().Before(end); time.Sleep(10 * look) {
-		for _, e := range history(t, b, since) {
-			if strings.Contains(e.Sentence, phrase) {
-				t.Logf("%6.1f s: %s", e.Time.Sub(since).Seconds(), e.Sentence)
-				return e
-			}
-		}
-	}
-	t.Fatalf("no event says %q: %v", phrase, history(t, b, since))
-	return router.Event{}
-}
-
-// TestPPPoE dials a line and has a client of the house use it; the session outlives the daemon, and nobody but pppd learns the
-// password.
+// TestPPPoE is the story of a line that is dialled, at Debian's concentrator: one home and one daemon, for the machine that plays it
+// is emulated.
 func TestPPPoE(t *testing.T) {
-	h, b, d := dialled(t, account)
-	s := awaitLong(t, b, "fibre has its size", func(s Status) bool { return s.line("fibre").MTU == 1492 })
-	if w := s.line("fibre"); w.Device != "ppp-fibre" || !strings.HasPrefix(w.Address, "198.51.100.1") {
-		t.Errorf("fibre has %+v", w)
+	needsPPP(t)
+	h, b, d := home(t, dialHome(), dialling(account.Password))
+	confess(t, h, b)
+	s := &dialled{T: t, House: h, b: b, d: d}
+	s.scene("both ends can do 1508 bytes", wideScene)
+	s.scene("a daemon is killed", killedScene)
+	s.scene("the ISP hangs up, and 1508 bytes vanish", swallowedScene)
+	s.scene("the concentrator is without power for a minute", goneScene)
+	s.scene("another password", passwordScene)
+	s.scene("the end", endScene)
+}
+
+func wideScene(s *dialled) {
+	s.becomes("both lines are up, fibre with 1500 bytes", withSize(1500))
+	s.uses("fibre")
+	if out, err := s.d.Run("ping -c 1 -W 5 -M do -s 1472 1.1.1.1"); err != nil {
+		s.Errorf("1500 bytes do not pass: %s", out)
 	}
-	awaitLine(t, h, d, "fibre")
-	large(t, d)
-	for _, pid := range pppds(t, b) {
-		for _, name := range []string{"cmdline", "environ"} {
-			if text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/%s", pid, name)); strings.Contains(string(text), "ret") && strings.Contains(string(text), "#1") {
-				t.Errorf("pppd's %s has the password: %q", name, text)
-			}
-		}
-	}
-	if out, err := b.Run("grep -rlF #1 " + b.dir + " --include=pppoe* --include=log"); err == nil {
-		t.Errorf("the password is in %s", out)
+	s.large()
+	if out, err := s.b.Run("ip -4 route show table main default"); err != nil || strings.Count(out, "\n") != 1 || !strings.Contains(out, "dev ppp-fibre proto 201") {
+		s.Errorf("default routes %q, %v", out, err)
 	}
 	if _, err := os.Stat("/run/ip-up-ran"); err == nil {
-		t.Error("pppd ran /etc/ppp/ip-up")
+		s.Error("pppd ran /etc/ppp/ip-up")
 	}
-	if out, err := b.Run("ip -4 route show table main default"); err != nil || strings.Contains(out, "proto kernel") || !strings.Contains(out, "ppp-fibre") {
-		t.Errorf("default route %q, %v", out, err)
-	}
+	s.keepsSecret()
+}
 
-	before := pppds(t, b)
-	must(t, b.Kill())
-	awaitLine(t, h, d, "fibre")
-	must(t, b.Restart(t.Context()))
-	awaitLong(t, b, "fibre is up after a restart", on("fibre"))
-	if now := pppds(t, b); len(before) != 1 || !slices.Equal(now, before) {
-		t.Errorf("sessions %v, before the restart %v", now, before)
+// keepsSecret looks for the password where others could find it.
+func (s *dialled) keepsSecret() {
+	for _, pid := range pppds(s.T, s.b) {
+		for _, name := range []string{"cmdline", "environ"} {
+			if text, err := os.ReadFile(fmt.Sprintf("/proc/%d/%s", pid, name)); err != nil || strings.Contains(string(text), "#1") {
+				s.Errorf("pppd's %s is %q, %v", name, text, err)
+			}
+		}
 	}
-	must(t, b.Stop())
-	_, err := b.Call(t.Context(), "cleanup", "--state", b.State())
-	must(t, err)
-	if now := pppds(t, b); len(now) != 0 {
-		t.Errorf("sessions after cleanup: %v", now)
+	files, err := filepath.Glob(s.b.dir + "/pppoe-*")
+	if err != nil || len(files) != 2 {
+		s.Errorf("files of the session: %v, %v", files, err)
 	}
-	eventually(t, "the provider has no session", func() bool { n, err := h.Sessions("fibre"); return err == nil && n == 0 })
+	for _, name := range append(files, filepath.Join(s.b.dir, "log")) {
+		if text, err := os.ReadFile(name); err != nil || strings.Contains(string(text), "#1") {
+			s.Errorf("%s is %q, %v", name, text, err)
+		}
+	}
 }
 
 // large has a client of the house send a megabyte to the Internet and get it back: packets of full size both ways.
-func large(t *testing.T, d *Device) {
-	t.Helper()
+func (s *dialled) large() {
+	s.Helper()
 	const size = 1 << 20
 	start := time.Now()
-	conn, err := d.Dial(t.Context(), "tcp4", fmt.Sprintf("%s:%d", EchoAddress, echoPort))
-	must(t, err)
+	conn, err := s.d.Dial(s.Context(), "tcp4", fmt.Sprintf("%s:%d", EchoAddress, echoPort))
+	must(s.T, err)
 	defer conn.Close()
-	must(t, conn.SetDeadline(start.Add(30*time.Second)))
+	must(s.T, conn.SetDeadline(start.Add(30*time.Second)))
 	sent := make(chan error, 1)
 	go func() {
 		_, err := conn.Write(make([]byte, size))
@@ -170,117 +219,73 @@ func large(t *testing.T, d *Device) {
 	}()
 	n, err := io.CopyN(io.Discard, conn, size)
 	if err = errors.Join(err, <-sent); err != nil {
-		t.Errorf("%d bytes of a megabyte: %v", n, err)
+		s.Errorf("%d bytes of a megabyte: %v", n, err)
 	}
-	t.Logf("a megabyte both ways in %s", time.Since(start).Round(time.Millisecond))
+	s.Logf("a megabyte both ways in %s", time.Since(start).Round(time.Millisecond))
 }
 
-// TestPPPoEWrongPassword: the ISP is asked once, and again as soon as the password is another one.
-func TestPPPoEWrongPassword(t *testing.T) {
-	needsPPP(t)
-	t.Parallel()
-	wrong := account
-	wrong.Password = "wrong"
-	start := time.Now()
-	h, b, d := home(t, dialHome(account), dialling(wrong, ""))
-	e := says(t, b, start, "the ISP refuses the user name or the password")
-	if e.Blame != router.BlameOwner {
-		t.Errorf("%q blames %q", e.Sentence, e.Blame)
+func killedScene(s *dialled) {
+	before := pppds(s.T, s.b)
+	must(s.T, s.b.Kill())
+	s.uses("fibre")
+	must(s.T, s.b.Restart(s.Context()))
+	s.becomes("both lines are up", withSize(1500))
+	if now := pppds(s.T, s.b); len(before) != 1 || !slices.Equal(now, before) {
+		s.Errorf("sessions %v, before the restart %v", now, before)
 	}
-	time.Sleep(15 * time.Second)
-	if n := strings.Count(b.Log(), "no session"); n != 1 {
-		t.Errorf("dialled %d times in a quarter of a minute", n)
+}
+
+func swallowedScene(s *dialled) {
+	must(s.T, s.Swallow("fibre", 1500))
+	must(s.T, s.HangUpAll("fibre"))
+	s.says("fibre is down: the ISP has ended the session")
+	s.becomes("both lines are up, fibre with 1492 bytes", withSize(1492))
+	if n := strings.Count(s.b.Log(), "packets of 1500 bytes vanish"); n != 1 {
+		s.Errorf("found %d times that large packets vanish", n)
 	}
-	must(t, os.WriteFile(b.Config(), []byte(dialling(account, "")), 0o600))
-	start = time.Now()
-	must(t, b.Reload())
-	awaitLong(t, b, "fibre carries", carriedBy("fibre"))
-	t.Logf("up %s after the right password", time.Since(start).Round(time.Millisecond))
-	awaitLine(t, h, d, "fibre")
+	s.uses("fibre")
+	s.large()
 }
 
-// TestPPPoEHungUp: the ISP ends the session, and the next one is dialled at once.
-func TestPPPoEHungUp(t *testing.T) {
-	login := account
-	login.CHAP = true
-	h, b, d := dialled(t, login)
-	start := time.Now()
-	must(t, h.HangUpAll("fibre"))
-	says(t, b, start, "the ISP has ended the session")
-	awaitLong(t, b, "fibre is up again", on("fibre"))
-	t.Logf("up again after %s", time.Since(start).Round(time.Millisecond))
-	awaitLine(t, h, d, "fibre")
+func goneScene(s *dialled) {
+	must(s.T, s.KillPPPoE("fibre"))
+	s.uses("lte")
+	s.says("the ISP does not answer in the session any more")
+	s.says("no PPPoE server answers on wan0")
+	time.Sleep(time.Until(s.since.Add(time.Minute)))
+	must(s.T, s.Renumber(s.Context(), "fibre", "198.18.7.0/24"))
+	s.says("fibre has a new address: 198.18.7.")
+	s.becomes("both lines are up", withSize(1492))
+	s.uses("fibre")
 }
 
-// TestPPPoEServerGone: the concentrator is without power for a minute.
-func TestPPPoEServerGone(t *testing.T) {
-	h, b, d := dialled(t, account)
-	start := time.Now()
-	must(t, h.KillPPPoE("fibre"))
-	awaitLine(t, h, d, "lte")
-	t.Logf("lte carries after %s", time.Since(start).Round(time.Millisecond))
-	says(t, b, start, "no PPPoE server answers on wan0")
-	time.Sleep(time.Until(start.Add(time.Minute)))
-	back := time.Now()
-	must(t, h.StartPPPoE(t.Context(), "fibre"))
-	awaitLong(t, b, "fibre is up again", on("fibre"))
-	t.Logf("up again %s after the server", time.Since(back).Round(time.Millisecond))
-	awaitLine(t, h, d, "fibre")
-}
-
-// TestPPPoEMute: the line is dead although the cable keeps its carrier, and comes back with the session dialled anew.
-func TestPPPoEMute(t *testing.T) {
-	h, b, d := dialled(t, account)
-	start := time.Now()
-	must(t, h.Mute("fibre", true))
-	awaitLine(t, h, d, "lte")
-	t.Logf("lte carries after %s", time.Since(start).Round(time.Millisecond))
-	says(t, b, start, "the ISP does not answer in the session any more")
-	must(t, h.Mute("fibre", false))
-	awaitLong(t, b, "fibre is up again", on("fibre"))
-	awaitLine(t, h, d, "fibre")
-}
-
-// TestPPPoERenumbered: the next session has another address.
-func TestPPPoERenumbered(t *testing.T) {
-	h, b, d := dialled(t, account)
-	start := time.Now()
-	must(t, h.KillPPPoE("fibre"))
-	must(t, h.Renumber(t.Context(), "fibre", "198.18.7.0/24"))
-	says(t, b, start, "fibre has a new address: 198.18.7.")
-	awaitLong(t, b, "fibre is up again", on("fibre"))
-	awaitLine(t, h, d, "fibre")
-}
-
-// TestPPPoEWide: where both ends can, packets of 1500 bytes pass whole (RFC 4638).
-func TestPPPoEWide(t *testing.T) {
-	login := account
-	login.Wide = true
-	h, b, d := dialled(t, login)
-	awaitLong(t, b, "packets of 1500 bytes", func(s Status) bool { return s.line("fibre").MTU == 1500 })
-	awaitLine(t, h, d, "fibre")
-	if out, err := d.Run("ping -c 1 -W 2 -M do -s 1472 1.1.1.1"); err != nil {
-		t.Errorf("1500 bytes do not pass: %s", out)
+func passwordScene(s *dialled) {
+	must(s.T, os.WriteFile(s.b.Config(), []byte(dialling("wrong")), 0o600))
+	must(s.T, s.b.Reload())
+	s.becomes("the password is refused", func(st Status) bool {
+		return strings.HasPrefix(st.line("fibre").Reason, "the ISP refuses the user name or the password")
+	})
+	if e := s.says("the ISP refuses the user name or the password"); e.Blame != router.BlameOwner {
+		s.Errorf("%q blames %q", e.Sentence, e.Blame)
 	}
-	large(t, d)
+	time.Sleep(10 * time.Second)
+	if n := strings.Count(s.b.Log(), "refuses the user name or the password"); n > 3 {
+		s.Errorf("dialled again and again: %s", s.b.Log())
+	}
+	must(s.T, os.WriteFile(s.b.Config(), []byte(dialling(account.Password)), 0o600))
+	must(s.T, s.b.Reload())
+	s.becomes("both lines are up", withSize(1492))
 }
 
-// TestPPPoEWideSwallowed: both ends agree on 1500 bytes, and a switch between them swallows such packets.
-func TestPPPoEWideSwallowed(t *testing.T) {
-	needsPPP(t)
-	t.Parallel()
-	login := account
-	login.Wide = true
-	h, b := unstarted(t, dialHome(login))
-	must(t, h.Swallow("fibre", 1500))
-	start := time.Now()
-	must(t, b.Start(t.Context(), built(t), dialling(login, "")))
-	awaitLong(t, b, "fibre carries", carriedBy("fibre"))
-	awaitLong(t, b, "packets of 1492 bytes", func(s Status) bool { return s.line("fibre").MTU == 1492 })
-	t.Logf("up %s after the start", time.Since(start).Round(time.Millisecond))
-	if n := strings.Count(b.Log(), "packets of 1500 bytes vanish"); n != 1 {
-		t.Errorf("found %d times that large packets vanish", n)
+func endScene(s *dialled) {
+	must(s.T, s.b.Stop())
+	if n := len(pppds(s.T, s.b)); n != 1 {
+		s.Errorf("%d sessions after the daemon's end, want 1", n)
 	}
-	awaitLine(t, h, h.Devices[0], "fibre")
-	large(t, h.Devices[0])
+	_, err := s.b.Call(s.Context(), "cleanup", "--state", s.b.State())
+	must(s.T, err)
+	if now := pppds(s.T, s.b); len(now) != 0 {
+		s.Errorf("sessions after cleanup: %v", now)
+	}
+	eventually(s.T, "the provider has no session", func() bool { n, err := s.Sessions("fibre"); return err == nil && n == 0 })
 }

@@ -73,6 +73,11 @@ func (b *Box) wire() error {
 		if err := b.cable(fmt.Sprintf("wan%d", i), l.space, "access"); err != nil {
 			return err
 		}
+		if l.login.Wide {
+			if err := ip(l.space, fmt.Sprintf("link set %s mtu %d", b.Name, wideMTU)); err != nil {
+				return err
+			}
+		}
 	}
 	return b.cable("lan0", b.house.lan, storey(b.upstairs))
 }
