@@ -130,7 +130,7 @@ func TestIdentity(t *testing.T) {
 	if c := a.complete(other, true, dice()); string(c.DUID) != string(append([]byte{0, 3, 0, 1}, other...)) || string(c.Secret) != string(a.Secret) {
 		t.Errorf("an address of the owner's choice makes it %x", c.DUID)
 	}
-	if a.address(network1, "fibre") != a.address(network1, "fibre") {
+	if first := a.address(network1, "fibre"); first != a.address(network1, "fibre") {
 		t.Error("two addresses in one network")
 	}
 	seen := map[[8]byte]bool{}
