@@ -84,7 +84,7 @@ func (d *Draft) member(p Port) {
 const costStep, mostCost = 50, 250
 
 func (d *Draft) newLine(p Port, f Facts) Line {
-	l := Line{Interface: selector(p, f.Ports), Kind: "dhcp", Metered: p.Mobile, Seen: because(p), Network: p.Network}
+	l := Line{Interface: selector(p, f.Ports), Kind: "dhcp", Mobile: p.Mobile, Metered: p.Mobile, Seen: because(p), Network: p.Network}
 	names := []string{"fibre", "cable"}
 	if p.Mobile {
 		names, l.Failback = []string{"mobile"}, "move"
@@ -124,7 +124,9 @@ func (d *Draft) look(f Facts) {
 	d.House.Seen = nil
 	for _, p := range f.Ports {
 		if i := d.line(p); i >= 0 {
-			d.Lines[i].Seen, d.Lines[i].Network = because(p), p.Network
+			l := &d.Lines[i]
+			l.Seen, l.Network, l.Mobile = because(p), p.Network, p.Mobile && l.Kind != "peer"
+			l.Metered = l.Metered || l.Mobile && !l.Priced
 		}
 	}
 	for _, s := range d.House.Ports {

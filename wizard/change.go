@@ -300,7 +300,7 @@ func (e *editor) add(s section) {
 }
 
 // namesLines are the lists that name lines.
-var namesLines = regexp.MustCompile(`^(policy\[\d+\]\.wan|firewall\.forward\[\d+\]\.wan|vrrp\[\d+\]\.track)(\[\d+\])?$`)
+var namesLines = regexp.MustCompile(`^(policy\[\d+\]\.wan|ddns\[\d+\]\.wan|firewall\.forward\[\d+\]\.wan|vrrp\[\d+\]\.track)(\[\d+\])?$`)
 
 // renamed returns what a value is called now.
 func (r renames) renamed(path, text string) string {

@@ -35,7 +35,10 @@ type Line struct {
 	DNS       []netip.Addr `json:"dns,omitempty"`
 	User      string       `json:"user,omitempty"`
 	Password  string       `json:"password,omitempty"`
+	VLAN      int          `json:"vlan,omitempty"` // 0: none
 	Cost      int          `json:"cost"`
+	Mobile    bool         `json:"mobile,omitempty"` // it comes by a phone or a mobile modem on USB: metered unless somebody says no
+	Priced    bool         `json:"priced,omitempty"` // somebody has said whether it is metered
 	Metered   bool         `json:"metered,omitempty"`
 	Failback  string       `json:"failback,omitempty"` // "move": running connections leave it as soon as a better line works
 }

@@ -41,12 +41,13 @@ type file struct {
 		Listen, TLS words
 	}
 	Alert struct{ To []struct{ URL string } }
+	DDNS  []struct{ WAN words }
 }
 
 type fileWAN struct {
 	Name, Interface, Kind string
-	Cost                  int
-	Metered               bool
+	Cost, VLAN            int
+	Metered               *bool
 	Failback              string
 	Static                *struct {
 		Address, Gateway string
@@ -138,7 +139,10 @@ func addr(text string) netip.Addr {
 }
 
 func (w fileWAN) line() Line {
-	l := Line{Was: w.Name, Name: w.Name, Kind: w.Kind, Interface: w.Interface, Cost: w.Cost, Metered: w.Metered, Failback: w.Failback}
+	l := Line{Was: w.Name, Name: w.Name, Kind: w.Kind, Interface: w.Interface, Cost: w.Cost, VLAN: w.VLAN, Failback: w.Failback}
+	if w.Metered != nil {
+		l.Priced, l.Metered = true, *w.Metered
+	}
 	switch {
 	case w.Static != nil && (l.Kind == "" || l.Kind == "static"):
 		l.Kind, l.Address, l.Gateway = "static", prefix(w.Static.Address), addr(w.Static.Gateway)
@@ -234,6 +238,9 @@ func (d *Draft) others(have file, at outline.Outline) {
 	}
 	for i, p := range have.Policy {
 		name(p.WAN, "the [[policy]]", "policy", i)
+	}
+	for i, n := range have.DDNS {
+		name(n.WAN, "the [[ddns]]", "ddns", i)
 	}
 	for i, v := range have.VRRP {
 		name(v.Track, "the [[vrrp]]", "vrrp", i)

@@ -29,6 +29,7 @@ func (d *Draft) lineFields() []field {
 				Question: Question{ID: "metered", Ask: "Is it paid by the megabyte?", Kind: Flag, Value: flag(l.Metered),
 					Help: "What runs over it is moved away as soon as a better line works."},
 				take: func(text string) error {
+					l.Priced = true
 					if l.Metered == (text == yes) {
 						return nil
 					}
@@ -74,7 +75,7 @@ func (l *Line) kindFields() []field {
 	fields := []field{{
 		Question: Question{ID: "kind", Ask: "How does the provider let you in?", Kind: Choice, Value: l.Kind, Options: []Option{
 			{Value: "dhcp", Label: "by itself", Note: "DHCP: nothing to type"},
-			{Value: "pppoe", Label: "with user name and password", Note: "PPPoE; this version keeps them, but cannot dial yet: the line stays down"},
+			{Value: "pppoe", Label: "with user name and password", Note: "PPPoE: as in the provider's letter"},
 			{Value: "static", Label: "with an address that never changes", Note: "as the provider wrote"},
 		}},
 		take: func(text string) error { l.Kind = text; return nil },
@@ -83,11 +84,32 @@ func (l *Line) kindFields() []field {
 	case "pppoe":
 		fields = append(fields,
 			field{Question: Question{ID: "user", Ask: "User name", Kind: Text, Value: l.User, Help: "As the provider wrote."}, take: plain(&l.User, 255)},
-			field{Question: Question{ID: "password", Ask: "Password", Kind: Secret, Optional: l.Password != ""}, take: plain(&l.Password, 255)})
+			field{Question: Question{ID: "password", Ask: "Password", Kind: Secret, Optional: l.Password != ""}, take: plain(&l.Password, 255)},
+			l.vlanField())
 	case "static":
 		fields = append(fields, l.staticFields()...)
 	}
 	return fields
+}
+
+// vlanField asks for what some providers want and few modems leave to the router.
+func (l *Line) vlanField() field {
+	q := Question{ID: "vlan", Ask: "VLAN", Kind: Text, Optional: true, Help: "A number, only where the provider names one and the modem does not see to it; else empty."}
+	if l.VLAN > 0 {
+		q.Value = strconv.Itoa(l.VLAN)
+	}
+	return field{Question: q, take: func(text string) error {
+		if text == "" {
+			l.VLAN = 0
+			return nil
+		}
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 1 || n > 4094 {
+			return refuse("for example 7; leave it empty if nobody has named one", "%q is not a number from 1 to 4094", text)
+		}
+		l.VLAN = n
+		return nil
+	}}
 }
 
 func (l *Line) staticFields() []field {

@@ -149,11 +149,17 @@ func (d *Draft) lineSections(before *Draft) []section {
 func (l Line) entries(was string) []entry {
 	all := []entry{
 		{key: "name", value: l.Name}, {key: "interface", value: textOrNil(l.Interface)}, {key: "kind", value: l.Kind, absent: was},
-		{key: "cost", value: int64(l.Cost), absent: int64(0)}, {key: "metered", value: l.Metered, absent: false},
-		{key: "failback", value: textOrNil(l.Failback)},
+		{key: "cost", value: int64(l.Cost), absent: int64(0)}, {key: "metered", value: l.Metered, absent: l.Mobile},
+		{key: "failback", value: textOrNil(l.Failback)}, {key: "vlan"},
 	}
 	if was == "" {
 		all[3].absent = nil
+		if l.Mobile {
+			all[4].absent = nil // whoever reads the file is to see it
+		}
+	}
+	if l.VLAN > 0 {
+		all[6].value = int64(l.VLAN)
 	}
 	kinds := map[string][]entry{
 		"static": {{key: "static.address", value: show(l.Address, l.Address.IsValid())}, {key: "static.gateway", value: show(l.Gateway, l.Gateway.IsValid())}},
@@ -277,7 +283,7 @@ func (s section) lines() []string {
 	done := map[string]bool{}
 	for _, e := range s.entries {
 		group, _, nested := strings.Cut(e.key, ".")
-		if e.value == nil || done[group] || e.absent != nil && e.absent == e.value || !nested && e.value == false {
+		if e.value == nil || done[group] || e.absent != nil && e.absent == e.value {
 			continue
 		}
 		if nested {
