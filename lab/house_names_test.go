@@ -26,7 +26,7 @@ func TestAnotherDHCPServerIsLeftAlone(t *testing.T) {
 	})
 	other, err := start(stray.space, h.dir+"/stray.log", "dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--user=root", "--group=", "--pid-file=",
 		"--log-facility=-", "--port=0", "--interface=eth0", "--bind-dynamic", "--no-ping", "--dhcp-leasefile="+h.dir+"/stray.leases",
-		"--dhcp-range=192.168.1.70,192.168.1.79,1h", "--dhcp-option=option:router,192.168.1.1", "--dhcp-option=option:dns-server,192.168.1.1")
+		"--dhcp-range=192.168.1.70,192.168.1.79,1h", "--dhcp-option=option:router,192.168.1.1", "--dhcp-option=option:dns-server,192.168.1.1", "--domain=stray.example")
 	must(t, err)
 	t.Cleanup(other.kill)
 	must(t, other.awaitLog(t.Context(), "started"))
@@ -103,6 +103,7 @@ interval  = "100ms"
 	})
 	laptop := newTenant(t, d, "laptop")
 	must(t, laptop.ask())
+	must(t, ip(d.space, "addr add fe80::77/64 dev eth0 nodad")) // the lease's script has flushed the device's own
 	var own netip.Addr
 	var zone int
 	must(t, b.space.Do(func() error {
