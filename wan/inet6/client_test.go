@@ -415,6 +415,40 @@ func TestClient(t *testing.T) {
 			defer r.stop()
 			r.delegated(10*time.Second, house1)
 		},
+		"a server that breaks its word is asked less and less": func(t *testing.T) {
+			shop := honest()
+			p := &provider{advert: saying(ordinary), serve: func(q *dhcpv6.Message) []*dhcpv6.Message {
+				kind := dhcpv6.MessageTypeReply
+				if q.MessageType == dhcpv6.MessageTypeSolicit {
+					kind = dhcpv6.MessageTypeAdvertise
+				}
+				return []*dhcpv6.Message{shop.answer(q, kind, kind == dhcpv6.MessageTypeReply)}
+			}}
+			r := run(t, p, &shelf{})
+			defer r.stop()
+			r.latest(time.Minute)
+			minute, _, _ := p.seen()
+			r.latest(24 * time.Hour)
+			day, _, _ := p.seen()
+			if len(minute) > 14 || len(day) > 1600 { // 1, 2, 4 … s and then each two minutes, two messages each
+				t.Errorf("sent %d messages in a minute and %d in a day", len(minute), len(day))
+			}
+		},
+		"a loose plug": func(t *testing.T) {
+			p := &provider{advert: saying(ordinary), serve: honest().serve}
+			r := run(t, p, &shelf{})
+			defer r.stop()
+			r.delegated(time.Second, house1)
+			for range 3 * 60 * 10 {
+				r.LinkUp()
+				time.Sleep(100 * time.Millisecond)
+			}
+			sent, _, _ := p.seen()
+			if _, asked, _ := p.seen(); len(sent) > 4*atMost || asked > 3*60+5 {
+				t.Errorf("sent %d messages and asked %d times in three minutes", len(sent), asked)
+			}
+			r.delegated(2*time.Minute, house1)
+		},
 		"not on this link": func(t *testing.T) {
 			shop := honest()
 			p := &provider{advert: saying(ordinary), serve: shop.serve}

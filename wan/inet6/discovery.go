@@ -32,6 +32,7 @@ type discovery struct {
 
 	tries int
 	next  time.Time // of the next solicitation
+	last  time.Time // solicitation
 	doubt time.Time // the carrier came back then: what was known before is to be confirmed
 	purge time.Time // end of the grace
 }
@@ -79,8 +80,13 @@ func left(t, now time.Time) time.Duration {
 // over tells whether a lifetime has ended.
 func over(t, now time.Time) bool { return left(t, now) <= 0 }
 
-// solicitNow begins to ask.
-func (d *discovery) solicitNow(now time.Time) { d.tries, d.next = 0, now }
+// solicitNow begins to ask: but a loose plug is no reason to ask all the time.
+func (d *discovery) solicitNow(now time.Time) {
+	d.tries, d.next = 0, now
+	if soonest := d.last.Add(firstSolicit); soonest.After(now) {
+		d.next = soonest
+	}
+}
 
 // confirm asks whether what is known is still so.
 func (d *discovery) confirm(now time.Time) {
@@ -90,6 +96,7 @@ func (d *discovery) confirm(now time.Time) {
 
 // solicited says that one has been sent.
 func (d *discovery) solicited(now time.Time, spread func(time.Duration) time.Duration) {
+	d.last = now
 	d.next = now.Add(spread(min(firstSolicit<<min(d.tries, 16), longestSolicit)))
 	d.tries++
 }

@@ -121,7 +121,7 @@ func (giveUp) apply(m *Machine, now time.Time) {
 		m.out = append(m.out, send{b})
 	}
 	m.exchange.out = nil
-	m.discovery = discovery{}
+	m.discovery = discovery{last: m.discovery.last}
 	m.released, m.waits, m.dead = true, time.Time{}, deadLine{}
 	m.exchange.news = true
 }
