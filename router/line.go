@@ -135,6 +135,8 @@ func (l *line) attachment(now time.Time, lan LAN) (condition, bool) {
 		return condition{State: health.Unknown, Reason: l.asking}, true
 	case l.lease == nil:
 		return down(BlameISP, "%s", l.asking)
+	case l.way.Index == 0 && l.config.Kind == PPPoE: // the client says why as soon as it knows
+		return down(BlameISP, "its session has ended")
 	case l.way.Index == 0:
 		return down(BlameOther, "there is no interface %s", l.lease.Device)
 	case l.clashes(lan):

@@ -174,7 +174,7 @@ func (t trouble) clause(device, server, remark string) string {
 		noProgram:   "the program pppd is missing (install it: apt install ppp)",
 		broken:      "pppd has ended",
 	}[t]
-	if remark != "" {
+	if remark != "" && remark != "User request" { // which is what pppd says of itself when it is told to stop
 		clause += fmt.Sprintf(" (%q)", remark)
 	}
 	return clause
