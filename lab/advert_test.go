@@ -143,7 +143,7 @@ func TestAPairAnnouncesAsOne(t *testing.T) {
 				}
 			})
 			turns(t, laptop, "it uses fibre's prefix", func() bool { return laptop.Preferred6(fibre6).IsValid() && laptop.leads() == sharedRouter })
-			eventually(t, "the backup has heard it", func() bool {
+			turns(t, laptop, "the backup has heard it", func() bool {
 				text, _ := os.ReadFile(filepath.Join(backup.State(), "advert.json"))
 				return strings.Contains(string(text), "2001:db8:f:")
 			})
@@ -162,6 +162,60 @@ func TestAPairAnnouncesAsOne(t *testing.T) {
 				t.Errorf("it took %s, want 1 s at most", took)
 			}
 		})
+	}
+}
+
+// A pair that shares no IPv6 address: devices leave the router without power for the other one, which says good-bye in its name.
+func TestAPairWithoutASharedIPv6Address(t *testing.T) {
+	t.Parallel()
+	h, err := Build(t.Context(), sixfold(Pair(), true))
+	must(t, err)
+	t.Cleanup(h.Close)
+	must(t, startPair(t.Context(), h, built(t), quickPair))
+	laptop, backup := h.Devices[0], h.Boxes[1]
+	turns(t, laptop, "it uses fibre's prefix", func() bool { return laptop.Preferred6(fibre6).IsValid() && laptop.leads() != "" })
+	main := laptop.leads()
+	turns(t, laptop, "the backup has heard it", func() bool {
+		text, _ := os.ReadFile(filepath.Join(backup.State(), "advert.json"))
+		return strings.Contains(string(text), "2001:db8:f:")
+	})
+	must(t, h.PowerOff("main"))
+	await(t, backup, "the backup serves", func(s Status) bool { return elections(s) == 1 })
+	took := turns(t, laptop, "it leaves the router without power", func() bool {
+		via := laptop.leads()
+		return laptop.leaves(fibre6) && via != "" && via != main
+	})
+	t.Logf("after the take-over the house knew within %s", took)
+	if took > time.Second {
+		t.Errorf("it took %s, want 1 s at most", took)
+	}
+	if text, err := backup.Get(t.Context(), "/api/v1/events"); err != nil || strings.Contains(string(text), "Another router") {
+		t.Errorf("the routers of a pair are strangers to each other: %s, %v", text, err)
+	}
+}
+
+// With an Ethernet address that moves along no device has to learn anything but the prefix.
+func TestAPairWithAVirtualEthernetAddress(t *testing.T) {
+	t.Parallel()
+	h, err := Build(t.Context(), sixfold(Pair(), true))
+	must(t, err)
+	t.Cleanup(h.Close)
+	must(t, startPair(t.Context(), h, built(t), func(router string) string {
+		return strings.Replace(sixPair(router), "[[vrrp]]\n", "[[vrrp]]\nvirtual_mac = true\n", 1)
+	}))
+	laptop, backup := h.Devices[0], h.Boxes[1]
+	neighbour := func() string { out, _ := laptop.Run("ip -6 neighbor show " + sharedRouter); return out }
+	turns(t, laptop, "it uses fibre's prefix", func() bool { return laptop.Preferred6(fibre6).IsValid() && laptop.leads() == sharedRouter })
+	turns(t, laptop, "the router has its own Ethernet address", func() bool { return strings.Contains(neighbour(), "00:00:5e:00:02:33 router") })
+	must(t, h.PowerOff("main"))
+	await(t, backup, "the backup serves", func(s Status) bool { return elections(s) == 2 })
+	turns(t, laptop, "it leaves what main announced", func() bool { return laptop.leaves(fibre6) && laptop.leads() == sharedRouter })
+	turns(t, laptop, "IPv6 works by the backup", func() bool {
+		from, err := laptop.Seen6(t.Context())
+		return err == nil && lte6.Contains(from)
+	})
+	if !strings.Contains(neighbour(), "00:00:5e:00:02:33") {
+		t.Errorf("the router is now %s", neighbour())
 	}
 }
 

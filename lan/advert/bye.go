@@ -62,6 +62,9 @@ func (m *Machine) sayBye(now time.Time) (out []Packet) {
 // everybody is the group of all nodes on the link (RFC 4291 §2.7.1).
 func everybody() netip.Addr { return netip.AddrFrom16([16]byte{0: 0xff, 1: 0x02, 15: 1}) }
 
+// routers is the group of all routers on the link.
+func routers() netip.Addr { return netip.AddrFrom16([16]byte{0: 0xff, 1: 0x02, 15: 2}) }
+
 func packet(a Advert, from netip.Addr, fromMAC net.HardwareAddr, to netip.Addr, toMAC net.HardwareAddr) Packet {
 	message, err := ndp.MarshalMessageChecksum(a.message(), from, to)
 	if err != nil {

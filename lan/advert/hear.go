@@ -64,7 +64,11 @@ func (m *Machine) hearRouter(now time.Time, from netip.Addr, mac net.HardwareAdd
 		return
 	}
 	virtual := m.want.Virtual.IsValid() && from == m.want.Virtual
-	if !virtual && !slices.Contains(m.want.Peers, mac.String()) {
+	switch {
+	case virtual, slices.Contains(m.want.Peers, mac.String()):
+	case m.want.Masked:
+		return
+	default:
 		m.hearStranger(now, from, mac, a)
 		return
 	}
@@ -73,11 +77,13 @@ func (m *Machine) hearRouter(now time.Time, from netip.Addr, mac net.HardwareAdd
 	} else {
 		delete(m.routers, from)
 	}
-	m.unsaved = m.memory.said(now, prefixes(a)) || m.unsaved
-	m.grace = time.Time{}
-	if m.want.Serves {
-		m.consider(now)
+	m.grace, m.questions = time.Time{}, 0
+	if !m.want.Serves {
+		m.unsaved = m.memory.said(now, prefixes(a)) || m.unsaved
+		return
 	}
+	m.unsaved = m.memory.overheard(now, prefixes(a)) || m.unsaved
+	m.consider(now)
 }
 
 // isOwn reports whether a message is an echo of ours.
@@ -104,12 +110,18 @@ func prefixes(a *ndp.RouterAdvertisement) (told []Told) {
 // stranger is another router in the house that is none of ours.
 type stranger struct {
 	mac   net.HardwareAddr
-	leads bool // it said that it leads to the Internet
+	leads bool      // it said that it leads to the Internet
+	named time.Time // when a person is told, or was
+	told  bool
 	until time.Time
 }
 
 // strangers bounds those that are told apart.
 const strangers = 8
+
+// acquaintance is how long a router that shares addresses with others waits before it calls one a stranger: that one's VRRP adverts may
+// still be on their way.
+const acquaintance = 10 * time.Second
 
 // silence is how long a router that offers addresses is believed to be there after an advert: the longest pause between two is half
 // an hour (RFC 4861 §6.2.1).
@@ -130,8 +142,23 @@ func (m *Machine) hearStranger(now time.Time, from netip.Addr, mac net.HardwareA
 	case known:
 		s.leads, s.until = leads, now.Add(max(a.RouterLifetime, silence))
 	case offers && len(m.strangers) < strangers:
-		m.strangers[from] = &stranger{mac, leads, now.Add(max(a.RouterLifetime, silence))}
-		m.event(now, "Another router offers IPv6 in the house: "+name(from, mac)+". Devices may send by it instead of this router: switch its IPv6 for the LAN off, or make it a bridge.")
+		s = &stranger{mac: mac, leads: leads, named: now, until: now.Add(max(a.RouterLifetime, silence))}
+		if m.want.Shares {
+			s.named = now.Add(acquaintance)
+		}
+		m.strangers[from] = s
+		m.nameStrangers(now)
+	}
+}
+
+// nameStrangers tells of routers that nobody has turned out to know.
+func (m *Machine) nameStrangers(now time.Time) {
+	for from, s := range m.strangers {
+		if s.told || !due(now, s.named) {
+			continue
+		}
+		s.told = true
+		m.event(now, "Another router offers IPv6 in the house: "+name(from, s.mac)+". Devices may send by it instead of this router: switch its IPv6 for the LAN off, or make it a bridge.")
 	}
 }
 
@@ -140,6 +167,9 @@ func (m *Machine) missStrangers(now time.Time) {
 	for from, s := range m.strangers {
 		if due(now, s.until) {
 			delete(m.strangers, from)
+			if !s.told {
+				continue
+			}
 			m.event(now, "The other router "+name(from, s.mac)+" no longer offers IPv6 in the house.")
 		}
 	}
@@ -152,7 +182,9 @@ func (m *Machine) event(now time.Time, sentence string) {
 // others are the routers in the house that are none of ours.
 func (m *Machine) others() (all []string) {
 	for from, s := range m.strangers {
-		all = append(all, name(from, s.mac))
+		if s.told {
+			all = append(all, name(from, s.mac))
+		}
 	}
 	slices.Sort(all)
 	return all

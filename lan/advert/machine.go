@@ -68,6 +68,8 @@ type Machine struct {
 	asked []asker
 	reply time.Time // to those who asked; zero: nobody did
 
+	questions int // to the router that serves, still to be asked
+	question  time.Time
 	byes      []bye
 	routers   map[netip.Addr]time.Time // the other routers of ours, by their own addresses, and until when devices use them
 	strangers map[netip.Addr]*stranger
@@ -99,6 +101,7 @@ func (m *Machine) Want(now time.Time, w Wanted) {
 		m.byes, m.routers, m.strangers = nil, map[netip.Addr]time.Time{}, map[netip.Addr]*stranger{}
 	}
 	m.part(now, old)
+	m.acquaint(now, old)
 	if !w.Serves {
 		m.sense, m.left, m.next, m.asked, m.reply = "", 0, time.Time{}, nil, time.Time{}
 		return
@@ -123,8 +126,9 @@ func (m *Machine) consider(now time.Time) {
 // Step returns what is to be sent now.
 func (m *Machine) Step(now time.Time) (out []Packet) {
 	m.unsaved = m.memory.forget(now) || m.unsaved
+	m.nameStrangers(now)
 	m.missStrangers(now)
-	out = m.sayBye(now)
+	out = append(m.sayBye(now), m.askAround(now)...)
 	if !m.able() || m.early(now) {
 		return out
 	}
@@ -192,8 +196,14 @@ func (m *Machine) Next(now time.Time) time.Time {
 	for _, b := range m.byes {
 		next = sooner(next, b.next)
 	}
+	if m.curious() {
+		next = sooner(next, m.question)
+	}
 	for _, s := range m.strangers {
 		next = sooner(next, s.until)
+		if !s.told {
+			next = sooner(next, s.named)
+		}
 	}
 	return next
 }

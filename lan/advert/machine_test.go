@@ -74,7 +74,10 @@ func describe(t *testing.T, p Packet) string {
 	if err != nil {
 		t.Fatalf("%v in %x", err, p.Message)
 	}
-	ra := m.(*ndp.RouterAdvertisement)
+	ra, ok := m.(*ndp.RouterAdvertisement)
+	if !ok {
+		return fmt.Sprintf("%s > %s who is there?", p.From, p.To)
+	}
 	out := fmt.Sprintf("%s > %s router %s", p.From, p.To, ra.RouterLifetime)
 	for _, o := range ra.Options {
 		if i, ok := o.(*ndp.PrefixInformation); ok {
@@ -274,7 +277,8 @@ func TestARouterThatStopsServingSaysGoodBye(t *testing.T) {
 	x.wants(cfg, elected(vrrp.Backup, vrrp.Unknown, line("fibre", fibre, true)))
 	x.run(time.Minute)
 	bye := " fe80::aa > ff02::1 router 0s, " + f + " 0s/1h30m0s"
-	x.expect("10s"+bye, "10.5s"+bye, "11.5s"+bye)
+	const question = " fe80::aa > ff02::2 who is there?"
+	x.expect("10s"+bye, "10s"+question, "10.5s"+bye, "11.5s"+bye, "14s"+question, "18s"+question)
 }
 
 func TestSwitchedOffItSaysGoodBye(t *testing.T) {
@@ -294,6 +298,7 @@ func TestTheVirtualAddressSaysNoGoodBye(t *testing.T) {
 	x.run(10 * time.Second)
 	x.notes = nil
 	x.wants(paired(), elected(vrrp.Backup, vrrp.Backup, line("fibre", fibre, true)))
+	x.announces(virtual, peerMAC, 3*time.Minute)
 	x.run(time.Hour)
 	x.expect()
 }
@@ -374,6 +379,71 @@ func TestAStrangerIsNamedOnce(t *testing.T) {
 	x.announces(modem, "02:00:00:00:00:dd", 0)
 	x.expect("Another router offers IPv6 in the house: fe80::dead (02:00:00:00:00:dd). Devices may send by it instead of this router: switch its IPv6 for the LAN off, or make it a bridge.",
 		"The other router fe80::dead (02:00:00:00:00:dd) no longer offers IPv6 in the house.")
+}
+
+// Two routers believe that they serve the house: each remembers what the other tells, and what it tells itself stays in force.
+func TestTwoThatServe(t *testing.T) {
+	x := newTester(t)
+	x.wants(paired(), elected(vrrp.Active, vrrp.Active, line("fibre", fibre, true)))
+	x.run(10 * time.Second)
+	x.notes, x.unsaved = nil, false
+	for range 10 {
+		x.announces(virtual, peerMAC, 3*time.Minute, Told{prefix(pp), 45 * time.Minute, 90 * time.Minute})
+	}
+	x.expect("10s fe80::5:1 > ff02::1 router 3m0s, " + f + " 45m0s/1h30m0s, " + pp + " 0s/1h30m0s")
+	if !x.memory.fresh(nil) || !x.unsaved {
+		t.Errorf("it remembers %v", x.memory.all)
+	}
+	x.run(time.Minute)
+	x.notes, x.unsaved = nil, false
+	x.announces(virtual, peerMAC, 3*time.Minute, Told{prefix(pp), 45 * time.Minute, 90 * time.Minute})
+	x.expect()
+	if x.unsaved {
+		t.Error("the same again is written again")
+	}
+}
+
+func TestBehindAVirtualEthernetAddressNobodyIsAStranger(t *testing.T) {
+	cfg := paired()
+	cfg.VRRP[0].Addresses, cfg.VRRP[0].VirtualMAC = cfg.VRRP[0].Addresses[:1], true
+	x := newTester(t)
+	x.wants(cfg, elected(vrrp.Backup, vrrp.Unknown))
+	x.announces("fe80::cc", "02:00:00:00:00:cc", 3*time.Minute, Told{prefix(pp), 45 * time.Minute, 90 * time.Minute})
+	x.run(time.Minute)
+	for _, n := range x.notes {
+		if !strings.HasSuffix(n, "who is there?") {
+			t.Error(n)
+		}
+	}
+	x.notes = nil
+}
+
+// The other router's IPv6 is heard before its VRRP: it is no stranger, and asked again for what it tells.
+func TestAnAcquaintanceIsNoStranger(t *testing.T) {
+	cfg := paired()
+	cfg.VRRP[0].Addresses = cfg.VRRP[0].Addresses[:1]
+	theirs := Told{prefix(pp), 45 * time.Minute, 90 * time.Minute}
+	snap := elected(vrrp.Backup, vrrp.Unknown)
+	snap.Speakers = nil
+	x := newTester(t)
+	x.wants(cfg, snap)
+	x.run(9 * time.Second)
+	x.notes = nil // questions
+	x.announces("fe80::bb", peerMAC, 3*time.Minute, theirs)
+	x.run(time.Second)
+	x.expect()
+	x.wants(cfg, elected(vrrp.Backup, vrrp.Unknown))
+	x.expect("10s fe80::aa > ff02::2 who is there?")
+	x.announces("fe80::bb", peerMAC, 3*time.Minute, theirs)
+	x.run(time.Minute)
+	x.expect()
+	if !x.memory.fresh(nil) {
+		t.Error("it does not know what the other one tells")
+	}
+
+	x.announces("fe80::dd", "02:00:00:00:00:dd", 3*time.Minute, theirs)
+	x.run(acquaintance)
+	x.expect("Another router offers IPv6 in the house: fe80::dd (02:00:00:00:00:dd). Devices may send by it instead of this router: switch its IPv6 for the LAN off, or make it a bridge.")
 }
 
 func TestAThreadBorderRouterIsNoStranger(t *testing.T) {

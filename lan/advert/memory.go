@@ -39,10 +39,16 @@ func (m *memory) said(now time.Time, told []Told) (changed bool) {
 		changed = changed || m.all[i].Fresh != is
 		m.all[i].Fresh = is
 	}
+	changed = m.overheard(now, told) || changed
+	return m.forget(now) || changed
+}
+
+// overheard takes in what another router told while this one serves: it should not have, and says nothing of what this one tells.
+func (m *memory) overheard(now time.Time, told []Told) (changed bool) {
 	for _, t := range told {
 		changed = m.one(now, t) || changed
 	}
-	return m.forget(now) || changed
+	return changed
 }
 
 func (m *memory) one(now time.Time, t Told) (changed bool) {

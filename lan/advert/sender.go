@@ -23,6 +23,8 @@ type Line interface {
 const (
 	firstWait = time.Second
 	lastWait  = time.Minute
+	// writePause is the least time between two writes of the file: whoever shouts false adverts must not wear out a memory card.
+	writePause = 10 * time.Second
 )
 
 // Sender announces IPv6 to the house.
@@ -43,6 +45,7 @@ type Sender struct {
 	again   <-chan time.Time
 	wait    time.Duration
 	silent  bool // the newest packet could not be sent
+	written time.Time
 	view    router.HouseView
 }
 
@@ -79,6 +82,8 @@ func (s *Sender) Run(ctx context.Context) error {
 	for {
 		select {
 		case <-ctx.Done():
+			s.written = time.Time{}
+			s.save()
 			return nil
 		case w := <-s.wishes:
 			s.turn(w)
@@ -92,10 +97,21 @@ func (s *Sender) Run(ctx context.Context) error {
 		}
 		s.step()
 		timer.Stop()
-		if next := s.machine.Next(time.Now()); s.line != nil && !next.IsZero() {
+		if next := s.next(time.Now()); !next.IsZero() {
 			timer.Reset(max(time.Until(next), time.Millisecond))
 		}
 	}
+}
+
+// next is when there is something to do without any news; zero: never.
+func (s *Sender) next(now time.Time) (next time.Time) {
+	if s.line != nil {
+		next = s.machine.Next(now)
+	}
+	if s.machine.unsaved {
+		next = sooner(next, s.written.Add(writePause))
+	}
+	return next
 }
 
 // turn takes in a new wish. What the old line has to say is said before it is closed.
@@ -197,10 +213,11 @@ func (s *Sender) send(packets []Packet) {
 
 // save keeps the memory, when it has changed in a way that matters after a restart. The disk is asked a few times a day.
 func (s *Sender) save() {
-	if !s.machine.unsaved {
+	now := time.Now()
+	if !s.machine.unsaved || now.Before(s.written.Add(writePause)) {
 		return
 	}
-	s.machine.unsaved = false
+	s.machine.unsaved, s.written = false, now
 	if err := s.machine.memory.write(s.file); err != nil {
 		s.log.Warn("prefixes are not kept", "err", err)
 	}

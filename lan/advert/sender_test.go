@@ -16,6 +16,7 @@ import (
 	"github.com/mdlayher/ndp"
 
 	"github.com/twinpath/twinpath/router"
+	"github.com/twinpath/twinpath/vrrp"
 )
 
 // fake is a Line in memory.
@@ -234,6 +235,40 @@ func TestAfterAPowerCutWithAnotherPrefix(t *testing.T) {
 		c.Want(For(alone(), house(), with(fresh("fibre", "2001:db8:99::/56", true))))
 		c.expect("open lan0", "fe80::aa > ff02::1 router 3m0s, "+pp+" 45m0s/1h30m0s, "+f+" 0s/1h30m0s")
 		b.forget(0)
+	})
+}
+
+// Somebody plays the other router of the pair, and makes up a prefix each time.
+func TestFalseAdvertsDoNotWearOutTheDisk(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		state := t.TempDir()
+		b := newBench(t, state)
+		b.Want(For(paired(), house(), elected(vrrp.Backup, vrrp.Backup)))
+		synctest.Wait()
+		written := 0
+		var last os.FileInfo
+		for i := range 200 {
+			p := prefix("2001:db8::/64").Addr().As16()
+			p[7] = byte(i)
+			raw, err := ndp.MarshalMessage(Advert{Life: time.Minute, Prefixes: []Told{{prefixOf(p), time.Hour, time.Hour}}, MAC: hardware(t, peerMAC)}.message())
+			must(t, err)
+			b.line.heard <- Heard{From: address(virtual), Message: raw}
+			time.Sleep(100 * time.Millisecond)
+			synctest.Wait()
+			if now, err := os.Stat(File(state)); err == nil && (last == nil || !os.SameFile(now, last)) {
+				last = now
+				written++
+			}
+		}
+		if written < 1 || written > 3 {
+			t.Errorf("written %d times in 20 s", written)
+		}
+		b.forget(writePause)
+		text, err := os.ReadFile(File(state))
+		must(t, err)
+		if !strings.Contains(string(text), "2001:db8:0:c7::/64") {
+			t.Errorf("the newest is not kept:\n%s", text)
+		}
 	})
 }
 

@@ -33,6 +33,8 @@ type Wanted struct {
 	Resolver   bool             // this router answers names
 	Domain     string           // of the house; empty: none
 	Peers      []string         // Ethernet addresses of the routers that it shares addresses with
+	Shares     bool             // there should be some
+	Masked     bool             // they speak from a virtual Ethernet address: another router here may be one of them
 }
 
 // Prefix is a /64 that devices take addresses from.
@@ -66,6 +68,9 @@ func (w *Wanted) take(line router.WANSnapshot, translate bool) {
 	p, ok := line.Lease6.House()
 	if !ok {
 		return
+	}
+	if line.Ending6 { // who is told that a connection is over answers by us
+		w.Default = true
 	}
 	if line.Use6 {
 		w.Default = true
@@ -103,6 +108,7 @@ func (w *Wanted) elect(cfg router.Config, snap *router.Snapshot) {
 		if v.Interface != "" && v.Interface != cfg.LAN.Device() && v.Interface != w.Name {
 			continue
 		}
+		w.Shares = true
 		if a, ok := linkLocal(v); ok {
 			w.Serves, w.Virtual = active(v.Name, vrrp.IPv6, snap), a
 			if v.VirtualMAC {
@@ -111,7 +117,7 @@ func (w *Wanted) elect(cfg router.Config, snap *router.Snapshot) {
 			return
 		}
 		if slices.ContainsFunc(v.Addresses, func(p netip.Prefix) bool { return cfg.LAN.Address.Contains(p.Addr()) }) {
-			w.Serves = active(v.Name, vrrp.IPv4, snap)
+			w.Serves, w.Masked = active(v.Name, vrrp.IPv4, snap), v.VirtualMAC
 		}
 	}
 }
