@@ -29,13 +29,12 @@ const never = time.Duration(-1)
 
 // live is one session from the search for a server to its end, or the rest of one that runs already. It returns when to try again.
 func (p *PPPoE) live(ctx context.Context, s session) time.Duration {
-	size := p.memory.Size
 	if s == nil {
 		c, ok, pause := p.find(ctx)
 		if !ok {
 			return pause
 		}
-		size = p.size(c)
+		size := p.size(c)
 		var err error
 		if s, err = p.begin(c, size); err != nil {
 			return p.fail(said{trouble: startTrouble(err), remark: startRemark(err)})
