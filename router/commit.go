@@ -16,6 +16,7 @@ func (s *State) Commit(now time.Time, d Decision) []Event {
 	s.endRehearsals(d)
 	s.letGo(now)
 	s.letGo6(now)
+	s.close6(now, d)
 	var events []Event
 	for i, l := range s.lines {
 		events = append(events, l.tell(now, d.Conditions[i])...)

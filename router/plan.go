@@ -116,8 +116,9 @@ type Rule struct {
 
 // Vacate asks for the flows of a WAN that carries nothing any more to be ended.
 type Vacate struct {
-	WAN  string
-	Mark firewall.Mark
+	WAN      string
+	Mark     firewall.Mark
+	OnlyIPv6 bool
 	// Idle: flows without a packet for this long are spared: the outage may heal before they speak. 0 spares none.
 	Idle time.Duration
 	// Tell makes the TCP clients learn of it at once (reset and poke, multi-WAN notes §5.1).

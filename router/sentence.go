@@ -97,7 +97,7 @@ func (s *State) Snapshot(now time.Time, version string, d Decision) *Snapshot {
 		if l.speaks(s.config.LAN) && l.way.Index != 0 && (l.six.reported || l.six.lease != nil) {
 			l.six.show(&w)
 			_, house := l.six.lease.House()
-			w.Use6 = house && s.open(d, l)
+			w.Use6, w.Ending6 = house && s.open(d, l), house && s.ending(now, l)
 		}
 		snap.WANs = append(snap.WANs, w)
 	}
@@ -110,7 +110,7 @@ func (l *line) snapshot(c condition, active bool) WANSnapshot {
 		Name: l.config.Name, Kind: l.config.Kind.String(), Interface: l.link.Name, State: c.State.String(), Active: active,
 		Cost: l.config.Cost, Lost: c.Lost, Weight: l.config.Weight, Metered: l.metered(), Drained: l.drained,
 		RTT: Milliseconds(l.verdict.RTT), Loss: l.verdict.Loss, Since: l.since.UTC(), Reason: c.Reason,
-		DNS: []string{}, Checks: []CheckSnapshot{}, Tally: l.tally, Blame: c.Blame, Mark: l.mark(), Way: l.way,
+		DNS: []string{}, Checks: []CheckSnapshot{}, Tally: l.tally, Blame: c.Blame, Mark: l.mark(), Way: l.way, MTU6: l.mtu6(),
 	}
 	if w.Interface == "" {
 		w.Interface = l.config.Interface

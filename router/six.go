@@ -26,6 +26,9 @@ type six struct {
 	checked  bool // verdict is of this lease
 	suspect  bool // it was lost: its checks have to pass for a while first
 
+	open bool      // the house's new connections go by it, in the decision in force
+	left time.Time // when they ceased to
+
 	told  health.State // what was last said of it; Unknown: nothing
 	since time.Time    // of that
 }
@@ -33,7 +36,7 @@ type six struct {
 // moved is what is left of it when the line's way is another one.
 func (x six) moved(now time.Time) six {
 	x.keep(now, nil)
-	return six{kept: x.kept, prefix: x.prefix, suspect: x.suspect || x.verdict.State == health.Down, told: x.told, since: x.since}
+	return six{kept: x.kept, open: x.open, left: x.left, prefix: x.prefix, suspect: x.suspect || x.verdict.State == health.Down, told: x.told, since: x.since}
 }
 
 func (s *State) foldLease6(now time.Time, f Lease6Seen) []Event {
@@ -136,9 +139,25 @@ func (s *State) letGo6(now time.Time) {
 	}
 }
 
-// wake6 is when the next prefix is forgotten; next when that comes sooner.
+// parting is how long the house keeps its router when a line is left, beyond what sweeps take: that the line works badly is sometimes
+// known a moment before it is known to be dead, and then its connections are still to be ended.
+const parting = time.Second
+
+// close6 notes which lines the house's IPv6 leaves.
+func (s *State) close6(now time.Time, d Decision) {
+	for _, l := range s.lines {
+		open := s.open(d, l)
+		if l.six.open && !open {
+			l.six.left = now
+		}
+		l.six.open = open
+	}
+}
+
+// wake6 is when the next prefix is forgotten, or the house has parted from a line; next when that comes sooner.
 func (s *State) wake6(now, next time.Time) time.Time {
 	for _, l := range s.lines {
+		next = earliest(next, l.six.left.Add(parting), now)
 		for _, k := range l.six.kept {
 			next = earliest(next, k.Valid, now)
 		}

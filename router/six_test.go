@@ -127,6 +127,13 @@ func TestIPv6FollowsTheHouseInTheSamePlan(t *testing.T) {
 		if w[0].Open6 || w[0].Alive6 || len(w[0].Sources6) != 2 {
 			t.Errorf("the dead line's IPv6: %+v", w[0])
 		}
+		if f := h.wan("fibre"); f.Use6 || !f.Ending6 {
+			t.Errorf("fibre's IPv6 is used %v, and ending %v: its connections have to be told", f.Use6, f.Ending6)
+		}
+		h.pass(2 * time.Second)
+		if h.pass(2 * time.Second); h.wan("fibre").Ending6 {
+			t.Error("its connections are still being told")
+		}
 		if with := backup != ""; w[1].Open6 != with || h.wan("lte").Use6 != with {
 			t.Errorf("with %q on the backup its IPv6 is open: %v", backup, w[1].Open6)
 		}
@@ -157,7 +164,15 @@ func TestIPv6FailsAlone(t *testing.T) {
 	if w := h.wan("fibre"); w.Use6 || w.IPv6.State != "down" || w.State != "up" {
 		t.Errorf("fibre is %s, its IPv6 %+v", w.State, w.IPv6)
 	}
+	if len(h.swept) == 0 || h.swept[0].WAN != "fibre" || !h.swept[0].OnlyIPv6 || h.swept[0].Idle != 0 {
+		t.Errorf("swept %+v, want fibre's IPv6", h.swept)
+	}
 	h.verdict6("fibre", health.Up)
+	h.swept = nil
+	h.pass(time.Second)
+	if len(h.swept) > 0 {
+		t.Errorf("it works again, and %+v", h.swept)
+	}
 	h.wantSaid("IPv6 works on fibre again.")
 	if s := h.state.Snapshot(h.now, "test", h.last); strings.Contains(s.Sentence, "IPv6") {
 		t.Errorf("still said: %q", s.Sentence)

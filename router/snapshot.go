@@ -88,12 +88,16 @@ type WANSnapshot struct {
 	Tally *health.Tally `json:"-"`
 	// Heirs are the lines that would carry the house if this one, which does, failed now; in this process only.
 	Heirs []string `json:"-"`
-	// Mark is that of its connections, and Way the interface that its packets leave by; both in this process only.
+	// Mark is that of its connections, Way the interface that its packets leave by, and MTU6 the largest of IPv6 that fits through; all
+	// in this process only.
 	Mark firewall.Mark `json:"-"`
 	Way  Link          `json:"-"`
-	// Lease6 is its IPv6, and Use6 whether the house is to use that for new connections; both in this process only.
-	Lease6 *wan.Lease6 `json:"-"`
-	Use6   bool        `json:"-"`
+	MTU6 int           `json:"-"`
+	// Lease6 is its IPv6, Use6 whether the house is to use that for new connections, and Ending6 whether its devices are being told that
+	// theirs of before are over: that takes a second or two, and a device without a router could not hear of it. In this process only.
+	Lease6  *wan.Lease6 `json:"-"`
+	Use6    bool        `json:"-"`
+	Ending6 bool        `json:"-"`
 }
 
 // CheckSnapshot is one check's part of a WANSnapshot.

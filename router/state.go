@@ -23,6 +23,7 @@ type State struct {
 	sweeps   []sweep
 	removed  []*line         // by the last configuration: their flows are to be ended
 	alives   map[string]bool // whose flows the plan in force sends to them, by name
+	alives6  map[string]bool // the same of IPv6
 	numbers  map[string]int  // device → number of its WAN in an earlier run
 	hidden   []string        // foreign routes already complained of
 	former   former          // the house's address before

@@ -24,6 +24,7 @@ type sweep struct {
 	wan   string
 	mark  firewall.Mark
 	gone  bool      // the WAN is not configured any more
+	six   bool      // of IPv6 alone
 	began time.Time // of the outage
 	full  time.Time // from here on idle flows are ended too
 	ended bool      // they have been
@@ -33,14 +34,14 @@ type sweep struct {
 
 // scheduleSweeps starts a sweep for each WAN that lost its flows in this decision, and stops those that make no sense any more.
 func (s *State) scheduleSweeps(now time.Time, d Decision) {
-	was := s.alives
-	s.alives = map[string]bool{}
+	was, was6 := s.alives, s.alives6
+	s.alives, s.alives6 = map[string]bool{}, map[string]bool{}
 	for i, l := range s.lines {
-		s.alives[l.config.Name] = s.alive(d, i)
+		s.alives[l.config.Name], s.alives6[l.config.Name] = s.alive(d, i), s.alive6(d, i)
 	}
 	s.sweeps = slices.DeleteFunc(s.sweeps, func(w sweep) bool {
 		i := s.index(w.wan)
-		return d.FailOpen || i < 0 && !w.gone || i >= 0 && s.alives[w.wan] && !s.moving(d, i)
+		return d.FailOpen || i < 0 && !w.gone || i >= 0 && s.alives[w.wan] && !s.moving(d, i) && (!w.six || s.alives6[w.wan])
 	})
 	if d.FailOpen {
 		return
@@ -55,6 +56,8 @@ func (s *State) scheduleSweeps(now time.Time, d Decision) {
 		switch {
 		case was[l.config.Name] && !s.alives[l.config.Name]:
 			s.sweeps = append(s.sweeps, newSweep(now, l, d.Conditions[i]))
+		case was6[l.config.Name] && !s.alives6[l.config.Name]:
+			s.sweeps = append(s.sweeps, newSweep6(now, l))
 		case slices.Contains(s.carrying, l.config.Name) && s.moving(d, i):
 			s.sweeps = append(s.sweeps, sweepAll(now, l))
 		}
@@ -81,6 +84,17 @@ func newSweep(now time.Time, l *line, c condition) sweep {
 	return w
 }
 
+// newSweep6 is newSweep for a line whose IPv6 alone has failed.
+func newSweep6(now time.Time, l *line) sweep {
+	w := sweepAll(now, l)
+	w.six = true
+	if v := l.six.verdict; l.leads6() && v.State == health.Down && !v.Silent.IsZero() {
+		w.began = v.Silent
+		w.full = w.began.Add(blip)
+	}
+	return w
+}
+
 // DueSweeps returns the flows to be ended now.
 func (s *State) DueSweeps(now time.Time) []Vacate {
 	var due []Vacate
@@ -92,7 +106,7 @@ func (s *State) DueSweeps(now time.Time) []Vacate {
 		if l := s.line(w.wan); l != nil && !w.gone {
 			w.spare(now, l)
 		}
-		v := Vacate{WAN: w.wan, Mark: w.mark, Tell: true}
+		v := Vacate{WAN: w.wan, Mark: w.mark, OnlyIPv6: w.six, Tell: true}
 		w.next = now.Add(time.Second)
 		if now.Before(w.full) {
 			// Whoever spoke since the outage began has lost packets already; the others need not notice.
@@ -109,11 +123,21 @@ func (s *State) DueSweeps(now time.Time) []Vacate {
 // spare puts off the end of idle flows while their line answers again: the outage was a blip, and the line
 // will be theirs as soon as it has proved itself.
 func (w *sweep) spare(now time.Time, l *line) {
-	again := l.checked && l.verdict.State == health.Down && l.verdict.Silent.IsZero()
+	checked, v := l.checked, l.verdict
+	if w.six {
+		checked, v = l.six.checked, l.six.verdict
+	}
+	again := checked && v.State == health.Down && v.Silent.IsZero()
 	if again && !w.ended && w.full.After(w.began) && !now.Before(w.full) && now.Before(w.began.Add(proving)) {
 		w.full = now.Add(time.Second)
 		w.until = w.full.Add(resweep)
 	}
+}
+
+// ending reports whether the flows of a line are being ended, or may be about to: the devices hear of it within a second of the sweep that
+// spares none.
+func (s *State) ending(now time.Time, l *line) bool {
+	return now.Before(l.six.left.Add(parting)) || slices.ContainsFunc(s.sweeps, func(w sweep) bool { return w.wan == l.config.Name && !w.gone && now.Before(w.full.Add(parting)) })
 }
 
 func (s *State) index(name string) int {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/ti-mo/conntrack"
+	"github.com/ti-mo/netfilter"
 	"github.com/twinpath/twinpath/firewall"
 	"github.com/twinpath/twinpath/router"
 	"golang.org/x/sys/unix"
@@ -40,10 +41,10 @@ func (k *Kernel) Vacate(v router.Vacate) (router.Vacated, error) {
 	defer c.Close()
 	var done router.Vacated
 	if v.Idle == 0 && !v.Tell {
-		done.Flows, err = flush(c, v.Mark)
+		done.Flows, err = flush(c, chosen(v))
 		return done, vacated(v, err)
 	}
-	flows, err := c.DumpFilter(marked(v.Mark), nil)
+	flows, err := c.DumpFilter(chosen(v), nil)
 	if err != nil {
 		return done, vacated(v, fmt.Errorf("list flows: %w", err))
 	}
@@ -51,7 +52,7 @@ func (k *Kernel) Vacate(v router.Vacate) (router.Vacated, error) {
 	if v.Idle > 0 {
 		ended = speaking(flows, v.Idle, establishedTimeout())
 	}
-	if done.Flows, err = end(c, v.Mark, flows, ended); err != nil {
+	if done.Flows, err = end(c, chosen(v), flows, ended); err != nil {
 		return done, vacated(v, err)
 	}
 	if v.Tell {
@@ -81,11 +82,19 @@ func marked(mark firewall.Mark) conntrack.Filter {
 	return conntrack.NewFilter().Mark(uint32(mark)).MarkMask(uint32(firewall.MarkMask))
 }
 
-// flush ends all flows of a mark in one message. How many there were is the change of the kernel's count, give or take
+// chosen are the flows that are to be ended.
+func chosen(v router.Vacate) conntrack.Filter {
+	if v.OnlyIPv6 {
+		return marked(v.Mark).Family(netfilter.ProtoIPv6)
+	}
+	return marked(v.Mark)
+}
+
+// flush ends all chosen flows in one message. How many there were is the change of the kernel's count, give or take
 // the few that others opened and closed in the same millisecond.
-func flush(c *conntrack.Conn, mark firewall.Mark) (int, error) {
+func flush(c *conntrack.Conn, all conntrack.Filter) (int, error) {
 	before := count()
-	if err := c.FlushFilter(marked(mark)); err != nil {
+	if err := c.FlushFilter(all); err != nil {
 		return 0, fmt.Errorf("flush flows: %w", err)
 	}
 	return max(before-count(), 0), nil
@@ -103,9 +112,9 @@ func readNumber(path string) int {
 }
 
 // end removes the chosen flows: all in one message when none is spared, else by name.
-func end(c *conntrack.Conn, mark firewall.Mark, all, chosen []conntrack.Flow) (int, error) {
+func end(c *conntrack.Conn, filter conntrack.Filter, all, chosen []conntrack.Flow) (int, error) {
 	if len(all) == len(chosen) {
-		if err := c.FlushFilter(marked(mark)); err != nil {
+		if err := c.FlushFilter(filter); err != nil {
 			return 0, fmt.Errorf("flush flows: %w", err)
 		}
 		return len(all), nil

@@ -4,9 +4,12 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/ti-mo/conntrack"
 	"github.com/twinpath/twinpath/firewall"
 	"github.com/twinpath/twinpath/router"
+	"golang.org/x/sys/unix"
 )
 
 // plan6 is a house with a /64 of its ISP, which leads somewhere or is not to be used any more.
@@ -104,4 +107,25 @@ func TestBounceOfIPv6(t *testing.T) {
 		}
 	}
 	b.settled(p)
+}
+
+// IPv6 that fails alone takes no flow of IPv4 along.
+func TestVacateIPv6Alone(t *testing.T) {
+	b := newBox(t)
+	b.apply(plan([]line{fibre, cable}, 1))
+	mark := firewall.MarkOf(0)
+	six := func(n uint16, state uint8, left time.Duration) conntrack.Flow {
+		client, server := netip.MustParseAddr("2001:db8:1::10"), netip.MustParseAddr("2001:db8:99::1")
+		f := conntrack.NewFlow(unix.IPPROTO_TCP, conntrack.StatusAssured|conntrack.StatusSeenReply|conntrack.StatusConfirmed, client, server, 10000+n, 443, uint32(left/time.Second), uint32(mark))
+		f.ProtoInfo.TCP = &conntrack.ProtoInfoTCP{State: state}
+		return f
+	}
+	long := 5 * 24 * time.Hour
+	b.fill(append(many(3, mark), six(1, tcpEstablished, long), six(2, tcpEstablished, long-time.Hour), six(3, tcpEstablished, long))...)
+	if done, _ := b.vacate(router.Vacate{Mark: mark, OnlyIPv6: true, Idle: time.Minute}); done.Flows != 2 || b.flows(mark) != 4 {
+		t.Errorf("with the idle one spared %d flows were ended, and %d are left: want 2 and 4", done.Flows, b.flows(mark))
+	}
+	if b.vacate(router.Vacate{Mark: mark, OnlyIPv6: true}); b.flows(mark) != 3 {
+		t.Errorf("%d flows are left, want the 3 of IPv4", b.flows(mark))
+	}
 }

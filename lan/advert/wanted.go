@@ -74,24 +74,12 @@ func (w *Wanted) take(line router.WANSnapshot, translate bool) {
 	}
 	if line.Use6 {
 		w.Default = true
-		w.MTU = min(w.MTU, size(line))
+		w.MTU = min(w.MTU, line.MTU6)
 	}
 	if translate || slices.ContainsFunc(w.Prefixes, func(q Prefix) bool { return q.Prefix == p.Prefix }) {
 		return
 	}
 	w.Prefixes = append(w.Prefixes, Prefix{Prefix: p.Prefix, Retired: !line.Use6, Preferred: p.Preferred, Valid: p.Valid})
-}
-
-// size is the largest IPv6 packet that fits through a line, as far as it is known.
-func size(line router.WANSnapshot) int {
-	const least, most = 1280, 1 << 16 // RFC 8200 §5
-	switch {
-	case line.Path != nil && line.Path.MTU6 >= least:
-		return line.Path.MTU6
-	case line.Lease6.MTU >= least:
-		return line.Lease6.MTU
-	}
-	return most
 }
 
 // elect says whether this router serves the house, and from which address. An election for a link-local address decides it,
