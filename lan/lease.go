@@ -96,7 +96,7 @@ func (l Lease) sound() error {
 	return nil
 }
 
-// parseLeases reads dnsmasq's file: those that are still good, and how many lines are of no use. One that is cut short is none.
+// parseLeases reads dnsmasq's file: those that are still good by their addresses, and how many lines are of no use. One that is cut short is none.
 func parseLeases(text []byte, now time.Time) (all []Lease, bad int) {
 	for line := range bytes.Lines(text) {
 		whole, complete := bytes.CutSuffix(line, []byte("\n"))
@@ -108,6 +108,7 @@ func parseLeases(text []byte, now time.Time) (all []Lease, bad int) {
 			all = append(all, l)
 		}
 	}
+	slices.SortFunc(all, func(a, b Lease) int { return a.Address.Compare(b.Address) })
 	return all, bad
 }
 
