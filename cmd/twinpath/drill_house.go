@@ -48,10 +48,7 @@ func drillLine(w router.WANSnapshot) drill.Line {
 		for _, a := range pathTargets(w, true) {
 			line.Targets6 = append(line.Targets6, a.String())
 		}
-		line.MTU6 = w.Way.MTU
-		if w.Path != nil && w.Path.MTU6 > 0 {
-			line.MTU6 = min(line.MTU6, w.Path.MTU6)
-		}
+		line.MTU6 = w.MTU6
 	}
 	for _, text := range w.DNS {
 		if a, err := netip.ParseAddr(text); err == nil {

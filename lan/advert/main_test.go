@@ -41,7 +41,7 @@ func house() House {
 
 // line is a WAN with a delegated prefix for an hour and a half of use, and half an hour more.
 func line(name, delegated string, use bool) router.WANSnapshot {
-	return router.WANSnapshot{Name: name, Active: use, Use6: use, Lease6: &wan.Lease6{Gateway: address("fe80::1"), Prefixes: []wan.Lifetime{
+	return router.WANSnapshot{Name: name, Active: use, Use6: use, MTU6: 1500, Lease6: &wan.Lease6{Gateway: address("fe80::1"), Prefixes: []wan.Lifetime{
 		{Prefix: prefix(delegated), Preferred: noon.Add(90 * time.Minute), Valid: noon.Add(2 * time.Hour)},
 	}}}
 }

@@ -37,9 +37,7 @@ func cases() []struct {
 	mac.VRRP[0].VirtualMAC = true
 	mac.VRRP[0].ID = 51
 	small := line("fibre", fibre, true)
-	small.Path = &router.PathView{MTU6: 1440}
-	told := line("fibre", fibre, true)
-	told.Lease6.MTU = 1480
+	small.MTU6 = 1440
 	wide := line("fibre", fibre, true)
 	wide.Lease6.Prefixes = append([]wan.Lifetime{{Prefix: prefix("2001:db8:bad::/72")}}, wide.Lease6.Prefixes...)
 	soon := line("fibre", fibre, true)
@@ -70,7 +68,6 @@ func cases() []struct {
 		{"translated", translated, with(line("fibre", fibre, true), line("lte", lte, false))},
 		{"no names from here", plain, with(line("fibre", fibre, true))},
 		{"a small path", alone(), with(small)},
-		{"a size that the ISP advertises", alone(), with(told)},
 		{"off", off, with(line("fibre", fibre, true))},
 		{"pair: active", paired(), elected(active, active, line("fibre", fibre, true))},
 		{"pair: active without IPv6", paired(), elected(active, active)},
