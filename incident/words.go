@@ -190,6 +190,7 @@ var tenses = strings.NewReplacer(
 	" answers", " answered", " answer again", " answered again", " can ", " could ", " cannot ", " could not ", " goes ", " went ",
 	" answer, ", " answered, ", " answer; ", " answered; ", " fails", " failed", "others do ", "others did ", "asks for", "asked for",
 	" says:", " said:", " refuses ", " refused ",
+	" opens ", " opened ", " says nothing ", " said nothing ", " gives ", " gave ",
 )
 
 // past is a clause of what was so: "the first router did not answer".

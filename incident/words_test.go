@@ -29,7 +29,12 @@ func TestThePast(t *testing.T) {
 		"no space left on device":                                                        "no space left on device",
 		"check tcp 127.0.0.1:80 fails: connection refused":                               "check tcp 127.0.0.1:80 failed: connection refused",
 		"2 of 2 checks answer again, 1 not for long enough yet":                          "2 of 2 checks answered again, 1 not for long enough yet",
-		"this version cannot dial PPPoE":                                                 "this version could not dial PPPoE",
+		"this system's kernel cannot do PPPoE":                                           "this system's kernel could not do PPPoE",
+		"no PPPoE server answers on wan0":                                                "no PPPoE server answered on wan0",
+		"the ISP refuses the user name or the password":                                  "the ISP refused the user name or the password",
+		"the ISP gives no address":                                                       "the ISP gave no address",
+		"the ISP has ended the session":                                                  "the ISP had ended the session",
+		"the PPPoE server BR1 opens a session, but says nothing in it":                   "the PPPoE server BR1 opened a session, but said nothing in it",
 	} {
 		if got := past(clause); got != want {
 			t.Errorf("%q became %q, want %q", clause, got, want)

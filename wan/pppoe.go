@@ -164,6 +164,16 @@ func (p *PPPoE) report(u Update) {
 	p.Report(u)
 }
 
+// released answers who asked for it, and forgets that the carrier came back before.
+func (p *PPPoE) released(done chan<- error) {
+	select {
+	case <-p.wishes.linkUp:
+	default:
+	}
+	p.tell(nil, releasedLine)
+	done <- nil
+}
+
 // rest waits until the next dial: some time, or, when it is negative, the carrier's coming back.
 func (p *PPPoE) rest(ctx context.Context, pause time.Duration) {
 	var over <-chan time.Time
@@ -184,8 +194,7 @@ func (p *PPPoE) rest(ctx context.Context, pause time.Duration) {
 		case <-p.wishes.dead:
 		case done := <-p.wishes.release:
 			over = nil
-			p.tell(nil, releasedLine)
-			done <- nil
+			p.released(done)
 		}
 	}
 }

@@ -80,8 +80,7 @@ func (p *PPPoE) find(ctx context.Context) (c Concentrator, ok bool, pause time.D
 	}()
 	select {
 	case done := <-p.wishes.release:
-		p.tell(nil, releasedLine)
-		done <- nil
+		p.released(done)
 		return c, false, never
 	case a := <-answers:
 		if ctx.Err() != nil || a.ok {
@@ -237,8 +236,7 @@ func (p *PPPoE) close(s session) said {
 
 func (p *PPPoE) give(s session, done chan<- error) time.Duration {
 	p.close(s)
-	p.tell(nil, releasedLine)
-	done <- nil
+	p.released(done)
 	return never
 }
 
