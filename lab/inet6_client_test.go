@@ -184,11 +184,16 @@ func works(t *testing.T, b *Box, l *Line, lease *wan.Lease6) {
 		if !a.Preferred.IsZero() && a.Preferred.Before(time.Now()) {
 			continue // of a network that is no more
 		}
-		if out, err := b.Run("ping -c1 -W1 -I " + a.Prefix.Addr().String() + " 2606:4700:4700::1111"); err != nil {
-			t.Errorf("from %s: %v: %s", a.Prefix.Addr(), err, out)
-		}
+		pinged(t, b, a.Prefix.Addr().String())
 	}
-	if out, err := b.Run("ping -c1 -W1 -I " + host + " 2606:4700:4700::1111"); err != nil {
-		t.Errorf("from the prefix %s: %v: %s", prefix, err, out)
-	}
+	pinged(t, b, host)
+}
+
+// pinged waits until the Internet answers an address of the box.
+func pinged(t *testing.T, b *Box, from string) {
+	t.Helper()
+	eventually(t, "an answer to "+from, func() bool {
+		_, err := b.Run("ping -c1 -W1 -I " + from + " 2606:4700:4700::1111")
+		return err == nil
+	})
 }
