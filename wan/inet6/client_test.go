@@ -325,6 +325,16 @@ func TestClient(t *testing.T) {
 			r.nothing(1700*time.Millisecond, "asking for IPv6")
 			p.set(func() { p.broken = nil })
 			r.delegated(2*time.Second, house1)
+			p.cut(errors.New("no link-local address yet"))
+			r.delegated(time.Minute, house1)
+		},
+		"a line that knows IPv4 alone": func(t *testing.T) {
+			p := &provider{advert: saying(ordinary), serve: honest().serve, broken: errors.New("no link-local address yet")}
+			r := run(t, p, &shelf{})
+			defer r.stop()
+			r.nothing(time.Minute, "the line has no IPv6 address of its own: its other end may know IPv4 alone")
+			p.set(func() { p.broken = nil })
+			r.delegated(time.Minute, house1)
 		},
 		"the device goes and comes back": func(t *testing.T) {
 			p := &provider{advert: saying(ordinary), serve: honest().serve}

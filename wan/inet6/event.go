@@ -25,8 +25,8 @@ type (
 		mac   net.HardwareAddr // nil when it has none
 		point bool
 	}
-	// closed says that it cannot any more.
-	closed struct{}
+	// closed says that it cannot, any more or yet; mute after a long time without a link-local address.
+	closed struct{ mute bool }
 	// advertised brings a router advertisement, with its hop limit checked.
 	advertised struct {
 		raw  []byte
@@ -54,7 +54,7 @@ func (e start) apply(m *Machine, now time.Time) {
 func (tick) apply(*Machine, time.Time) {}
 
 func (e opened) apply(m *Machine, now time.Time) {
-	m.open, m.mac, m.point = true, e.mac, e.point
+	m.open, m.mute, m.mac, m.point = true, false, e.mac, e.point
 	m.exchange.identity = m.exchange.identity.complete(e.mac, m.cloned, m.exchange.random)
 	if !m.released {
 		m.begin(now)
@@ -74,7 +74,9 @@ func (m *Machine) begin(now time.Time) {
 	}
 }
 
-func (closed) apply(m *Machine, _ time.Time) { m.open, m.waits = false, time.Time{} }
+func (e closed) apply(m *Machine, _ time.Time) {
+	m.open, m.mute, m.waits = false, e.mute, time.Time{}
+}
 
 func (e advertised) apply(m *Machine, now time.Time) {
 	a, err := readAdvert(e.raw)

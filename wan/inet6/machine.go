@@ -16,6 +16,7 @@ type Machine struct {
 	discovery discovery
 	exchange  exchange
 	open      bool // the line can be spoken on
+	mute      bool // it could not for long
 	mac       net.HardwareAddr
 	cloned    bool       // the owner has chosen it
 	point     bool       // the line has one other end (PPP)
@@ -177,6 +178,8 @@ func (m *Machine) because(lease *wan.Lease6) string {
 	switch {
 	case m.released:
 		return "IPv6 has been given back"
+	case lease == nil && m.mute:
+		return "the line has no IPv6 address of its own: its other end may know IPv4 alone"
 	case lease == nil && len(d.routers) > 0 && x.refusal != success:
 		return "the ISP gives no IPv6 address and no prefix: " + x.refusal.String()
 	case lease == nil && len(d.routers) > 0 && d.tries+x.tries > patient:

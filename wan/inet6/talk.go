@@ -14,6 +14,7 @@ import (
 const (
 	reopenFirst   = 250 * time.Millisecond
 	reopenLongest = 30 * time.Second
+	mute          = 6 // so many failures are news, for a person
 )
 
 // talk is one run of a client: the machine and its two lines. That of routers is open all the time, that of servers while an answer
@@ -141,6 +142,9 @@ func (t *talk) openRouters() {
 		t.reopen = time.Now().Add(min(reopenFirst<<min(t.failures, 16), reopenLongest))
 		t.failures++
 		t.Log.Debug("IPv6 not listened for", "wan", t.Name, "error", err)
+		if t.failures == mute {
+			t.step(closed{mute: true})
+		}
 		return
 	}
 	t.routers, t.failures = line, 0
