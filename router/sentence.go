@@ -97,7 +97,7 @@ func (s *State) Snapshot(now time.Time, version string, d Decision) *Snapshot {
 		if l.speaks(s.config.LAN) && l.way.Index != 0 && (l.six.reported || l.six.lease != nil) {
 			l.six.show(&w)
 			_, house := l.six.lease.House()
-			w.Use6, w.Ending6 = house && s.open(d, l), house && s.ending(now, l)
+			w.Use6, w.Ending6 = house && s.open(d, l), house && s.ending(now, d, i)
 		}
 		snap.WANs = append(snap.WANs, w)
 	}

@@ -158,6 +158,7 @@ func (s *State) close6(now time.Time, d Decision) {
 func (s *State) wake6(now, next time.Time) time.Time {
 	for _, l := range s.lines {
 		next = earliest(next, l.six.left.Add(parting), now)
+		next = earliest(next, l.six.left.Add(lingering), now)
 		for _, k := range l.six.kept {
 			next = earliest(next, k.Valid, now)
 		}

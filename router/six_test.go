@@ -304,3 +304,28 @@ func TestALineThatDelegatesNothing(t *testing.T) {
 	}
 	h.wantPlan("::/0 via fe80::1 dev wan0 table main proto 201 src 2001:db8:f::7")
 }
+
+// What runs by IPv6 goes on while its line is drained, or its failure rehearsed: devices keep their router, and use another way for
+// what is new.
+func TestIPv6RunsOnWhereItsLineWorks(t *testing.T) {
+	for name, leave := range map[string]Fact{
+		"drained":   DrainWished{WAN: "fibre"},
+		"rehearsed": Rehearsed{WAN: "fibre", Until: noon.Add(time.Hour)},
+	} {
+		h := settled6(t, dual(), "")
+		h.fold(leave)
+		h.pass(time.Minute)
+		h.wantCarrying("lte")
+		if w := h.wan("fibre"); w.Use6 || !w.Ending6 {
+			t.Errorf("%s: fibre's IPv6 is used %v, and its connections go on %v", name, w.Use6, w.Ending6)
+		}
+		if w := h.state.policy(h.last, "lan0").WANs[0]; w.Open6 || !w.Alive6 {
+			t.Errorf("%s: the firewall's view: %+v", name, w)
+		}
+		h.verdict6("fibre", health.Down)
+		h.pass(5 * time.Second)
+		if h.wan("fibre").Ending6 {
+			t.Errorf("%s: what cannot go on does", name)
+		}
+	}
+}

@@ -134,9 +134,14 @@ func (w *sweep) spare(now time.Time, l *line) {
 	}
 }
 
-// ending reports whether the flows of a line are being ended, or may be about to: the devices hear of it within a second of the sweep that
+// ending reports whether IPv6 flows of a line that the house has left are still there: they go on where the line works, as while it is
+// drained or its failure rehearsed; else they are being ended, or may be about to. The devices hear of that within a second of the sweep that
 // spares none.
-func (s *State) ending(now time.Time, l *line) bool {
+func (s *State) ending(now time.Time, d Decision, i int) bool {
+	l := s.lines[i]
+	if !s.open(d, l) && s.alive6(d, i) && !s.moving(d, i) && now.Before(l.six.left.Add(lingering)) {
+		return true
+	}
 	return now.Before(l.six.left.Add(parting)) || slices.ContainsFunc(s.sweeps, func(w sweep) bool { return w.wan == l.config.Name && !w.gone && now.Before(w.full.Add(parting)) })
 }
 
