@@ -14,7 +14,7 @@ const (
 	refusedLongest = 30 * time.Minute
 	dialFirst      = time.Second
 	dialLongest    = time.Minute
-	findLongest    = 15 * time.Second
+	findLongest    = 10 * time.Second
 	// dialling is how long pppd may take to get an address; it gives up by itself after less.
 	dialling = 45 * time.Second
 	// proven is how long a session has to last for the next one to be dialled at once.
