@@ -11,7 +11,8 @@ import (
 // Chosen here, by what providers ask of their customers (dyndns2's rules are the strictest: nothing that has not changed, nothing
 // again that was refused).
 const (
-	apart     = 30 * time.Second    // between two addresses, should a line come and go
+	settle    = 5 * time.Second     // an address has to stay before anybody is told: right after a start, or a switch, it may be another one in a moment
+	apart     = 10 * time.Second    // between two addresses, should a line come and go
 	firstWait = 5 * time.Minute     // after a failure; it doubles
 	lastWait  = 2 * time.Hour       // and gets no longer
 	refusal   = 24 * time.Hour      // after "no": only the owner can change that
@@ -24,6 +25,8 @@ type name struct {
 	key   string // what it is kept under
 	kept  kept
 
+	wanted   netip.Addr // where the names are to lead
+	since    time.Time  // of wanted
 	tried    netip.Addr // in the newest attempt
 	attempt  time.Time
 	failures int
@@ -48,11 +51,14 @@ func newName(e router.DDNS) *name {
 
 // due returns when the provider is to be told that the names lead to an address.
 func (n *name) due(a netip.Addr, now time.Time) time.Time {
+	if a != n.wanted {
+		n.wanted, n.since = a, now
+	}
 	switch {
 	case a == n.kept.Address && n.trouble == "":
 		return later(n.kept.At.Add(refresh), n.attempt.Add(apart))
 	case a != n.tried:
-		return later(now, n.attempt.Add(apart))
+		return later(n.since.Add(settle), n.attempt.Add(apart))
 	case n.refused:
 		return n.attempt.Add(refusal)
 	}

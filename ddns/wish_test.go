@@ -63,21 +63,24 @@ func TestDue(t *testing.T) {
 			t.Errorf("%s: due in %v, want %v", what, got, want)
 		}
 	}
-	wants("never told", one, start, 0)
+	wants("never told", one, start, 5*time.Second)
+	wants("never told, but steady", one, start.Add(5*time.Second), 0)
 	n.succeeded("fibre", one, start)
 	wants("told", one, start, 25*24*time.Hour)
-	wants("changed a second later", two, start.Add(time.Second), 29*time.Second)
+	wants("changed a second later", two, start.Add(time.Second), 9*time.Second)
+	wants("and back", one, start.Add(2*time.Second), 25*24*time.Hour-2*time.Second)
 	now := start.Add(time.Hour)
-	wants("changed", two, now, 0)
+	wants("changed", two, now, 5*time.Second)
+	wants("changed, and steady", two, now.Add(5*time.Second), 0)
 	for _, wait := range []time.Duration{5, 10, 20, 40, 80, 120, 120} {
 		n.failed(two, "it does not answer", false, now)
 		wants("failed", two, now, wait*time.Minute)
 		now = now.Add(wait * time.Minute)
 	}
-	wants("changed back", one, now, 0)
+	wants("changed back", one, now, 5*time.Second)
 	n.failed(two, "no", true, now)
 	wants("refused", two, now, 24*time.Hour)
-	wants("changed after a refusal", one, now.Add(time.Minute), 0)
+	wants("changed after a refusal", one, now.Add(time.Minute), 5*time.Second)
 	for range 100 { // as many days
 		n.failed(two, "it does not answer", false, now)
 	}
