@@ -47,6 +47,8 @@ func cases() []struct {
 	ever := line("fibre", fibre, true)
 	ever.Lease6.Prefixes[0].Preferred, ever.Lease6.Prefixes[0].Valid = time.Time{}, time.Time{}
 	nothing := router.WANSnapshot{Name: "fibre", Active: true, Use6: true, Lease6: &wan.Lease6{Gateway: address("fe80::1")}}
+	ending := line("fibre", fibre, false)
+	ending.Ending6 = true
 	active, backup := vrrp.Active, vrrp.Backup
 	return []struct {
 		name string
@@ -58,6 +60,7 @@ func cases() []struct {
 		{"two lines, one stands by", alone(), with(line("fibre", fibre, true), line("lte", lte, false))},
 		{"two lines share", alone(), with(line("fibre", fibre, true), line("lte", lte, true))},
 		{"the line's IPv6 does not work", alone(), with(line("fibre", fibre, false))},
+		{"the line has just been left", alone(), with(ending)},
 		{"a line without a prefix", alone(), with(nothing)},
 		{"the first delegation is too small", alone(), with(wide)},
 		{"the delegation ends soon", alone(), with(soon)},
