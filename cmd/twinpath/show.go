@@ -45,6 +45,7 @@ func printStatus(w io.Writer, s *router.Snapshot, colour bool) {
 	printWANs(w, s, colour)
 	printVirtual(w, s, colour)
 	printHouse(w, s.House)
+	printNames(w, s.DDNS)
 	if s.Pending != nil {
 		fmt.Fprintf(w, "\nA new configuration waits for \"twinpath confirm\" until %s.\n", s.Pending.Until.Local().Format("15:04:05"))
 	}
@@ -78,6 +79,7 @@ func printWANs(w io.Writer, s *router.Snapshot, colour bool) {
 			fmt.Fprintf(w, "  %s has carried %s\n", l.Name, budget.Words(*l.Budget, time.Local))
 		}
 	}
+	printNotes(w, s.WANs)
 	if len(s.VRRP) > 0 {
 		fmt.Fprintln(w)
 	}
