@@ -4,6 +4,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -61,6 +62,18 @@ func (s *State) parked(now time.Time, l *line) string {
 		return "not dialled: router " + name + " has this account and serves the house"
 	}
 	return "not dialled: router " + name + " serves the house"
+}
+
+// reserve is the sentence of a router none of whose lines is dialled.
+func (s *State) reserve() string {
+	var all []string
+	for _, l := range s.lines {
+		if l.parked == "" {
+			return ""
+		}
+		all = append(all, fmt.Sprintf("%s: %s.", l.config.Name, l.parked))
+	}
+	return "This router is in reserve. " + strings.Join(all, " ")
 }
 
 // houseElection is this router's part in the election for the house's address: the first in the network where the other router is.

@@ -133,6 +133,16 @@ func TestALineThatIsNotDialledIsNoReasonToMove(t *testing.T) {
 	h.wantSaid("fibre is down: the ISP has ended the session")
 }
 
+func TestARouterInReserveSaysSo(t *testing.T) {
+	h := &house{t: t, now: noon, links: newWorld().links}
+	config := couple(DialUseful)
+	config.WANs = config.WANs[:1]
+	h.state = NewState(config, h.links, Earlier{}, h.now)
+	h.doing(vrrp.Backup, 50, "")
+	h.peer(true, "active", h.state.accounts())
+	h.wantVerdict(VerdictUnknown, "This router is in reserve. fibre: not dialled: router second has this account and serves the house.")
+}
+
 // A session is ended when the other router has served the house for a while, at once when this one is drained.
 func TestARunningSessionIsLeftForAWhile(t *testing.T) {
 	for _, drained := range []bool{false, true} {

@@ -52,7 +52,7 @@ func (s *State) internet(d Decision) string {
 		if len(s.lines) == 0 {
 			return "No way to the Internet is configured."
 		}
-		return "Looking for the Internet: first checks are under way."
+		return cmp.Or(s.reserve(), "Looking for the Internet: first checks are under way.")
 	}
 	text := fmt.Sprintf("Internet works, on %s.", list(d.Carrying))
 	switch s.verdict {
