@@ -178,11 +178,20 @@ func switch6(t *testing.T, backup bool, depth Depth) {
 	}
 
 	back := strays(t, fibre, netip.MustParsePrefix("2001:db8:e::/48"))
+	var meanwhile link
+	if backup {
+		meanwhile = held(t, d)
+	}
 	must(t, h.Heal("fibre"))
 	await(t, b, "the house is back on fibre", carriedBy("fibre"))
 	awaitOpen(t, h, d, "fibre")
 	if got := d.Preferred6(fibre.Delegated()[0]); got != dead {
 		t.Errorf("back on the fibre the laptop uses %s, before it was %s", got, dead)
+	}
+	if backup {
+		if err := meanwhile.speak(); err != nil {
+			t.Errorf("a connection that began on the mobile line does not go on there: %v", err)
+		}
 	}
 	if n := back(); n != 0 {
 		t.Errorf("%d packets of the mobile line's prefix were on the fibre's cable", n)
