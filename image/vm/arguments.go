@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strconv"
 	"time"
 )
@@ -63,7 +64,7 @@ func (m Machine) arguments(vars string, powered time.Time) ([]string, error) {
 		args = append(args, n.arguments(i)...)
 	}
 	if m.USB {
-		args = append(args, sockets()...)
+		args = append(args, sockets(filepath.Dir(vars))...)
 	}
 	for _, c := range m.Credentials {
 		args = append(args, "-smbios", "type=11,value=io.systemd.credential.binary:"+c.Name+"="+

@@ -3,31 +3,34 @@ package vm
 import (
 	"context"
 	"net"
+	"path/filepath"
 	"strconv"
 )
 
-// air is what a machine's phone and the far end of its line hang on: a hub inside QEMU that leads nowhere else.
-const (
-	airHub = 1
-	airNIC = "air"
-)
+// airNIC is the network socket at the far end of a phone's line.
+const airNIC = "air"
 
-// AirMAC is the address of the network socket at the far end of a phone's line. It is the guest's own, like the phone: whoever
-// tests moves it into a namespace, where the provider lives.
+// AirMAC is the address of the far end of a phone's line. It is a network socket of the guest's own, like the phone: whoever tests
+// moves it into a namespace, where the provider lives.
 func AirMAC() net.HardwareAddr { return net.HardwareAddr{2, 0, 0, 0, 0xfa, 1} }
 
-// sockets are a machine's USB sockets, and the far end of what is plugged in there.
-func sockets() []string {
+// sockets are a machine's USB sockets, and the far end of what is plugged in there. Frames between them pass from one socket file in dir to another:
+// unlike a hub inside QEMU, they are lost when nobody takes them.
+func sockets(dir string) []string {
 	return []string{
 		"-device", "qemu-xhci,id=usb",
-		"-netdev", "hubport,id=" + airNIC + ",hubid=" + strconv.Itoa(airHub),
+		"-netdev", "dgram,id=" + airNIC + ",local.type=unix,local.path=" + filepath.Join(dir, airNIC) +
+			",remote.type=unix,remote.path=" + filepath.Join(dir, "phone"),
 		"-device", "virtio-net-pci,id=" + airNIC + ",netdev=" + airNIC + ",mac=" + AirMAC().String() + ",romfile=",
 	}
 }
 
-// PlugPhone plugs a phone that shares its network into a USB socket, counted from 1.
+// PlugPhone plugs a phone that shares its network into a USB socket, counted from 1. There is one at a time.
 func (g *Guest) PlugPhone(ctx context.Context, name string, socket int, mac net.HardwareAddr) error {
-	line := map[string]any{"type": "hubport", "id": name, "hubid": airHub}
+	end := func(file string) map[string]any {
+		return map[string]any{"type": "unix", "path": filepath.Join(g.dir, file)}
+	}
+	line := map[string]any{"type": "dgram", "id": name, "local": end("phone"), "remote": end(airNIC)}
 	if err := g.control().command(ctx, "netdev_add", line); err != nil {
 		return err
 	}

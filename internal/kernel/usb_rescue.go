@@ -15,11 +15,14 @@ import (
 
 // USB acts on the devices in USB sockets, and on nothing beside them.
 type USB struct {
-	root string // of the devices; a test has its own
+	root    string // of their descriptions; a test has its own
+	devices string // of the devices themselves
+	// able reports whether the power of a socket can be switched; nil: its hub is asked.
+	able func(socket string) bool
 }
 
 // NewUSB returns the machine's USB sockets.
-func NewUSB() USB { return USB{root: usbDevices} }
+func NewUSB() USB { return USB{root: usbDevices, devices: "/dev/bus/usb"} }
 
 // Waits between off and on: to be forgotten takes the kernel no time; a modem's capacitors keep it going for a second or two.
 const (
@@ -36,11 +39,14 @@ func (u USB) Replug(ctx context.Context, socket string) error {
 	return offAndOn(ctx, file, "0", "1", forgotten)
 }
 
-// Cycle switches the power of a socket off and on. Linux can since 6.0, where the hub can; one that cannot at least cuts the device
-// off.
+// Cycle switches the power of a socket off and on. Linux can since 6.0, where the hub can.
 func (u USB) Cycle(ctx context.Context, socket string) error {
 	file := filepath.Join(u.port(socket), "disable")
-	if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
+	able := u.able
+	if able == nil {
+		able = u.switches
+	}
+	if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) || !able(socket) {
 		return router.ErrNoSwitch
 	}
 	return offAndOn(ctx, file, "1", "0", empty)

@@ -45,7 +45,7 @@ func TestASocketIsNamedByItsDevice(t *testing.T) {
 // attributes of a made-up tree: what was written to them last is what they say.
 func tree(t *testing.T, files ...string) USB {
 	t.Helper()
-	u := USB{root: t.TempDir()}
+	u := USB{root: t.TempDir(), able: func(string) bool { return true }}
 	for _, f := range files {
 		path := filepath.Join(u.root, f)
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
@@ -92,10 +92,15 @@ func TestOnlyTheDeviceItselfIsTouched(t *testing.T) {
 }
 
 func TestWhatIsNotThereIsSaid(t *testing.T) {
-	u := tree(t, "1-1.2/authorized")
+	u := tree(t, "1-1.2/authorized", "1-1:1.0/1-1-port4/disable")
 	if err := u.Cycle(t.Context(), "1-1.2"); !errors.Is(err, router.ErrNoSwitch) {
 		t.Errorf("a socket without a switch: %v", err)
 	}
+	u.able = nil // its hub cannot be asked
+	if err := u.Cycle(t.Context(), "1-1.4"); !errors.Is(err, router.ErrNoSwitch) {
+		t.Errorf("a hub that does not say what it can: %v", err)
+	}
+	u.says(t, "1-1:1.0/1-1-port4/disable", "9")
 	if err := u.Replug(t.Context(), "1-1.3"); err == nil || err.Error() != "there is no device in it" {
 		t.Errorf("an empty socket: %v", err)
 	}
