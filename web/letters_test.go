@@ -48,3 +48,39 @@ func TestLettersComeOneAfterTheOther(t *testing.T) {
 		t.Errorf("%d at once, want 10, and one more a second later", n)
 	}
 }
+
+func TestLeasesOfThePairNeedNoSession(t *testing.T) {
+	h := newOwned(t)
+	h.api.PairLeases = func(sealed []byte) ([]byte, error) {
+		if len(sealed) < 100<<10 {
+			return nil, errors.New("it is not sealed with the secret of this pair")
+		}
+		return []byte("\x01sealed"), nil
+	}
+	c := h.client(t).As("")
+	large := []byte(strings.Repeat("x", 100<<10)) // of a thousand devices
+	if answer, err := c.PairLeases(t.Context(), large); err != nil || string(answer) != "\x01sealed" {
+		t.Errorf("leases: %q, %v", answer, err)
+	}
+	_, err := c.PairLeases(t.Context(), []byte("forged"))
+	refusal(t, "a foreign seal", err, http.StatusForbidden, "it is not sealed with the secret of this pair")
+	_, err = c.PairLeases(t.Context(), []byte(strings.Repeat("x", mostLeases+1)))
+	refusal(t, "a flood", err, http.StatusRequestEntityTooLarge, "letters are larger than 256 KiB")
+}
+
+func TestOnlyTheOwnerSeesWhoIsAtHome(t *testing.T) {
+	h := newOwned(t)
+	h.api.HouseLeases = func() ([]HouseLease, error) {
+		return []HouseLease{{Address: here, MAC: "02:00:00:00:00:10", Name: "nas", Until: noon, Fixed: true}}, nil
+	}
+	all, err := h.client(t).HouseLeases(t.Context())
+	if err != nil || len(all) != 1 || all[0].Name != "nas" || !all[0].Until.Equal(noon) || !all[0].Fixed {
+		t.Errorf("%+v, %v", all, err)
+	}
+	_, err = h.client(t).As("").HouseLeases(t.Context())
+	refusal(t, "anybody", err, http.StatusUnauthorized, "nobody is logged in with this session any more\nhint: log in again")
+	h.api.HouseLeases = func() ([]HouseLease, error) { return nil, nil }
+	if text, err := h.client(t).Raw(t.Context(), "/api/v1/house/leases"); err != nil || strings.TrimSpace(string(text)) != "[]" {
+		t.Errorf("nobody at home: %q, %v", text, err)
+	}
+}
