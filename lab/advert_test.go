@@ -1,7 +1,9 @@
 package lab
 
 import (
+	"context"
 	"fmt"
+	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -120,6 +122,21 @@ func TestARestartRetiresNothing(t *testing.T) {
 	}
 }
 
+// A device that comes asks, and need not wait for the next advert, which may take a minute.
+func TestADeviceThatComesIsAnswered(t *testing.T) {
+	t.Parallel()
+	_, _, laptop := home(t, sixfold(Default(), false), quick())
+	turns(t, laptop, "it uses fibre's prefix", func() bool { return laptop.Preferred6(fibre6).IsValid() })
+	time.Sleep(2 * time.Second) // what news cause is over
+	must(t, ip(laptop.space, "link set eth0 down"))
+	must(t, ip(laptop.space, "link set eth0 up"))
+	took := turns(t, laptop, "it has its address again", func() bool { return laptop.Preferred6(fibre6).IsValid() && laptop.leads() != "" })
+	t.Logf("a device that comes has IPv6 after %s", took)
+	if took > 10*time.Second {
+		t.Errorf("it took %s: nobody answered", took)
+	}
+}
+
 // sharedRouter is the link-local address that the routers of a pair share.
 const sharedRouter = "fe80::5:1"
 
@@ -219,6 +236,38 @@ func TestAPairWithAVirtualEthernetAddress(t *testing.T) {
 	if !strings.Contains(neighbour(), "00:00:5e:00:02:33") {
 		t.Errorf("the router is now %s", neighbour())
 	}
+}
+
+// resolves6 asks the resolver at a link-local address for a name of the house.
+func (d *Device) resolves6(ctx context.Context, server string) error {
+	out, err := d.Run("ip -o link show dev eth0")
+	if err != nil {
+		return err
+	}
+	index, _, _ := strings.Cut(out, ":") // its name would be looked up in the machine's own network
+	r := net.Resolver{PreferGo: true, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return d.Dial(ctx, "udp6", "["+server+"%"+strings.TrimSpace(index)+"]:53")
+	}}
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	_, err = r.LookupNetIP(ctx, "ip4", "nas.home.arpa.")
+	return err
+}
+
+// The resolver that adverts name answers, also on the router that has just taken over.
+func TestTheAnnouncedResolverAnswers(t *testing.T) {
+	t.Parallel()
+	h, err := Build(t.Context(), sixfold(Pair(), false))
+	must(t, err)
+	t.Cleanup(h.Close)
+	must(t, startPair(t.Context(), h, built(t), func(router string) string { return served(sixPair(router)) }))
+	laptop, backup := h.Devices[0], h.Boxes[1]
+	turns(t, laptop, "it has the shared router", func() bool { return laptop.leads() == sharedRouter })
+	turns(t, laptop, "that answers names", func() bool { return laptop.resolves6(t.Context(), sharedRouter) == nil })
+	must(t, h.PowerOff("main"))
+	await(t, backup, "the backup serves", func(s Status) bool { return elections(s) == 2 })
+	took := turns(t, laptop, "the other one answers names", func() bool { return laptop.resolves6(t.Context(), sharedRouter) == nil })
+	t.Logf("names by IPv6 %s after the take-over", took)
 }
 
 // elections is how many a router has won.
