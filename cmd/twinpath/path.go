@@ -42,6 +42,7 @@ type surveyor struct {
 	news  chan struct{}
 	mu    sync.Mutex
 	cfg   router.Config
+	fresh bool            // cfg has not been looked at
 	anew  map[string]bool // lines that are to be measured now
 }
 
@@ -56,7 +57,7 @@ func (h *household) newSurveyor(cfg router.Config) *surveyor {
 // Use replaces the configuration. It never blocks.
 func (s *surveyor) Use(cfg router.Config) {
 	s.mu.Lock()
-	s.cfg = cfg
+	s.cfg, s.fresh = cfg, true
 	s.mu.Unlock()
 	s.ring()
 }
@@ -108,7 +109,8 @@ type task struct {
 // look takes in how the lines are. It returns the search that is due, or when the next one is.
 func (s *surveyor) look(now time.Time, snapshot *router.Snapshot) (due *task, next time.Time) {
 	s.mu.Lock()
-	cfg, anew := s.cfg, s.anew
+	cfg, fresh, anew := s.cfg, s.fresh, s.anew
+	s.fresh = false
 	if len(anew) > 0 {
 		s.anew = map[string]bool{}
 	}
@@ -121,6 +123,9 @@ func (s *surveyor) look(now time.Time, snapshot *router.Snapshot) (due *task, ne
 		l := s.line(w)
 		if anew[w.Name] {
 			l.four.place, l.six.place = nowhere, nowhere
+		}
+		if fresh {
+			l.told = 0 // by another configuration a line may be another one, of which the router knows nothing
 		}
 		if l.recalls(w.Way) {
 			s.tell(router.PathSeen{WAN: w.Name, Index: w.Way.Index, Path: l.path, Recalled: true})

@@ -157,6 +157,8 @@ func TestALineIsMeasuredWhenThereIsAReason(t *testing.T) {
 		y.want("measure "+sixTargets+" up to 1500, at first 0", "fibre/3: 1400 true, 1500 false, recalled false")
 		y.change(func(fibre, _ *router.WANSnapshot) { fibre.RTT, fibre.Active = 5, true })
 		y.want() // nothing that matters
+		y.surveyor.Use(twoPaths())
+		y.want("fibre/3: 1400 true, 1500 false, recalled true", "lte/4: 1500 false, 0 false, recalled true")
 		y.surveyor.Again("lte")
 		y.want("measure [8.8.4.4] up to 1500, at first 1500", "lte/4: 1500 false, 0 false, recalled false")
 		y.change(func(fibre, _ *router.WANSnapshot) { fibre.Address = "198.51.100.8" })
