@@ -189,7 +189,7 @@ func (s *Server) start() {
 		return
 	}
 	s.child, s.told, s.asked = child, arguments, servers
-	s.log.Info("dnsmasq serves the house", "device", s.now.Device, "address", s.now.Own, "gateway", s.now.Gateway)
+	s.log.Info("dnsmasq serves the house", "device", s.now.Device, "address", s.now.Own, "gateway", s.now.Gateway, "addresses", s.now.DHCP.First.IsValid())
 }
 
 // reask tells a dnsmasq that serves the servers to ask. One that does not yet is told when it does. One that does not listen is of no use.
