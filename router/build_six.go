@@ -158,6 +158,16 @@ func (s *State) addresses6(l *line, lan string) (all []Address, source netip.Add
 	return []Address{{Device: l.way.Name, Prefix: own, NoRoute: true}}, own.Addr()
 }
 
+// address6 shows the address that this router sends from over a line: it may be one of the house's.
+func (s *State) address6(w *WANSnapshot, l *line) {
+	if l.six.lease == nil {
+		return
+	}
+	if _, source := s.addresses6(l, s.lanDevice()); source.IsValid() {
+		w.IPv6.Address = source.String()
+	}
+}
+
 // mainDefault6 is the IPv6 default route of the main table: by the first line that the house's new connections go by. Without one there is
 // none: who hears at once that there is no route tries IPv4 at once.
 func (s *State) mainDefault6(d Decision, lan string) []Route {

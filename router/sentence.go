@@ -96,6 +96,7 @@ func (s *State) Snapshot(now time.Time, version string, d Decision) *Snapshot {
 		w.Heirs = s.heirs(d, i)
 		if l.speaks(s.config.LAN) && l.way.Index != 0 && (l.six.reported || l.six.lease != nil) {
 			l.six.show(&w)
+			s.address6(&w, l)
 			_, house := l.six.lease.House()
 			w.Use6, w.Ending6 = house && s.open(d, l), house && s.ending(now, d, i)
 		}

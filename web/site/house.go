@@ -23,7 +23,9 @@ func factsOf(w router.WANSnapshot) []fact {
 		f := fact{Name: "IPv6", Text: cmp.Or(v.Prefix, v.Address), Note: v.Reason}
 		switch v.State {
 		case "up":
-			f.Note = ""
+			if v.Prefix != "" { // else it says why the house has none
+				f.Note = ""
+			}
 		case "down":
 			f.Word, f.Mood = "none", "calm"
 			if f.Text != "" {
