@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/netip"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -47,6 +48,15 @@ func wantLoads(t *testing.T, when string, d *Device, six bool) {
 	go func() { _, _ = conn.Write(make([]byte, bytes)) }()
 	if n, err := io.ReadFull(conn, make([]byte, bytes)); err != nil {
 		t.Errorf("%s of %d bytes that were sent %d came back: %v", when, bytes, n, err)
+	}
+}
+
+// wantTold checks that the router says what the hole does not: what is no TCP, as QUIC, sends smaller packets then.
+func wantTold(t *testing.T, d *Device, target string) {
+	t.Helper()
+	out, err := d.Run("ping -c1 -W1 -M do -s 1400 " + target)
+	if err == nil || !regexp.MustCompile(`mtu ?= ?1400`).MatchString(out) {
+		t.Errorf("a large ping: %v: %s, want the router to say 1400", err, out)
 	}
 }
 
@@ -169,6 +179,7 @@ func TestABlackHoleForLargePackets(t *testing.T) {
 	t.Logf("found out after %s by %d pings", time.Since(start), largePings(t, l))
 	awaitEvent(t, b, start, "fibre swallows packets of more than 1400 bytes without a word (a path MTU black hole): TCP is told to send smaller ones.")
 	wantLoads(t, "afterwards", d, false)
+	wantTold(t, d, "1.1.1.1")
 	if fibre, lte := wanOf(t, b, "fibre").MTU, wanOf(t, b, "lte").MTU; fibre != 1400 || lte != 1500 {
 		t.Errorf("fibre has %d, lte %d", fibre, lte)
 	}
@@ -263,5 +274,7 @@ func TestABlackHoleOfIPv6(t *testing.T) {
 	}
 	t.Logf("found out after %s by %d pings", time.Since(start), largePings(t, l))
 	wantLoads(t, "afterwards", d, true)
+	wantTold(t, d, "1.1.1.1")
+	wantTold(t, d, "2606:4700:4700::1111")
 	wantLoads(t, "afterwards", d, false)
 }
