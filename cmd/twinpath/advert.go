@@ -32,7 +32,7 @@ func (h *household) newHerald(cfg router.Config) *herald {
 		})
 	}
 	a := &herald{
-		sender: advert.New(h.keeper.State, kernel.OpenAdvert, h.record, show, h.log),
+		sender: advert.New(h.keeper.State, func(device string) (advert.Line, error) { return kernel.OpenAdvert(device) }, h.record, show, h.log),
 		links:  h.kernel.Links, own: h.kernel.LinkLocal, view: h.router.Snapshot, log: h.log, news: make(chan struct{}, 1),
 	}
 	a.Use(cfg)

@@ -2,7 +2,6 @@ package kernel
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"net"
@@ -12,16 +11,14 @@ import (
 
 	"golang.org/x/net/ipv6"
 	"golang.org/x/sys/unix"
-
-	"github.com/twinpath/twinpath/lan/advert"
 )
 
 // nearby is the hop limit of a packet that no router has forwarded (RFC 4861 §6.1).
 const nearby = 255
 
-// advertLine hears by a raw ICMPv6 socket, which costs other traffic nothing, and sends by a packet socket: a virtual router's frames
+// AdvertLine is the house's side for router advertisements. It hears by a raw ICMPv6 socket, which costs other traffic nothing, and sends by a packet socket: a virtual router's frames
 // come from its own Ethernet address, and from an IP address that may be on another interface.
-type advertLine struct {
+type AdvertLine struct {
 	name  string
 	index int
 	heard net.PacketConn
@@ -29,9 +26,9 @@ type advertLine struct {
 	out   *os.File
 }
 
-// OpenAdvert opens the sockets of router advertisements on the house's side. It is what advert.New wants.
-func OpenAdvert(device string) (advert.Line, error) {
-	l := &advertLine{name: device}
+// OpenAdvert opens the sockets of router advertisements on an interface.
+func OpenAdvert(device string) (*AdvertLine, error) {
+	l := &AdvertLine{name: device}
 	if err := l.open(); err != nil {
 		_ = l.Close()
 		return nil, fmt.Errorf("open sockets of router advertisements on %s: %w", device, err)
@@ -39,7 +36,7 @@ func OpenAdvert(device string) (advert.Line, error) {
 	return l, nil
 }
 
-func (l *advertLine) open() (err error) {
+func (l *AdvertLine) open() (err error) {
 	if l.index, err = indexOf(l.name); err != nil {
 		return err
 	}
@@ -68,54 +65,39 @@ func (l *advertLine) open() (err error) {
 	return err
 }
 
-// Receive implements advert.Line. While the interface is down it waits.
-func (l *advertLine) Receive() (advert.Heard, error) {
+// Receive waits for a solicitation or an advert that no router has forwarded (hop limit 255), and returns whom it is from, without a zone,
+// and the ICMPv6 message. While the interface is down it waits.
+func (l *AdvertLine) Receive() (from netip.Addr, message []byte, err error) {
 	buffer := make([]byte, 1<<11)
 	for {
-		n, control, from, err := l.in.ReadFrom(buffer)
+		n, control, sender, err := l.in.ReadFrom(buffer)
 		if errors.Is(err, unix.ENETDOWN) {
 			time.Sleep(downPause)
 			continue
 		}
 		if err != nil {
-			return advert.Heard{}, fmt.Errorf("receive on %s: %w", l.name, err)
+			return netip.Addr{}, nil, fmt.Errorf("receive on %s: %w", l.name, err)
 		}
-		ip, ok := from.(*net.IPAddr)
+		ip, ok := sender.(*net.IPAddr)
 		if !ok || control == nil || control.HopLimit != nearby {
 			continue
 		}
 		if a, ok := netip.AddrFromSlice(ip.IP); ok {
-			return advert.Heard{From: a, Message: buffer[:n:n]}, nil
+			return a, buffer[:n:n], nil
 		}
 	}
 }
 
-// Send implements advert.Line.
-func (l *advertLine) Send(p advert.Packet) error {
-	to := p.ToMAC
-	if p.To.IsMulticast() { // RFC 2464 §7
-		tail := p.To.As16()
-		to = append(net.HardwareAddr{0x33, 0x33}, tail[12:]...)
-	}
-	frame := frameOf(to, p.FromMAC, unix.ETH_P_IPV6, icmp6(p))
+// Send sends a whole Ethernet frame.
+func (l *AdvertLine) Send(frame []byte) error {
 	if err := control(l.out, func(fd int) error { _, err := unix.Write(fd, frame); return err }); err != nil {
 		return fmt.Errorf("send on %s: %w", l.name, err)
 	}
 	return nil
 }
 
-// icmp6 puts the IPv6 header before a message (RFC 8200 §3).
-func icmp6(p advert.Packet) []byte {
-	packet := append(make([]byte, 0, 40+len(p.Message)), 0x60, 0, 0, 0)
-	packet = binary.BigEndian.AppendUint16(packet, uint16(len(p.Message)))
-	packet = append(packet, unix.IPPROTO_ICMPV6, nearby)
-	packet = append(packet, p.From.AsSlice()...)
-	packet = append(packet, p.To.AsSlice()...)
-	return append(packet, p.Message...)
-}
-
-// Close implements advert.Line.
-func (l *advertLine) Close() error {
+// Close ends a Receive.
+func (l *AdvertLine) Close() error {
 	var err error
 	if l.heard != nil {
 		err = l.heard.Close()

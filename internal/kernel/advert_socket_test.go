@@ -43,7 +43,7 @@ func announce(t *testing.T) *announced {
 	must(t, a.device, "ip link set eth0 up")
 	a.find()
 	a.sender = advert.New(t.TempDir(), func(device string) (line advert.Line, err error) {
-		err = a.router.Do(func() error { line, err = kernel.OpenAdvert(device); return err })
+		err = a.router.Do(func() (err error) { line, err = kernel.OpenAdvert(device); return err })
 		return line, err
 	}, func(e router.Event) { a.events <- e }, func(router.HouseView) {}, slog.New(slog.DiscardHandler))
 	ctx, cancel := context.WithCancel(t.Context())

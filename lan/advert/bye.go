@@ -4,8 +4,6 @@ import (
 	"net"
 	"net/netip"
 	"time"
-
-	"github.com/mdlayher/ndp"
 )
 
 // bye is a router of ours that devices are told to use no more.
@@ -57,18 +55,4 @@ func (m *Machine) sayBye(now time.Time) (out []Packet) {
 	}
 	m.byes = kept
 	return out
-}
-
-// everybody is the group of all nodes on the link (RFC 4291 §2.7.1).
-func everybody() netip.Addr { return netip.AddrFrom16([16]byte{0: 0xff, 1: 0x02, 15: 1}) }
-
-// routers is the group of all routers on the link.
-func routers() netip.Addr { return netip.AddrFrom16([16]byte{0: 0xff, 1: 0x02, 15: 2}) }
-
-func packet(a Advert, from netip.Addr, fromMAC net.HardwareAddr, to netip.Addr, toMAC net.HardwareAddr) Packet {
-	message, err := ndp.MarshalMessageChecksum(a.message(), from, to)
-	if err != nil {
-		message = nil // of a name that no advert can carry: see TestEveryAdvertCanBeSent
-	}
-	return Packet{From: from, FromMAC: fromMAC, To: to, ToMAC: toMAC, Message: message}
 }

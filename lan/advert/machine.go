@@ -39,19 +39,10 @@ func shoutPause(to int) time.Duration {
 // askers bounds those who wait for an answer of their own; for more there is one for everybody.
 const askers = 8
 
-// Packet is one message to be sent on the house's side.
-type Packet struct {
-	From    netip.Addr
-	FromMAC net.HardwareAddr
-	To      netip.Addr
-	ToMAC   net.HardwareAddr // empty: that of the group To
-	Message []byte           // ICMPv6 with its checksum
-}
-
-// Heard is one message from the house's side, from no farther away (hop limit 255).
+// Heard is one message from the house's side, as a Line receives it.
 type Heard struct {
-	From    netip.Addr // without a zone
-	Message []byte     // ICMPv6; whoever hears it owns it
+	From    netip.Addr
+	Message []byte
 }
 
 // Machine decides what is sent when. It is not safe for concurrent use.

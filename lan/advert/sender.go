@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"math/rand/v2"
+	"net/netip"
 	"path/filepath"
 	"reflect"
 	"time"
@@ -11,11 +12,12 @@ import (
 	"github.com/twinpath/twinpath/router"
 )
 
-// Line is the house's side as a socket that hears solicitations and adverts of routers, and sends whatever it is told to.
+// Line is the house's side as a socket. internal/kernel has the real one.
 type Line interface {
-	// Receive waits for a message that came from no farther than the link. Its parts are the caller's.
-	Receive() (Heard, error)
-	Send(Packet) error
+	// Receive waits for a solicitation or an advert of a router that came from no farther than the link (hop limit 255), and returns
+	// whom it is from, without a zone, and the ICMPv6 message. Both are the caller's.
+	Receive() (from netip.Addr, message []byte, err error)
+	Send(frame []byte) error
 	Close() error // it ends a Receive
 }
 
@@ -150,12 +152,12 @@ func (s *Sender) connect() {
 func listen(line Line, heard chan<- Heard, broken chan<- error) {
 	defer close(heard)
 	for {
-		h, err := line.Receive()
+		from, message, err := line.Receive()
 		if err != nil {
 			broken <- err
 			return
 		}
-		heard <- h
+		heard <- Heard{from, message}
 	}
 }
 
@@ -203,7 +205,7 @@ func (s *Sender) send(packets []Packet) {
 		if s.line == nil || p.Message == nil {
 			continue
 		}
-		err := s.line.Send(p)
+		err := s.line.Send(p.frame())
 		if err != nil && !s.silent {
 			s.log.Warn("router advertisement not sent", "to", p.To, "err", err)
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"os"
 	"slices"
 	"strings"
@@ -27,18 +28,24 @@ type fake struct {
 	close sync.Once
 }
 
-func (f *fake) Receive() (Heard, error) {
+func (f *fake) Receive() (netip.Addr, []byte, error) {
 	select {
 	case h := <-f.heard:
-		return h, nil
+		return h.From, h.Message, nil
 	case <-f.cut:
-		return Heard{}, errors.New("the socket is closed")
+		return netip.Addr{}, nil, errors.New("the socket is closed")
 	}
 }
 
-func (f *fake) Send(p Packet) error {
-	f.bench.note("%s", describe(f.bench.t, p))
+func (f *fake) Send(frame []byte) error {
+	f.bench.note("%s", describe(f.bench.t, packetOf(frame)))
 	return f.bench.refusal()
+}
+
+// packetOf is the packet in a frame.
+func packetOf(frame []byte) Packet {
+	ip := frame[14:]
+	return Packet{From: netip.AddrFrom16([16]byte(ip[8:])), To: netip.AddrFrom16([16]byte(ip[24:])), ToMAC: frame[:6], FromMAC: frame[6:12], Message: ip[40:]}
 }
 
 func (f *fake) Close() error {
