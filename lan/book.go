@@ -2,7 +2,10 @@ package lan
 
 import (
 	"fmt"
+	"hash/fnv"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -14,22 +17,32 @@ import (
 // book is the leases of the house: in a file that is dnsmasq's while it runs, and what the other router has told while it does not. It is
 // safe for concurrent use.
 type book struct {
-	file string
+	home string // where the file belongs
 	log  *slog.Logger
 
 	mu   sync.Mutex
+	file string    // where it is: elsewhere once its disk takes nothing
 	lent bool      // to a dnsmasq that runs
 	kept []Lease   // newer than the file says, with times that a clock that is set does not change; nil: the file counts
 	at   time.Time // when they were written; zero: they are not
 }
 
+func newBook(home string, log *slog.Logger) *book { return &book{home: home, file: home, log: log} }
+
+// path is where the file is.
+func (b *book) path() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.file
+}
+
 // all returns the leases that are good.
 func (b *book) all(now time.Time) ([]Lease, error) {
 	b.mu.Lock()
-	kept := b.kept
+	kept, file := b.kept, b.file
 	b.mu.Unlock()
 	if kept == nil {
-		return readLeases(b.file, now)
+		return readLeases(file, now)
 	}
 	var all []Lease
 	for _, l := range kept {
@@ -44,6 +57,7 @@ func (b *book) all(now time.Time) ([]Lease, error) {
 func (b *book) lend(now time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.settle()
 	switch {
 	case b.kept == nil:
 		b.mend(now)
@@ -51,6 +65,53 @@ func (b *book) lend(now time.Time) {
 		b.keep(now)
 	}
 	b.lent, b.kept = true, nil
+}
+
+// settle moves the file to where it can be written: a dnsmasq without one does not serve at all, and a card that is worn out must not keep a
+// house from its names. The caller holds the lock.
+func (b *book) settle() {
+	if b.file != b.home || writable(b.home) == nil {
+		return
+	}
+	dir, err := os.MkdirTemp("", sparePrefix(b.home))
+	if err != nil {
+		b.log.Warn("leases have no other place", "err", err)
+		return
+	}
+	b.log.Warn("leases are not kept on the disk", "err", writable(b.home))
+	b.file, b.at = filepath.Join(dir, filepath.Base(b.home)), time.Time{}
+	text, err := readFile(b.home)
+	if err == nil {
+		err = os.WriteFile(b.file, text, 0o644)
+	}
+	if err != nil {
+		b.log.Warn("leases not read", "err", err)
+	}
+}
+
+// clear removes what is elsewhere.
+func (b *book) clear() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.file != b.home {
+		_ = os.RemoveAll(filepath.Dir(b.file))
+		b.file = b.home
+	}
+}
+
+func writable(file string) error {
+	f, err := os.OpenFile(file, os.O_RDWR|os.O_CREATE, 0o644)
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}
+
+// sparePrefix is how the directory begins in which leases are that belong elsewhere: whose they are is in its name.
+func sparePrefix(home string) string {
+	sum := fnv.New64a()
+	_, _ = sum.Write([]byte(home))
+	return fmt.Sprintf("twinpath-leases-%016x-", sum.Sum64())
 }
 
 // giveBack ends lend.

@@ -97,7 +97,7 @@ func TestMerging(t *testing.T) {
 
 func newTestBook(t *testing.T) *book {
 	t.Helper()
-	return &book{file: filepath.Join(t.TempDir(), "leases"), log: slog.New(slog.DiscardHandler)}
+	return newBook(filepath.Join(t.TempDir(), "leases"), slog.New(slog.DiscardHandler))
 }
 
 func TestTheBookIsDnsmasqsWhileItRuns(t *testing.T) {
@@ -159,5 +159,35 @@ func TestADiskThatIsFull(t *testing.T) {
 	}
 	if all, err := b.all(now); err != nil || !reflect.DeepEqual(all, one) {
 		t.Errorf("got %v, %v", all, err)
+	}
+}
+
+// TestADiskThatTakesNothing: a card that is worn out keeps no house from its addresses, and what is elsewhere is found again.
+func TestADiskThatTakesNothing(t *testing.T) {
+	state, now := t.TempDir(), time.Now()
+	home := Leases(filepath.Join(state, "gone"))
+	b := newBook(home, slog.New(slog.DiscardHandler))
+	one := Lease{Until: now.Add(time.Hour), MAC: "02:00:00:00:00:0a", Address: address("192.168.1.10")}
+	b.replace([]Lease{one}, now)
+	b.lend(now)
+	defer b.clear()
+	all, err := b.all(now)
+	if err != nil || len(all) != 1 || all[0].Address != one.Address {
+		t.Errorf("dnsmasq starts with %v, %v", all, err)
+	}
+	if b.path() == home || !isDnsmasq([]string{"/usr/sbin/dnsmasq", leaseArgument(b.path())}, home) {
+		t.Errorf("a later daemon does not know whose %s is", b.path())
+	}
+	if isDnsmasq([]string{"/usr/sbin/dnsmasq", leaseArgument(b.path())}, Leases(state)) {
+		t.Error("another daemon takes it for its own")
+	}
+	b.giveBack()
+	b.lend(now)
+	if again, err := b.all(now); err != nil || len(again) != 1 {
+		t.Errorf("the next dnsmasq starts with %v, %v", again, err)
+	}
+	b.clear()
+	if b.path() != home {
+		t.Errorf("it is at %s", b.path())
 	}
 }

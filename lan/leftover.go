@@ -26,7 +26,7 @@ func EndLeftover(state string, log *slog.Logger) {
 		if err != nil {
 			continue
 		}
-		switch found, err := endLeftover(pid, leaseArgument(Leases(state))); {
+		switch found, err := endLeftover(pid, Leases(state)); {
 		case err != nil:
 			log.Warn("an earlier dnsmasq goes on", "pid", pid, "err", err)
 		case found:
@@ -35,9 +35,9 @@ func EndLeftover(state string, log *slog.Logger) {
 	}
 }
 
-// endLeftover ends a process if it is a dnsmasq that has the argument.
-func endLeftover(pid int, argument string) (found bool, err error) {
-	if !isDnsmasq(commandLine(pid), argument) {
+// endLeftover ends a process if it is a dnsmasq with these leases.
+func endLeftover(pid int, leases string) (found bool, err error) {
+	if !isDnsmasq(commandLine(pid), leases) {
 		return false, nil
 	}
 	process, err := unix.PidfdOpen(pid, 0) // from here on the number cannot become another process's
@@ -49,7 +49,7 @@ func endLeftover(pid int, argument string) (found bool, err error) {
 	}
 	defer unix.Close(process)
 	words := commandLine(pid)
-	if !isDnsmasq(words, argument) {
+	if !isDnsmasq(words, leases) {
 		return false, nil
 	}
 	for _, signal := range [...]unix.Signal{unix.SIGTERM, unix.SIGKILL} {
@@ -64,8 +64,11 @@ func endLeftover(pid int, argument string) (found bool, err error) {
 	return true, errors.New("end it: it does not go")
 }
 
-func isDnsmasq(words []string, argument string) bool {
-	return len(words) > 0 && filepath.Base(words[0]) == "dnsmasq" && slices.Contains(words, argument)
+func isDnsmasq(words []string, leases string) bool {
+	return len(words) > 0 && filepath.Base(words[0]) == "dnsmasq" && slices.ContainsFunc(words, func(word string) bool {
+		file, is := strings.CutPrefix(word, leaseArgument(""))
+		return is && (file == leases || strings.HasPrefix(filepath.Base(filepath.Dir(file)), sparePrefix(leases)))
+	})
 }
 
 func commandLine(pid int) []string {

@@ -78,10 +78,10 @@ type gift struct {
 // New returns a server that keeps its leases in the directory state. It does nothing until Run; record and noted, which is called when
 // State or Leases may have changed, must not block.
 func New(state string, record func(router.Event), noted func(), log *slog.Logger) *Server {
-	leases := Leases(state)
+	leases := newBook(Leases(state), log)
 	s := &Server{
-		record: record, noted: noted, log: log, wishes: make(chan Wanted, 1), gifts: make(chan gift, 1), book: &book{file: leases, log: log},
-		spawn: func(arguments, servers []string) (program, error) { return spawn(leases, arguments, servers) },
+		record: record, noted: noted, log: log, wishes: make(chan Wanted, 1), gifts: make(chan gift, 1), book: leases,
+		spawn: func(arguments, servers []string) (program, error) { return spawn(leases.path(), arguments, servers) },
 		sweep: func() { EndLeftover(state, log) },
 	}
 	s.state.Store(&State{})
@@ -116,6 +116,7 @@ func (s *Server) Want(w Wanted) {
 // Run serves the house until ctx ends. What an earlier daemon left is ended first.
 func (s *Server) Run(ctx context.Context) error {
 	s.sweep()
+	defer s.book.clear()
 	defer s.stop()
 	for {
 		s.note()
