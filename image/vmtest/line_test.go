@@ -23,13 +23,15 @@ type played struct {
 func lines() []played {
 	return []played{
 		{pkg: "./lab", run: "^TestPPPoE", programs: []string{"pppoe-server"}, needs: "ppp"},
+		{pkg: "./internal/kernel", run: "^Test(ATagged|TaggedPackets|ALineIsKept|QueuesOf|CleanupTakesQueues|TheRateHolds)", needs: "vlan,cake"},
+		{pkg: "./lab", run: "^TestOffload", needs: "flowtable"},
 	}
 }
 
 // TestLines runs them in one machine after the other, for it is emulated.
 func TestLines(t *testing.T) {
 	only(t, vm.AMD64) // some of the programs are this machine's
-	files := map[string]string{"twinpath": daemon(t)}
+	files := map[string]string{"twinpath": daemon(t), "phone.sh": "testdata/phone.sh"}
 	for _, p := range lines() {
 		if files[p.binary()] == "" {
 			files[p.binary()] = compile(t, vm.AMD64, p.pkg)
@@ -58,13 +60,14 @@ func TestLines(t *testing.T) {
 			}
 		})
 	}
+	t.Run("phone", func(t *testing.T) { phone(t, g) })
 }
 
 func (p played) binary() string { return filepath.Base(p.pkg) + ".test" }
 
 // command plays the tests in the machine. Its own modules are loaded as what uses them would have them loaded.
 func (p played) command() string {
-	return "modprobe -a pppoe 8021q sch_cake; mkdir -p /tmp; chmod +x " + vm.Payload + "/*; export PATH=$PATH:" + vm.Payload +
+	return "modprobe -a pppoe 8021q sch_cake ifb nft_flow_offload nf_flow_table_inet; mkdir -p /tmp; chmod +x " + vm.Payload + "/*; export PATH=$PATH:" + vm.Payload +
 		" TWINPATH_PROGRAM=" + vm.Payload + "/twinpath TWINPATH_NEEDS=" + p.needs +
 		"; cd /tmp && " + vm.Payload + "/" + p.binary() + " -test.v -test.timeout 5m -test.run '" + p.run + "' 2>&1"
 }
