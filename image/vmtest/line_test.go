@@ -65,9 +65,9 @@ func TestLines(t *testing.T) {
 
 func (p played) binary() string { return filepath.Base(p.pkg) + ".test" }
 
-// command plays the tests in the machine. Its own modules are loaded as what uses them would have them loaded.
+// command plays the tests in the machine. Modules are loaded as the image does it: one by one, on demand, takes an emulated machine long.
 func (p played) command() string {
-	return "modprobe -a pppoe 8021q sch_cake ifb nft_flow_offload nf_flow_table_inet; mkdir -p /tmp; chmod +x " + vm.Payload + "/*; export PATH=$PATH:" + vm.Payload +
+	return "modprobe -a pppoe 8021q sch_cake ifb nft_flow_offload nf_flow_table_inet $(grep -v '#' /usr/lib/modules-load.d/twinpath.conf); mkdir -p /tmp; chmod +x " + vm.Payload + "/*; export PATH=$PATH:" + vm.Payload +
 		" TWINPATH_PROGRAM=" + vm.Payload + "/twinpath TWINPATH_NEEDS=" + p.needs +
 		"; cd /tmp && " + vm.Payload + "/" + p.binary() + " -test.v -test.timeout 5m -test.run '" + p.run + "' 2>&1"
 }
