@@ -39,17 +39,14 @@ func Inadyn(ctx context.Context, e router.DDNS, a netip.Addr) error {
 		return fmt.Errorf("hand the address to inadyn: %w", err)
 	}
 	defer stop()
-	cache, err := newCache(e.Hosts)
+	cache, err := newCache(e)
 	if err != nil {
 		return fmt.Errorf("start inadyn: %w", err)
 	}
 	defer os.RemoveAll(filepath.Dir(cache))
 	words, err := run(ctx, path, cache, configure(e, said))
-	for _, host := range e.Hosts {
-		text, readErr := os.ReadFile(filepath.Join(cache, host+".cache"))
-		if readErr != nil || strings.TrimSpace(string(text)) != a.String() {
-			return reason(e, words, err)
-		}
+	if told := toldIn(cache, e.Hosts, a); len(told) < len(e.Hosts) {
+		return reason(e, words, err)
 	}
 	return nil
 }
@@ -69,19 +66,45 @@ func say(a netip.Addr) (at netip.AddrPort, stop func(), err error) {
 	return at, func() { _ = server.Close() }, nil
 }
 
-// newCache makes a directory for inadyn's cache, which the account of nobody may write to.
-func newCache(hosts []string) (string, error) {
+// newCache makes a directory for inadyn's cache, which the account of nobody may write to. A name's file is called after it, from
+// version 2.11 on with the provider in front.
+func newCache(e router.DDNS) (string, error) {
 	dir, err := os.MkdirTemp("", "twinpath-ddns-")
 	if err != nil {
 		return "", err
 	}
 	cache := filepath.Join(dir, "cache")
 	err = errors.Join(os.Chmod(dir, 0o711), os.Mkdir(cache, 0o700), os.Chmod(cache, 0o777))
-	for _, host := range hosts {
-		file := filepath.Join(cache, host+".cache")
-		err = errors.Join(err, os.WriteFile(file, []byte(nowhere), 0o600), os.Chmod(file, 0o666))
+	for _, host := range e.Hosts {
+		for _, file := range [...]string{host, e.Provider + "-" + host} {
+			file = filepath.Join(cache, file+".cache")
+			err = errors.Join(err, os.WriteFile(file, []byte(nowhere), 0o600), os.Chmod(file, 0o666))
+		}
 	}
 	return cache, err
+}
+
+// toldIn are the names that the cache says lead to an address.
+func toldIn(cache string, hosts []string, a netip.Addr) map[string]bool {
+	told := map[string]bool{}
+	files, _ := os.ReadDir(cache)
+	for _, f := range files {
+		text, err := os.ReadFile(filepath.Join(cache, f.Name()))
+		name, is := strings.CutSuffix(f.Name(), ".cache")
+		if err != nil || !is || strings.TrimSpace(string(text)) != a.String() {
+			continue
+		}
+		whose := ""
+		for _, host := range hosts { // of two that fit, it is the longer one's
+			if (name == host || strings.HasSuffix(name, "-"+host)) && len(host) > len(whose) {
+				whose = host
+			}
+		}
+		if whose != "" {
+			told[whose] = true
+		}
+	}
+	return told
 }
 
 // run runs inadyn once and returns what it said. Of its own accord it would try again ten minutes later.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -125,5 +126,52 @@ func TestCleanHidesSecrets(t *testing.T) {
 	got := clean("no such\ttoken-123 hunter22 "+strings.Repeat("x", 200), e)
 	if strings.Contains(got, "token-123") || strings.Contains(got, "hunter22") || len([]rune(got)) > 101 || !strings.HasPrefix(got, "no such … … xxx") {
 		t.Errorf("%q", got)
+	}
+}
+
+// Versions call a name's file differently, and one name may be the end of another.
+func TestToldIn(t *testing.T) {
+	dir := t.TempDir()
+	write := func(file, text string) {
+		t.Helper()
+		if err := os.WriteFile(filepath.Join(dir, file), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	one, two := netip.MustParseAddr("203.0.113.2"), netip.MustParseAddr("2001:db8::2")
+	hosts := []string{"home.example.org", "my-home.example.org", "nas.example.org"}
+	wants := func(a netip.Addr, want string) {
+		t.Helper()
+		if got := fmt.Sprint(slices.Sorted(maps.Keys(toldIn(dir, hosts, a)))); got != want {
+			t.Errorf("%v is told for %s, want %s", a, got, want)
+		}
+	}
+	write("home.example.org.cache", nowhere)
+	write("default@he.net-my-home.example.org.cache", "203.0.113.2")
+	write("home.example.org", "203.0.113.2")
+	wants(one, "[my-home.example.org]")
+	write("custom-home.example.org.cache", "203.0.113.2\n")
+	write("nas.example.org.cache", "2001:db8::2")
+	wants(one, "[home.example.org my-home.example.org]")
+	wants(two, "[nas.example.org]")
+}
+
+// TestReasonsOfLaterVersions has what inadyn 2.13 says, of which there is no package yet to run.
+func TestReasonsOfLaterVersions(t *testing.T) {
+	for said, want := range map[string]string{
+		"Fatal error in DDNS server response: Authentication failure\nError response from DDNS server, exiting!":      "the provider does not take user name or password",
+		"Fatal error in DDNS server response: DDNS server response not OK\nError response from DDNS server, exiting!": `the provider says "DDNS server response not OK"`,
+		"Temporary error in DDNS server response: DDNS server busy, retry later\nWill retry again in 600 sec ...":     `the provider says "DDNS server busy, retry later"`,
+		"Update forced for alias a, new IP# 203.0.113.2\nHTTP(S) Transaction failed, error 3: Failed connecting":      "ask the provider: error 3: Failed connecting",
+		"Update forced for alias a, new IP# 203.0.113.2":                                                              `inadyn says "Update forced for alias a, new IP# 203.0.113.2"`,
+		"": "run inadyn: it says nothing",
+	} {
+		var lines []string
+		if said != "" {
+			lines = strings.Split(said, "\n")
+		}
+		if got := reason(router.DDNS{}, lines, nil); got.Error() != want || errors.Is(got, ErrRefused) != strings.HasPrefix(said, "Fatal") {
+			t.Errorf("%q becomes %q, want %q", said, got, want)
+		}
 	}
 }

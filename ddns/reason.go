@@ -61,7 +61,7 @@ func (r refused) Is(target error) bool { return target == ErrRefused }
 func reason(e router.DDNS, lines []string, err error) error {
 	answer := answerIn(lines)
 	switch {
-	case says(lines, "Error code 50"), strings.Contains(answer, "badauth"):
+	case says(lines, "Error code 50"), strings.Contains(answer, "badauth"), strings.Contains(answer, "Authentication failure"):
 		return refused("the provider does not take user name or password")
 	case says(lines, "Cannot find an DDNS plugin"), says(lines, "Cannot find a DDNS plugin"):
 		return refused("inadyn knows no provider " + e.Provider)
@@ -70,7 +70,8 @@ func reason(e router.DDNS, lines []string, err error) error {
 	case answer != "":
 		return fmt.Errorf("the provider says %q", clean(answer, e))
 	}
-	for said, what := range map[string]string{"Failed connecting to ": "connect to ", "Failed resolving hostname ": "look up "} {
+	for said, what := range map[string]string{"Failed connecting to ": "connect to ", "Failed resolving hostname ": "look up ",
+		"HTTP(S) Transaction failed, ": "ask the provider: "} {
 		if line := find(lines, said); line != "" {
 			return errors.New(what + clean(strings.TrimPrefix(line, said), e))
 		}
@@ -95,15 +96,19 @@ func find(lines []string, begin string) string {
 	return ""
 }
 
-// answerIn is the provider's answer as inadyn repeats it: "[200 OK] nohost".
+// answerIn is the provider's answer as inadyn repeats it: "[200 OK] nohost". From version 2.11 on it says only what it makes of it.
 func answerIn(lines []string) string {
 	answer := regexp.MustCompile(`^\[\d{3}[^\]]*\] ?(.*)$`)
+	made := ""
 	for _, line := range lines {
 		if answer.MatchString(line) {
 			return line
 		}
+		if _, of, is := strings.Cut(line, " error in DDNS server response: "); is {
+			made = of
+		}
 	}
-	return ""
+	return made
 }
 
 // clean cuts an answer to what a sentence can hold, and takes out the owner's secrets, should they come back.
