@@ -20,7 +20,7 @@ func (t *trial) expect(s *router.Snapshot, now *router.WANSnapshot) {
 			say("%d of %d pings were lost on %s.", p.Lost, p.Pings, p.Line)
 		}
 		if p.Hole && p.Broken == "" {
-			say("Packets of more than %d bytes vanish on %s: mtu = %[1]d in its [[wan]] would spare some pages a wait.", p.MTU, p.Line)
+			say("Packets of more than %d bytes vanish on %s, which costs some pages a wait: %s.", p.MTU, p.Line, t.line(*find(s, p.Line)).remedy(p.MTU))
 		}
 		if text := over6(p, now); text != "" {
 			say("%s", text)

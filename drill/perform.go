@@ -112,6 +112,7 @@ func (t *trial) task(w router.WANSnapshot, other *router.WANSnapshot) Task {
 // line is a way over one line. Where its lease names no servers, the house asks those of the file through it.
 func (t *trial) line(w router.WANSnapshot) Line {
 	line := t.ports.Line(w)
+	line.Fixed = slices.ContainsFunc(t.cfg.WANs, func(c router.WANConfig) bool { return c.Name == w.Name && c.MTU != 0 })
 	if len(line.DNS) == 0 {
 		for _, a := range t.cfg.LAN.DNS.Upstream {
 			line.DNS = append(line.DNS, netip.AddrPortFrom(a, 53))

@@ -20,11 +20,20 @@ type Line struct {
 	DNS     []netip.AddrPort
 	Targets []string // addresses that answer pings, the best first
 	MTU     int      // as the router takes it to be
+	Fixed   bool     // its owner says so
 	Metered bool
 	RTT     time.Duration // median of its checks; 0: not known
 	// Of IPv6, if it has any.
 	Targets6 []string
 	MTU6     int
+}
+
+// remedy is what helps against a black hole: the owner's word, where he has said something else, else what the router finds out.
+func (l Line) remedy(mtu int) string {
+	if l.Fixed {
+		return fmt.Sprintf("mtu = %d in its [[wan]] helps", mtu)
+	}
+	return "it is measured now, and TCP told to send smaller ones"
 }
 
 // Task says what is to be proven.
@@ -126,7 +135,7 @@ func (p *prover) prove(ctx context.Context) string {
 	case pinged != nil && !p.named && fetched != nil:
 		return fmt.Sprintf("nothing answers on it: no ping, no name server, not %s", host)
 	case p.proof.Hole && fetched != nil:
-		return fmt.Sprintf("packets of more than %d bytes vanish on it without a word (mtu = %[1]d in its [[wan]] helps)", p.proof.MTU)
+		return fmt.Sprintf("packets of more than %d bytes vanish on it without a word (%s)", p.proof.MTU, p.Line.remedy(p.proof.MTU))
 	case named != nil:
 		return named.Error()
 	case secured != nil:

@@ -47,14 +47,14 @@ func TestProveIPv6(t *testing.T) {
 		t.Errorf("%+v", p)
 	}
 	wantSteps(t, steps, "fetch ok", "dns6 ok: ::1 for example.com", "tls6 ok: example.com in ")
-	if strings.Index(steps, "6 ") < strings.Index(steps, "fetch") {
+	if strings.Index(steps, "ping6") < strings.Index(steps, "fetch") {
 		t.Errorf("IPv6 comes first:\n%s", steps)
 	}
 }
 
 func TestALineWithIPv4Only(t *testing.T) {
 	p, steps := tried(t, site(t, megabyte), nameServer(t, 0, false))
-	if p.Six || strings.Contains(steps, "6 ok") {
+	if p.Six || strings.Contains(steps, "ping6") {
 		t.Errorf("%+v\n%s", p, steps)
 	}
 }
@@ -94,6 +94,14 @@ func TestWhatBecomesOfIPv6(t *testing.T) {
 	} {
 		if got := over6(c.proof, c.now); got != c.says {
 			t.Errorf("%s: it says %q, want %q", name, got, c.says)
+		}
+	}
+}
+
+func TestTheRemedy(t *testing.T) {
+	for fixed, want := range map[bool]string{true: "mtu = 1400 in its [[wan]] helps", false: "it is measured now, and TCP told to send smaller ones"} {
+		if got := (Line{Fixed: fixed}).remedy(1400); got != want {
+			t.Errorf("fixed %t: %q, want %q", fixed, got, want)
 		}
 	}
 }

@@ -93,7 +93,7 @@ func TestDrillOfABadBackup(t *testing.T) {
 		"dns":    {func(h *House) error { return h.KillDNS("lte") }, "its name server 192.0.2.1: no answer", "dns"},
 		"tls":    {func(h *House) error { return h.BlockTLS("lte") }, "no TLS connection to speed.cloudflare.com: no answer", "tls fetch"},
 		"stall":  {func(h *House) error { return h.Stall("lte", 100_000) }, "fetching from speed.cloudflare.com: it stalled after", "fetch"},
-		"mtu":    {func(h *House) error { return h.Narrow("lte", 1400) }, "packets of more than 1400 bytes vanish on it without a word (mtu = 1400 in its [[wan]] helps)", "tls fetch mtu"},
+		"mtu":    {func(h *House) error { return h.Narrow("lte", 1400) }, "packets of more than 1400 bytes vanish on it without a word (it is measured now, and TCP told to send smaller ones)", "tls fetch mtu"},
 		"portal": {func(h *House) error { return h.Portal("lte") }, "no TLS connection to speed.cloudflare.com: no answer", "tls fetch"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -155,7 +155,7 @@ func drillIncident(t *testing.T, b *Box) (router.Incident, bool) {
 	return all[0], true
 }
 
-// TestDrillWithTheMTUThatWasNamed does what the sentence of the black hole says.
+// TestDrillWithTheMTUThatWasNamed has an owner who knows what fits.
 func TestDrillWithTheMTUThatWasNamed(t *testing.T) {
 	h, b, _ := home(t, Default(), strings.Replace(quick(), "metered   = true\n", "metered   = true\nmtu       = 1400\n", 1))
 	await(t, b, "both lines are up", on("fibre"))
