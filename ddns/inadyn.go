@@ -45,10 +45,13 @@ func Inadyn(ctx context.Context, e router.DDNS, a netip.Addr) error {
 	}
 	defer os.RemoveAll(filepath.Dir(cache))
 	words, err := run(ctx, path, cache, configure(e, said))
-	if told := toldIn(cache, e.Hosts, a); len(told) < len(e.Hosts) {
-		return reason(e, words, err)
+	switch told := toldIn(cache, e.Hosts, a); {
+	case len(told) == len(e.Hosts):
+		return nil
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		return fmt.Errorf("no answer within %s", patience)
 	}
-	return nil
+	return reason(e, words, err)
 }
 
 // say serves an address at an address of this machine, until stop is called: where inadyn looks for its own. It would take it from a

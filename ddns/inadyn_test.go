@@ -156,7 +156,7 @@ func TestToldIn(t *testing.T) {
 	wants(two, "[nas.example.org]")
 }
 
-// TestReasonsOfLaterVersions has what inadyn 2.13 says, of which there is no package yet to run.
+// TestReasonsOfLaterVersions has what inadyn 2.13 says, which Debian 12 does not have.
 func TestReasonsOfLaterVersions(t *testing.T) {
 	for said, want := range map[string]string{
 		"Fatal error in DDNS server response: Authentication failure\nError response from DDNS server, exiting!":      "the provider does not take user name or password",

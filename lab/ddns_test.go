@@ -15,6 +15,7 @@ const keeper = "10.9.8.7"
 
 // TestNamesFollowTheHouse has a provider told of the line that carries the house, over that line, by the real inadyn.
 func TestNamesFollowTheHouse(t *testing.T) {
+	t.Parallel()
 	place := Default()
 	place.Tag = fmt.Sprintf("n%d-", tags.Add(1))
 	h, err := Build(t.Context(), place)
