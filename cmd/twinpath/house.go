@@ -65,9 +65,12 @@ func printHouse(w io.Writer, v *router.HouseView) {
 	if !v.Serving {
 		what = "The house is not served with addresses and names by this router"
 	}
-	devices := fmt.Sprintf("%d devices have an address", v.Leases)
-	if v.Leases == 1 {
-		devices = "1 device has an address"
+	devices := fmt.Sprintf("%d devices have an address of it", v.Leases)
+	switch v.Leases {
+	case 0:
+		devices = "no device has an address of it"
+	case 1:
+		devices = "1 device has an address of it"
 	}
 	fmt.Fprintf(w, "\n%s; %s.\n", what, devices)
 	if v.Reason != "" {

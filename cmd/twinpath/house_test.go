@@ -36,9 +36,9 @@ func TestTheHouseIsToldByTwo(t *testing.T) {
 func TestPrintHouse(t *testing.T) {
 	for want, v := range map[string]*router.HouseView{
 		"": nil,
-		"\nThe house is served with addresses and names by this router; 1 device has an address.\n":                                                           {Serving: true, Leases: 1},
-		"\nThe house is not served with addresses and names by this router; 12 devices have an address.\nThe other router serves the house.\n":                {Reason: "The other router serves the house.", Leases: 12},
-		"\nThe house is served with addresses and names by this router; 0 devices have an address.\nAnother DHCP server answers in the house: 192.168.1.9.\n": {Serving: true, Reason: "Another DHCP server answers in the house: 192.168.1.9."},
+		"\nThe house is served with addresses and names by this router; 1 device has an address of it.\n":                                                          {Serving: true, Leases: 1},
+		"\nThe house is not served with addresses and names by this router; 12 devices have an address of it.\nThe other router serves the house.\n":               {Reason: "The other router serves the house.", Leases: 12},
+		"\nThe house is served with addresses and names by this router; no device has an address of it.\nAnother DHCP server answers in the house: 192.168.1.9.\n": {Serving: true, Reason: "Another DHCP server answers in the house: 192.168.1.9."},
 	} {
 		var page strings.Builder
 		printHouse(&page, v)
