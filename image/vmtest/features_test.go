@@ -25,6 +25,7 @@ func bench(t *testing.T, files map[string]string) *vm.Guest {
 	if err != nil {
 		t.Fatal(err)
 	}
+	m.USB = true
 	g, err := m.Boot(t.Context())
 	if err != nil {
 		t.Fatal(err)
