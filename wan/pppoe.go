@@ -32,8 +32,8 @@ type Concentrator struct {
 type Access interface {
 	// Find asks who answers, for a few seconds. ok is false when nobody does.
 	Find(ctx context.Context, service string) (c Concentrator, ok bool, err error)
-	// Widen lets the link carry packets of that many bytes; it fails where the hardware cannot.
-	Widen(bytes int) error
+	// Wide waits until the link carries packets of that many bytes, as the plan wants it; it fails where the hardware cannot.
+	Wide(ctx context.Context, bytes int) error
 	// HangUp tells the other end that a session is over (PADT).
 	HangUp(server net.HardwareAddr, session uint16) error
 	// Passes reports whether an unfragmented ping of that many bytes, with its IP header, is answered through a device.
@@ -65,6 +65,7 @@ type PPPoE struct {
 		redo <-chan time.Time
 	}
 	tries tries
+	stiff bool // the link carries no more than any
 }
 
 // tries are those in a row that came to nothing.

@@ -30,11 +30,10 @@ const never = time.Duration(-1)
 // live is one session from the search for a server to its end, or the rest of one that runs already. It returns when to try again.
 func (p *PPPoE) live(ctx context.Context, s session) time.Duration {
 	if s == nil {
-		c, ok, pause := p.find(ctx)
+		c, size, ok, pause := p.find(ctx)
 		if !ok {
 			return pause
 		}
-		size := p.size(c)
 		var err error
 		if s, err = p.begin(c, size); err != nil {
 			return p.fail(said{trouble: startTrouble(err), remark: startRemark(err)})
@@ -61,51 +60,64 @@ func serverName(name string) string {
 	return "the PPPoE server " + name
 }
 
-// find asks who answers on the link, before pppd is even started.
-func (p *PPPoE) find(ctx context.Context) (c Concentrator, ok bool, pause time.Duration) {
+// during does something that takes a while, and ends it when the line is given up meanwhile: then it returns who waits for that.
+func (p *PPPoE) during(ctx context.Context, work func(context.Context)) (released chan<- error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		work(ctx)
+	}()
+	select {
+	case <-over:
+	case released = <-p.wishes.release:
+		cancel()
+		<-over
+	}
+	return released
+}
+
+// find asks who answers on the link, before pppd is even started, and has the link carry what was agreed on.
+func (p *PPPoE) find(ctx context.Context) (c Concentrator, size int, ok bool, pause time.Duration) {
 	if p.told.Reason == "" {
 		p.tell(nil, "asking for a PPPoE server")
 	}
-	type answer struct {
-		c   Concentrator
-		ok  bool
-		err error
+	var err error
+	if released := p.during(ctx, func(ctx context.Context) {
+		if c, ok, err = p.Access.Find(ctx, p.Account.Service); ok {
+			size = p.size(ctx, c)
+		}
+	}); released != nil {
+		p.released(released)
+		return c, 0, false, never
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	answers := make(chan answer, 1)
-	go func() {
-		c, ok, err := p.Access.Find(ctx, p.Account.Service)
-		answers <- answer{c, ok, err}
-	}()
-	select {
-	case done := <-p.wishes.release:
-		p.released(done)
-		return c, false, never
-	case a := <-answers:
-		if ctx.Err() != nil || a.ok {
-			return a.c, a.ok, 0
-		}
-		if a.err != nil {
-			p.Log.Debug("no search for a PPPoE server", "wan", p.Name, "err", a.err)
-		}
+	if ctx.Err() != nil {
+		return c, 0, false, 0
+	}
+	if err != nil {
+		p.Log.Debug("no search for a PPPoE server", "wan", p.Name, "err", err)
+	}
+	if !ok {
 		p.lament(noServer, "")
 		p.tries.finds++
-		return a.c, false, spaced(dialFirst, p.tries.finds, findLongest)
+		return c, 0, false, spaced(dialFirst, p.tries.finds, findLongest)
 	}
+	return c, size, true, 0
 }
 
 // size is the largest packet to ask for: 1500 bytes where the server offers it, the link can, and it was not found to vanish.
-func (p *PPPoE) size(c Concentrator) int {
+func (p *PPPoE) size(ctx context.Context, c Concentrator) int {
 	most := p.widest()
 	if most <= narrow {
 		return most
 	}
-	if p.MTU == 0 && (c.Payload < wide || p.memory.vanishes(c.Name, time.Now())) {
+	if p.stiff || p.MTU == 0 && (c.Payload < wide || p.memory.vanishes(c.Name, time.Now())) {
 		return narrow
 	}
-	if err := p.Access.Widen(most + encloseSix); err != nil {
+	if err := p.Access.Wide(ctx, most+encloseSix); err != nil {
 		p.Log.Info("the link carries no larger packets", "wan", p.Name, "device", p.Device, "err", err)
+		p.stiff = ctx.Err() == nil
 		return narrow
 	}
 	return most
@@ -149,26 +161,24 @@ func (p *PPPoE) dial(ctx context.Context, s session) (pause time.Duration, up bo
 func (p *PPPoE) verify(ctx context.Context, s session, size int) (pause time.Duration, good bool) {
 	words := readWords(s.words())
 	targets := append([]netip.Addr{words.remote}, words.dns...)
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	passes := make(chan bool, 1)
-	go func() {
-		passes <- slices.ContainsFunc(targets, func(a netip.Addr) bool { return p.Access.Passes(ctx, SessionDevice(p.Name), a, size) })
-	}()
+	released := p.during(ctx, func(ctx context.Context) {
+		good = slices.ContainsFunc(targets, func(a netip.Addr) bool { return p.Access.Passes(ctx, SessionDevice(p.Name), a, size) })
+	})
+	switch {
+	case released != nil:
+		return p.give(s, released), false
+	case good || ctx.Err() != nil:
+		return 0, true
+	}
 	select {
-	case pass := <-passes:
-		if pass || ctx.Err() != nil {
-			return 0, true
-		}
-		p.Log.Info("packets of 1500 bytes vanish: asking for smaller ones", "wan", p.Name, "server", p.memory.Server)
-		p.memory.Narrow, p.memory.Until = p.memory.Server, time.Now().Add(forgetful)
-		p.close(s)
-		return 0, false
 	case <-s.ended():
 		return p.fail(p.close(s)), false
-	case done := <-p.wishes.release:
-		return p.give(s, done), false
+	default:
 	}
+	p.Log.Info("packets of 1500 bytes vanish: asking for smaller ones", "wan", p.Name, "server", p.memory.Server)
+	p.memory.Narrow, p.memory.Until = p.memory.Server, time.Now().Add(forgetful)
+	p.close(s)
+	return 0, false
 }
 
 // hold reports the lease and waits for the end of the session.

@@ -35,7 +35,7 @@ func (a *access) Find(context.Context, string) (Concentrator, bool, error) {
 	return Concentrator{Name: "BR1", Payload: a.payload}, !a.gone, nil
 }
 
-func (a *access) Widen(bytes int) error {
+func (a *access) Wide(_ context.Context, bytes int) error {
 	a.widened = bytes
 	if a.stiff {
 		return errors.New("invalid argument")

@@ -112,58 +112,43 @@ func (PPPoE) Size(device string) int {
 	return link.MTU
 }
 
-// Widen implements wan.Access. A tagged interface carries no more than the port that it is on.
-func (p PPPoE) Widen(bytes int) error {
-	s, err := dial()
-	if err != nil {
-		return err
+// Wide implements wan.Access. That the link is to be so is the plan's matter (router.Port), who also puts it back.
+func (p PPPoE) Wide(ctx context.Context, bytes int) error {
+	const patience, look = 10 * time.Second, 100 * time.Millisecond // the first plan of a slow board
+	most, err := mostOf(p.Device)
+	if err != nil || most != 0 && most < bytes {
+		return errors.Join(err, fmt.Errorf("let %s carry %d bytes: its most are %d", p.Device, bytes, most))
 	}
-	defer s.close()
-	link, err := net.InterfaceByName(p.Device)
-	if err != nil {
-		return fmt.Errorf("widen %s: %w", p.Device, err)
-	}
-	err = s.widen(link.Index, bytes)
-	if err != nil {
-		err = errors.Join(s.widen(s.below(link.Index), bytes), s.widen(link.Index, bytes))
-	}
-	if err != nil {
-		return fmt.Errorf("let %s carry %d bytes: %w", p.Device, bytes, err)
+	for end := time.Now().Add(patience); p.Size(p.Device) < bytes; {
+		if ctx.Err() != nil || time.Now().After(end) {
+			return fmt.Errorf("let %s carry %d bytes: it carries %d", p.Device, bytes, p.Size(p.Device))
+		}
+		time.Sleep(look)
 	}
 	return nil
 }
 
-// widen makes an interface's MTU no less than that.
-func (s *session) widen(index, bytes int) error {
-	link, err := net.InterfaceByIndex(index)
-	if err != nil || link.MTU >= bytes {
-		return err
-	}
-	m := nl.NewIfInfomsg(unix.AF_UNSPEC)
-	m.Index = int32(index)
-	return s.do(unix.RTM_NEWLINK, 0, m, number(unix.IFLA_MTU, uint32(bytes)))
-}
-
-// below is the index of the interface that one is on top of; its own when it is on none.
-func (s *session) below(index int) int {
-	bodies, err := s.dump(unix.RTM_GETLINK, nl.NewIfInfomsg(unix.AF_UNSPEC))
+// mostOf is the largest MTU that an interface can have; 0: it does not say.
+func mostOf(device string) (int, error) {
+	link, err := net.InterfaceByName(device)
 	if err != nil {
-		return index
+		return 0, err
 	}
+	s, err := dial()
+	if err != nil {
+		return 0, err
+	}
+	defer s.close()
+	bodies, err := s.dump(unix.RTM_GETLINK, nl.NewIfInfomsg(unix.AF_UNSPEC))
 	for _, body := range bodies {
-		if len(body) < unix.SizeofIfInfomsg || nl.DeserializeIfInfomsg(body).Index != int32(index) {
+		if len(body) < unix.SizeofIfInfomsg || nl.DeserializeIfInfomsg(body).Index != int32(link.Index) {
 			continue
 		}
-		parent := index
 		for kind, v := range attributes(body, unix.SizeofIfInfomsg) {
-			switch kind {
-			case unix.IFLA_LINK:
-				parent = int(value(v))
-			case unix.IFLA_LINK_NETNSID: // it is another namespace's
-				return index
+			if kind == unix.IFLA_MAX_MTU {
+				return int(value(v)), nil
 			}
 		}
-		return parent
 	}
-	return index
+	return 0, err
 }

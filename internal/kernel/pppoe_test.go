@@ -102,41 +102,42 @@ func TestPPPoEFindsNobody(t *testing.T) {
 	}
 }
 
-func TestPPPoEWidensTheLink(t *testing.T) {
+func TestPPPoEWaitsForAWideLink(t *testing.T) {
 	customer := newCustomer(t)
 	p := connect(t, customer, "wan0")
 	must(t, p.Namespace, "ip link set house0 mtu 1508")
 	must(t, customer, "ip address add 198.51.100.2/24 dev wan0")
 	access := kernel.PPPoE{Device: "wan0"}
 	far := netip.MustParseAddr("198.51.100.1")
-	if err := customer.Do(func() error {
-		if access.Passes(t.Context(), "wan0", far, 1508) || !access.Passes(t.Context(), "wan0", far, 1500) {
-			t.Error("1508 bytes pass a link of 1500, or 1500 do not")
+	passes := func(what string, bytes int, want bool) {
+		t.Helper()
+		if err := customer.Do(func() error {
+			if access.Passes(t.Context(), "wan0", far, bytes) != want {
+				t.Errorf("%s: %d bytes pass: %t, want %t", what, bytes, !want, want)
+			}
+			return nil
+		}); err != nil {
+			t.Fatal(err)
 		}
-		if err := access.Widen(1508); err != nil {
-			return err
-		}
-		if got := access.Size("wan0"); got != 1508 || !access.Passes(t.Context(), "wan0", far, 1508) {
-			t.Errorf("the link has %d bytes, or they do not pass", got)
-		}
-		if err := access.Widen(1492); err != nil || access.Size("wan0") != 1508 {
-			t.Errorf("it was narrowed to %d, %v", access.Size("wan0"), err)
-		}
-		err := kernel.PPPoE{Device: "wan0"}.Widen(1 << 20)
-		if err == nil || !strings.HasPrefix(err.Error(), "let wan0 carry 1048576 bytes: ") {
-			t.Errorf("a megabyte: %v", err)
-		}
-		return nil
-	}); err != nil {
-		t.Fatal(err)
 	}
+	passes("a usual link", 1508, false)
+	passes("a usual link", 1500, true)
+	wide := make(chan error, 1)
+	go func() { wide <- customer.Do(func() error { return access.Wide(t.Context(), 1508) }) }()
+	select {
+	case err := <-wide:
+		t.Errorf("a usual link counts as wide: %v", err)
+	case <-time.After(300 * time.Millisecond):
+	}
+	must(t, customer, "ip link set wan0 mtu 1508")
+	if err := <-wide; err != nil {
+		t.Error(err)
+	}
+	passes("a wide link", 1508, true)
 	must(t, p.Namespace, "ip link set house0 mtu 1500") // swallows what is larger without a word
-	if err := customer.Do(func() error {
-		if access.Passes(t.Context(), "wan0", far, 1508) || !access.Passes(t.Context(), "wan0", far, 1500) {
-			t.Error("1508 bytes pass a narrow end, or 1500 do not")
-		}
-		return nil
-	}); err != nil {
-		t.Fatal(err)
+	passes("a narrow end", 1508, false)
+	passes("a narrow end", 1500, true)
+	if err := customer.Do(func() error { return access.Wide(t.Context(), 1<<20) }); err == nil || !strings.HasPrefix(err.Error(), "let wan0 carry 1048576 bytes: its most are ") {
+		t.Errorf("a megabyte: %v", err)
 	}
 }
