@@ -160,7 +160,7 @@ func (p *PPPoE) dial(ctx context.Context, s session) (pause time.Duration, up bo
 // smaller ones.
 func (p *PPPoE) verify(ctx context.Context, s session, size int) (pause time.Duration, good bool) {
 	words := readWords(s.words())
-	targets := append([]netip.Addr{words.remote}, words.dns...)
+	targets := append([]netip.Addr{words.remote}, slices.DeleteFunc(words.dns, func(a netip.Addr) bool { return a == words.remote })...)
 	released := p.during(ctx, func(ctx context.Context) {
 		good = slices.ContainsFunc(targets, func(a netip.Addr) bool { return p.Access.Passes(ctx, SessionDevice(p.Name), a, size) })
 	})

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 )
 
@@ -95,7 +96,7 @@ func (s *said) hear(line string) {
 		s.remote, _ = netip.ParseAddr(text)
 		s.up = s.local.IsValid()
 	case scan(line, "primary DNS address %s", &text), scan(line, "secondary DNS address %s", &text):
-		if a, err := netip.ParseAddr(text); err == nil && !a.IsUnspecified() {
+		if a, err := netip.ParseAddr(text); err == nil && !a.IsUnspecified() && !slices.Contains(s.dns, a) {
 			s.dns = append(s.dns, a)
 		}
 	case line == "Sent PADT", strings.HasPrefix(line, "Modem hangup"):
