@@ -146,15 +146,17 @@ addr add %s/64 dev access nodad`, l.core6(2), gateway6))
 
 // settle6 gives the provider its IPv6 network: address, route from the Internet, filter, servers.
 func (l *Line) settle6(ctx context.Context) error {
-	if err := ip(l.space, fmt.Sprintf("addr add %s/64 dev access nodad", l.six.own())); err != nil {
-		return err
+	if l.login == (Login{}) {
+		if err := ip(l.space, fmt.Sprintf("addr add %s/64 dev access nodad", l.six.own())); err != nil {
+			return err
+		}
 	}
 	err := ip(l.house.internet.space, fmt.Sprintf("route replace %s via %s dev %s", l.six.network.Masked(), l.core6(2), l.Name))
 	if err != nil {
 		return err
 	}
-	if err := l.load(); err != nil {
-		return err
+	if err := l.load(); err != nil || l.login != (Login{}) {
+		return err // those who dial have it in their session
 	}
 	if err := l.startRadvd(ctx); err != nil {
 		return err

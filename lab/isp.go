@@ -26,7 +26,8 @@ type Line struct {
 	weather weather
 	dhcp    *process
 	dns     *process
-	six     *line6 // nil without IPv6
+	dual    bool   // it has IPv6, or will have
+	six     *line6 // nil without IPv6, and before that is wired
 }
 
 const portalPort = 8080
@@ -40,7 +41,7 @@ func (h *House) openLine(ctx context.Context, number int, isp ISP) error {
 	if err != nil {
 		return err
 	}
-	l := &Line{Name: isp.Name, house: h, space: space, number: number, network: network, login: isp.PPPoE, dir: h.dir}
+	l := &Line{Name: isp.Name, house: h, space: space, number: number, network: network, login: isp.PPPoE, dual: isp.IPv6 != "", dir: h.dir}
 	h.Lines = append(h.Lines, l)
 	if err := l.wire(isp.MTU); err != nil {
 		return err

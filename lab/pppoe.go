@@ -79,6 +79,9 @@ func (l *Line) startConcentrator(ctx context.Context) error {
 	options := require + "nodefaultroute\nnobsdcomp\nnodeflate\nnoccp\nlcp-echo-interval 5\nlcp-echo-failure 3\n" +
 		fmt.Sprintf("ms-dns %s\n", l.gateway()) + "ip-up-script /nonexistent\nip-down-script /nonexistent\ndebug\n" +
 		fmt.Sprintf("logfile %s.log\n", file)
+	if l.dual {
+		options += "+ipv6\n"
+	}
 	if !l.login.Wide {
 		options += "mtu 1492\nmru 1492\n"
 	}

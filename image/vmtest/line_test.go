@@ -22,7 +22,8 @@ type played struct {
 // lines are the tests of what a line may need.
 func lines() []played {
 	return []played{
-		{pkg: "./lab", run: "^TestPPPoE", programs: []string{"pppoe-server"}, needs: "ppp"},
+		{pkg: "./lab", run: "^TestPPPoE$", programs: []string{"pppoe-server"}, needs: "ppp"},
+		{pkg: "./lab", run: "^TestPPPoEAndIPv6$", programs: []string{"pppoe-server"}, needs: "ppp"},
 		{pkg: "./internal/kernel", run: "^Test(ATagged|TaggedPackets|ALineIsKept|QueuesOf|CleanupTakesQueues|TheRateHolds)", needs: "vlan,cake"},
 		{pkg: "./lab", run: "^TestOffload", needs: "flowtable"},
 	}
