@@ -29,7 +29,7 @@ const (
 // Parse checks text, the content of the file called name, and returns the configuration it describes.
 // Config.Name stays empty when the file does not give one. With problems the configuration is not to be used.
 func Parse(name string, text []byte) (router.Config, Problems) {
-	var cfg router.Config
+	cfg := router.Config{Offload: true}
 	if what, hint := unreadable(text); what != "" {
 		return cfg, Problems{{File: name, What: what, Hint: hint}}
 	}

@@ -106,7 +106,7 @@ func TestFullRules(t *testing.T) {
 }
 
 func TestEmptyFileIsAnEmptyConfiguration(t *testing.T) {
-	equal(t, "empty", parsed(t, ""), router.Config{})
+	equal(t, "empty", parsed(t, ""), router.Config{Offload: true})
 }
 
 func TestUnserved(t *testing.T) {

@@ -42,11 +42,9 @@ func (b *builder) offload() []Rule {
 	var rules []Rule
 	for _, w := range ways {
 		b.rules.Fast = append(b.rules.Fast, w.Device)
-		start := []Expr{from(w.Device), b.house(OutDevice)}
-		if b.policy.Six && !w.Alive6 {
-			start = append(start, ipv4())
-		}
-		rules = append(rules, concat(start, []Expr{established(), in(Protocol, protocols), wan(ConnMark, w.Mark), setWAN(PacketMark, w.Mark), Offload{}}))
+		// IPv4: a route of IPv6 that changes is not always noticed by a flow that has it already.
+		rules = append(rules, Rule{from(w.Device), b.house(OutDevice), ipv4(), established(), in(Protocol, protocols),
+			wan(ConnMark, w.Mark), setWAN(PacketMark, w.Mark), Offload{}})
 	}
 	return rules
 }

@@ -17,7 +17,7 @@ func fastHome() Policy {
 	}
 }
 
-const fastRule = `iifname "wan0" oifname "lan0" ct state established meta l4proto @fast_protocol ct mark & 0x0000ff00 == 0x00000100 meta mark set meta mark & 0xffff00ff | 0x00000100 flow add @fast`
+const fastRule = `iifname "wan0" oifname "lan0" meta nfproto ipv4 ct state established meta l4proto @fast_protocol ct mark & 0x0000ff00 == 0x00000100 meta mark set meta mark & 0xffff00ff | 0x00000100 flow add @fast`
 
 func TestKnownFlowsAreHandedOver(t *testing.T) {
 	r := Build(fastHome())
@@ -47,14 +47,6 @@ func TestALineThatIsDeadIsHandedNothing(t *testing.T) {
 		if r := Build(p); strings.Contains(r.String(), fastRule) || slices.Contains(r.Fast, "wan0") {
 			t.Errorf("%s: flows are handed over:\n%s", name, r)
 		}
-	}
-}
-
-func TestOnlyTheFamilyThatWorksIsHandedOver(t *testing.T) {
-	p := fastHome()
-	p.Six = true
-	if text := Build(p).String(); !strings.Contains(text, `iifname "wan0" oifname "lan0" meta nfproto ipv4 ct state established meta l4proto @fast_protocol`) {
-		t.Errorf("flows of dead IPv6 are handed over:\n%s", text)
 	}
 }
 

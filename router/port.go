@@ -174,8 +174,10 @@ func (q Queue) String() string {
 }
 
 // offloads reports whether known flows of a line may pass by the ruleset: not where what they carry is counted, rationed or shaped, and
-// not on a line that is to be left.
+// not on a line that is to be left. Tags, sessions and bridges have ways through the kernel of their own, which nobody has proved not to
+// hold on to a flow: they go without.
 func (s *State) offloads(l *line, c condition) bool {
-	return s.config.Offload && l.way.Index != 0 && l.lease != nil && c.usable() && !s.left(s.index(l.config.Name), c) &&
+	plain := l.way.Index != 0 && l.way.Index == l.port.Index && len(s.config.LAN.Ports) == 0
+	return s.config.Offload && plain && l.lease != nil && c.usable() && !s.left(s.index(l.config.Name), c) &&
 		!l.metered() && c.Limited == Unclassed && l.config.Shape == (Shape{}) && l.config.Kind != Peer
 }
