@@ -25,7 +25,11 @@ func (o original) String() string { return fmt.Sprintf("%s was %s %d", alias, o.
 // originalOf reads the note on a port.
 func originalOf(note string) (original, bool) {
 	var o original
-	n, err := fmt.Sscanf(note, alias+" was %s %d", &o.mac, &o.mtu)
+	rest, ours := strings.CutPrefix(note, alias+" was ")
+	if !ours { // as of nearly every interface, at each comparison
+		return o, false
+	}
+	n, err := fmt.Sscan(rest, &o.mac, &o.mtu)
 	return o, n == 2 && err == nil
 }
 
