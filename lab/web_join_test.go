@@ -120,7 +120,8 @@ func inForce(t *testing.T, b *Box) router.Config {
 
 // elected is a status in which the house's one virtual router is in a state.
 func elected(state string) func(Status) bool {
-	return func(s Status) bool { return s.All("up") && len(s.VRRP) == 1 && s.VRRP[0].State == state }
+	is := func(e Election) bool { return e.State == state }
+	return func(s Status) bool { return s.All("up") && len(s.VRRP) == 2 && is(s.VRRP[0]) && is(s.VRRP[1]) } // of IPv4 and IPv6
 }
 
 // visits counts who asks for the page of a router at its own address.
@@ -273,7 +274,7 @@ func paired(t *testing.T, main, backup router.Config) {
 		t.Fatalf("virtual routers: %+v and %+v", main.VRRP, backup.VRRP)
 	}
 	a, b := main.VRRP[0], backup.VRRP[0]
-	if a.ID != b.ID || !slices.Equal(a.Addresses, b.Addresses) || a.Addresses[0].Addr() != PairGateway || a.Base <= b.Base {
+	if a.ID != b.ID || !slices.Equal(a.Addresses, b.Addresses) || a.Addresses[0].Addr() != PairGateway || len(a.Addresses) != 2 || a.Base <= b.Base {
 		t.Errorf("main's virtual router is %+v, backup's %+v", a, b)
 	}
 	if main.LAN.DHCP.First != backup.LAN.DHCP.First || main.LAN.DHCP.Last != backup.LAN.DHCP.Last || main.LAN.DNS.Domain != backup.LAN.DNS.Domain {
