@@ -45,6 +45,7 @@ secret = "a secret of the house"
 // takes over, and leaves the session when it is relieved.
 func TestPPPoETwoRouters(t *testing.T) {
 	needsPPP(t)
+	t.Parallel()
 	home := dialHome()
 	home.ISPs = home.ISPs[:1]
 	home.Routers = []Router{

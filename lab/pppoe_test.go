@@ -165,6 +165,7 @@ func confess(t *testing.T, h *House, b *Box) {
 // is emulated.
 func TestPPPoE(t *testing.T) {
 	needsPPP(t)
+	t.Parallel()
 	h, b, d := home(t, dialHome(), dialling(account.Password))
 	confess(t, h, b)
 	s := &dialled{T: t, House: h, b: b, d: d}
