@@ -135,8 +135,8 @@ func (c *throng) send(to, from net.HardwareAddr, protocol uint16, payload []byte
 	if len(frame) < 60 {
 		frame = append(frame, make([]byte, 60-len(frame))...)
 	}
-	to := c.to                           // Sendto writes in it
-	_ = unix.Sendto(c.fd, frame, 0, &to) // a frame may be lost: it is asked again
+	where := c.to                           // Sendto writes in it
+	_ = unix.Sendto(c.fd, frame, 0, &where) // a frame may be lost: it is asked again
 }
 
 func (g *guest) has() netip.Addr {
