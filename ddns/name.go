@@ -90,6 +90,9 @@ func (n *name) failed(a netip.Addr, trouble string, refused bool, now time.Time)
 	return news
 }
 
+// leave forgets what the provider was told: the other router of the pair leads the names to itself meanwhile.
+func (n *name) leave() { n.kept, n.wanted, n.tried = kept{}, netip.Addr{}, netip.Addr{} }
+
 // view is what the page shows of it.
 func (n *name) view() []router.NameView {
 	var all []router.NameView

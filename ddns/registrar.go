@@ -117,6 +117,9 @@ func (r *Registrar) take(entries []router.DDNS) {
 func (r *Registrar) round(ctx context.Context, s *router.Snapshot) time.Duration {
 	next := time.Now().Add(refresh)
 	for _, n := range r.names {
+		if n.entry.WAN == "" && !serves(s) {
+			n.leave()
+		}
 		w, ours := wishOf(n.entry, s)
 		if !ours {
 			continue
