@@ -115,24 +115,6 @@ func (c *curious) first(after time.Time) (at time.Time) {
 	return at
 }
 
-// gap is the longest time without an answer after a moment.
-func (c *curious) gap(after time.Time) (longest time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for before := after; ; {
-		next := time.Time{}
-		for _, ok := range c.ok {
-			if ok.After(before) && (next.IsZero() || ok.Before(next)) {
-				next = ok
-			}
-		}
-		if next.IsZero() {
-			return longest
-		}
-		longest, before = max(longest, next.Sub(before)), next
-	}
-}
-
 // once asks for a name with one datagram, and reports when it was answered.
 func (n *tenant) once(resolver netip.Addr, name string) (time.Time, bool) {
 	ctx, cancel := context.WithTimeout(n.t.Context(), time.Second)
