@@ -97,6 +97,17 @@ func TestTwoTagsOnOnePort(t *testing.T) {
 	}
 }
 
+// Flows of an earlier run carry the number of their line.
+func TestATaggedLineKeepsItsNumber(t *testing.T) {
+	c := twoWANs()
+	c.WANs[0].VLAN, c.WANs[1].Interface = 7, "wan0"
+	links := []Link{{Index: 3, Name: "wan0", Up: true}, {Index: 9, Name: "wan0.7", Kind: "vlan", Up: true}}
+	s := NewState(c, links, Earlier{Numbers: map[string]int{"wan0": 0, "wan0.7": 1}}, noon)
+	if tagged, plain := s.lines[0].number, s.lines[1].number; tagged != 1 || plain != 0 {
+		t.Errorf("the tagged line has number %d and the other %d, want 1 and 0", tagged, plain)
+	}
+}
+
 func TestNamesFitTheKernel(t *testing.T) {
 	for parent, want := range map[string]string{
 		"eth0":            "eth0.4094",

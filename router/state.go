@@ -139,6 +139,9 @@ func (s *State) configure(config Config, now time.Time) {
 // numberOf returns the number that a WAN had in an earlier run, found by its device.
 func (s *State) numberOf(c WANConfig) (int, bool) {
 	link, there := find(s.links, c.Interface)
+	if c.VLAN != 0 {
+		link, there = find(s.links, VLANName(link.Name, c.VLAN))
+	}
 	n, had := s.numbers[(&line{config: c, link: link}).earlierDevice()]
 	return n, there && had
 }
