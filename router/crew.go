@@ -71,9 +71,10 @@ func (c *crew) attend(ctx context.Context, s *State) {
 }
 
 // clientKey changes when a client has to be replaced. Interfaces get new names, too: on a slow board after the daemon has
-// begun to use them (seen in an emulated one, 2026-11-21).
+// begun to use them (seen in an emulated one, 2026-11-21). A line that is another one since the configuration changed does not know
+// what its client has said; and a client asks by the Ethernet address that it found.
 func (l *line) clientKey() string {
-	return fmt.Sprint(l.link.Index, l.link.Name, l.config.Kind, l.number, l.config.Static, l.config.Peer, l.config.PPPoE, l.drained && l.flows == 0, l.config.MAC != "" && l.config.MAC == l.link.MAC)
+	return fmt.Sprintf("%p ", l) + fmt.Sprint(l.link.Index, l.link.Name, l.config.Kind, l.number, l.config.Static, l.config.Peer, l.config.PPPoE, l.drained && l.flows == 0, l.link.MAC)
 }
 
 func (c *crew) startClient(ctx context.Context, l *line) *post {
