@@ -102,7 +102,6 @@ func (b *builder) sets() {
 	four, six := prefixes(b.policy.Subnets)
 	b.set(setHouse4, Address4, true, four)
 	b.set(setHouse6, Address6, true, six)
-	b.networks()
 	b.set(setICMPErrors, ICMP, false, []Element{
 		number("destination-unreachable", 3), number("time-exceeded", 11), number("parameter-problem", 12)})
 	// RFC 4890 §4.4.1: what a host may not do without.

@@ -5,7 +5,7 @@ import (
 	"net/netip"
 )
 
-// Expr is one part of a rule: Match, Masked, Bits, Member or Hashed, which look at a packet, or one of
+// Expr is one part of a rule: Match, Masked, Within, Bits, Member or Hashed, which look at a packet, or one of
 // the statements. The list is closed: internal/kernel lowers each of them.
 type Expr interface {
 	fmt.Stringer
@@ -31,6 +31,13 @@ type Masked struct {
 	Mask  Value
 	Not   bool
 	Value Value
+}
+
+// Within wants an IPv6 address to be of a network or, with Not, of none but others.
+type Within struct {
+	Field  Field
+	Not    bool
+	Prefix netip.Prefix // masked
 }
 
 // Bits wants any of the bits of Value in the field.
@@ -75,6 +82,23 @@ func (m Masked) String() string {
 		op = "!="
 	}
 	return fmt.Sprintf("%s & %s %s %s", m.Field, m.Mask.Text, op, m.Value.Text)
+}
+
+func (w Within) String() string {
+	text := w.Prefix.String()
+	if w.Prefix.IsSingleIP() {
+		text = w.Prefix.Addr().String()
+	}
+	return Match{Field: w.Field, Not: w.Not, Value: Value{Text: text}}.String()
+}
+
+// Mask has the bits of an address that are compared.
+func (w Within) Mask() []byte {
+	mask := make([]byte, w.Prefix.Addr().BitLen()/8)
+	for bit := range w.Prefix.Bits() {
+		mask[bit/8] |= 0x80 >> (bit % 8)
+	}
+	return mask
 }
 
 func (b Bits) String() string { return fmt.Sprintf("%s %s", b.Field, b.Value.Text) }
@@ -233,6 +257,7 @@ func (c Clamp) String() string {
 
 func (Match) closed()      {}
 func (Masked) closed()     {}
+func (Within) closed()     {}
 func (Bits) closed()       {}
 func (Member) closed()     {}
 func (Range) closed()      {}

@@ -5,31 +5,38 @@ import (
 	"slices"
 )
 
-// Sets of the house's IPv6.
-const (
-	setInner = "inner6" // Policy.Inner
-	setLocal = "local6" // link-local addresses and none: these leave no link
-)
+// ownLink are addresses that leave no link: link-local ones, and none.
+var ownLink = []netip.Prefix{netip.MustParsePrefix("::/128"), netip.MustParsePrefix("fe80::/10")}
 
 // directs reports whether the house's IPv6 goes by its source. ISPs drop what has the source of another one (BCP 38).
 func (b *builder) directs() bool { return b.policy.Six && len(b.ways) > 0 }
 
-// sources is the set of a WAN's own IPv6 networks.
-func sources(w way) string { return "source6_" + w.word }
+// sources are a WAN's own IPv6 networks, none within another. Rules name them one by one: a packet that is in the middle of the rules when
+// they are exchanged still sees the old ones, but already finds the old sets empty (seen 2026-11-22: a connection refused at a reload).
+func sources(w way) []netip.Prefix {
+	var found []netip.Prefix
+	for _, p := range w.Sources6 {
+		p = p.Masked()
+		inside := func(other netip.Prefix) bool {
+			return other.Contains(p.Addr()) && (other.Bits() < p.Bits() || other.Bits() == p.Bits() && slices.Contains(found, p))
+		}
+		if p.Addr().Is6() && !p.Addr().Is4In6() && !slices.ContainsFunc(w.Sources6, func(o netip.Prefix) bool { return inside(o.Masked()) }) {
+			found = append(found, p)
+		}
+	}
+	slices.SortFunc(found, netip.Prefix.Compare)
+	return found
+}
 
-// networks adds the sets by which the house's IPv6 is directed.
-func (b *builder) networks() {
-	if !b.directs() {
-		return
+// from6 wants a source in a network, notFrom6 one in none of these.
+func from6(p netip.Prefix) Within { return Within{Field: Source6, Prefix: p} }
+
+func notFrom6(list ...netip.Prefix) []Expr {
+	var all []Expr
+	for _, p := range list {
+		all = append(all, Within{Field: Source6, Not: true, Prefix: p})
 	}
-	for _, w := range b.ways {
-		_, six := prefixes(w.Sources6)
-		b.set(sources(w), Address6, true, six)
-	}
-	if b.translates() {
-		_, six := prefixes([]netip.Prefix{b.policy.Inner})
-		b.set(setInner, Address6, true, six)
-	}
+	return all
 }
 
 // translates reports whether there is a network of the house's own that a WAN may take the place of.
@@ -51,8 +58,8 @@ func (b *builder) bySource(ways []way) []Rule {
 		return nil
 	}
 	for _, w := range ways {
-		if len(w.Sources6) > 0 {
-			rules = append(rules, Rule{in(Source6, sources(w)), goTo("take_" + w.word)})
+		for _, p := range sources(w) {
+			rules = append(rules, Rule{from6(p), goTo("take_" + w.word)})
 		}
 	}
 	return rules
@@ -80,7 +87,7 @@ func (b *builder) choose6() string {
 	}
 	rules := b.bySource(open)
 	if b.translates() {
-		rules = append(rules, Rule{in(Source6, setInner), b.share6()})
+		rules = append(rules, Rule{from6(b.policy.Inner.Masked()), b.share6()})
 	}
 	rules = append(rules, Rule{ipv6(), Match{Field: RouteThere, Value: native("missing", 0)}, goTo("stray")})
 	b.chain("choose6", rules...)
@@ -115,17 +122,17 @@ func (b *builder) stray() {
 }
 
 // strays keep IPv6 from leaving by a WAN whose it is not, whatever marks and routes say.
-func (b *builder) strays(allowed ...Expr) []Rule {
+func (b *builder) strays(allowed ...netip.Prefix) []Rule {
 	if !b.directs() {
 		return nil
 	}
 	var rules []Rule
 	for _, w := range b.uplinks() {
-		rule := Rule{ipv6(), leaving(w.Device), out(Source6, sources(w))}
+		own := append(slices.Clone(allowed), sources(w)...)
 		if b.translates() && b.replaces(w) {
-			rule = append(rule, out(Source6, setInner))
+			own = append(own, b.policy.Inner.Masked())
 		}
-		rules = append(rules, concat(rule, allowed, []Expr{goTo("stray")}))
+		rules = append(rules, concat([]Expr{ipv6(), leaving(w.Device)}, notFrom6(own...), []Expr{goTo("stray")}))
 	}
 	return rules
 }
@@ -135,9 +142,7 @@ func (b *builder) filterOutput() {
 	if !b.directs() || len(b.uplinks()) == 0 {
 		return
 	}
-	_, six := prefixes([]netip.Prefix{netip.MustParsePrefix("::/128"), netip.MustParsePrefix("fe80::/10")})
-	b.set(setLocal, Address6, true, six)
-	b.base("filter_output", Hook{Type: "filter", At: "output", Priority: priorityFilter}, b.strays(out(Source6, setLocal))...)
+	b.base("filter_output", Hook{Type: "filter", At: "output", Priority: priorityFilter}, b.strays(ownLink...)...)
 }
 
 // scanned bounds what strangers hear of the networks that are delegated and not in use: the kernel answers for those itself, and
@@ -159,7 +164,7 @@ func (b *builder) translate() []Rule {
 	var rules []Rule
 	for _, w := range b.uplinks() {
 		if b.replaces(w) {
-			rules = append(rules, Rule{leaving(w.Device), in(Source6, setInner), Translate{To: w.Translate.Masked()}})
+			rules = append(rules, Rule{leaving(w.Device), from6(b.policy.Inner.Masked()), Translate{To: w.Translate.Masked()}})
 		}
 	}
 	return rules

@@ -36,6 +36,8 @@ func (r *lowering) add(e firewall.Expr) error {
 		return r.match(e)
 	case firewall.Masked:
 		return r.masked(e.Field, e.Mask.Bytes, equalUnless(e.Not), e.Value.Bytes)
+	case firewall.Within:
+		return r.masked(e.Field, e.Mask(), equalUnless(e.Not), e.Prefix.Addr().AsSlice())
 	case firewall.Bits:
 		return r.masked(e.Field, e.Value.Bytes, expr.CmpOpNeq, make([]byte, len(e.Value.Bytes)))
 	case firewall.Range:
