@@ -3,6 +3,7 @@ package wan
 import (
 	"context"
 	"fmt"
+	"hash/fnv"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -62,7 +63,7 @@ type PPPoE struct {
 	dead     struct {
 		seen time.Time
 		done int
-		redo <-chan time.Time
+		redo time.Time // from then on it is dialled anew; zero: nothing was said of this session
 	}
 	tries tries
 	stiff bool // the link carries no more than any
@@ -75,10 +76,16 @@ type tries struct {
 
 var _ Client = (*PPPoE)(nil)
 
-// SessionDevice is the kernel name of the interface of a WAN's session. Names are at most 15 bytes (IFNAMSIZ).
+// SessionDevice is the kernel name of the interface of a WAN's session. Names are at most 15 bytes (IFNAMSIZ): what does not fit is
+// there as a number, for two WANs may begin alike.
 func SessionDevice(name string) string {
-	const room = 11
-	return "ppp-" + name[:min(len(name), room)]
+	const prefix, room, kept = "ppp-", 11, 6
+	if len(name) <= room {
+		return prefix + name
+	}
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(name)) // never fails
+	return fmt.Sprintf("%s%s-%04x", prefix, name[:kept], h.Sum32()&0xffff)
 }
 
 // LinkUp implements Client: who waits to dial does it at once. A running session is left to its echo requests.

@@ -21,6 +21,9 @@ const (
 	proven = time.Minute
 	// look is how often pppd's words are read while it dials.
 	look = 100 * time.Millisecond
+	// retold is how often a dead line is said to be so, at the least: whoever watches it speaks each 10 s, and the router looks at each
+	// line twice a minute.
+	retold = 40 * time.Second
 	// forgetful is how long it is remembered that a server's packets of 1508 bytes vanish.
 	forgetful = 24 * time.Hour
 )
@@ -185,6 +188,11 @@ func (p *PPPoE) verify(ctx context.Context, s session, size int) (pause time.Dur
 func (p *PPPoE) hold(ctx context.Context, s session) time.Duration {
 	words := readWords(s.words())
 	began := time.Now()
+	p.dead.redo = time.Time{} // what was said of the session before
+	select {
+	case <-p.wishes.dead:
+	default:
+	}
 	p.tries.finds, p.tries.refusals = 0, 0
 	p.tell(p.lease(words), "connected to "+serverName(p.memory.Server))
 	for {
@@ -200,10 +208,9 @@ func (p *PPPoE) hold(ctx context.Context, s session) time.Duration {
 			return p.give(s, done)
 		case <-p.wishes.linkUp:
 		case <-p.wishes.dead:
-			p.mourn(time.Now())
-		case <-p.dead.redo:
-			p.dead.redo = nil
-			p.dead.done++
+			if !p.mourn(time.Now()) {
+				continue
+			}
 			p.close(s)
 			p.tell(nil, "dialling again: nothing answered through the session")
 			return 0
@@ -211,16 +218,25 @@ func (p *PPPoE) hold(ctx context.Context, s session) time.Duration {
 	}
 }
 
-// mourn spaces out what is done about a session through which nothing answers.
-func (p *PPPoE) mourn(now time.Time) {
+// mourn spaces out what is done about a session through which nothing answers, and reports whether it is to be dialled anew: only
+// while that is still being said, for to end a session that works again would be an outage of its own.
+func (p *PPPoE) mourn(now time.Time) bool {
 	d := &p.dead
 	if now.Sub(d.seen) > episode+redoFirst<<min(d.done, 3) {
-		d.done, d.redo = 0, nil
+		d.done, d.redo = 0, time.Time{}
+	}
+	if now.Sub(d.seen) > retold {
+		d.redo = time.Time{} // it was well meanwhile
 	}
 	d.seen = now
-	if d.redo == nil {
-		d.redo = time.After(redoFirst << min(d.done, 3))
+	if d.redo.IsZero() {
+		d.redo = now.Add(redoFirst << min(d.done, 3))
 	}
+	if now.Before(d.redo) {
+		return false
+	}
+	d.done++
+	return true
 }
 
 func (p *PPPoE) lease(words said) *Lease {

@@ -391,6 +391,54 @@ func TestPPPoEDead(t *testing.T) {
 	})
 }
 
+// Nor is what was said of one session held against the next.
+func TestPPPoEDeadOfTheSessionBefore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDialler(&access{}, &ppp{plays: []string{wordsUp}})
+		d.run(t)
+		for range 40 {
+			time.Sleep(time.Second)
+			d.Dead()
+		}
+		d.ppp.running.dies("LCP terminated by peer\n")
+		for range 40 {
+			time.Sleep(time.Second)
+			d.Dead()
+		}
+		if n := d.dials(); n != 2 {
+			t.Errorf("dialled %d times, want 2: at first, and after the ISP had ended it", n)
+		}
+	})
+}
+
+// What was said of a line counts only as long as it is said.
+func TestPPPoEAliveAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDialler(&access{}, &ppp{plays: []string{wordsUp}})
+		d.run(t)
+		for range 30 {
+			time.Sleep(time.Second)
+			d.Dead()
+		}
+		time.Sleep(10 * time.Minute)
+		d.Dead() // of another outage
+		time.Sleep(time.Second)
+		if n := d.dials(); n != 1 {
+			t.Errorf("dialled %d times, want once: the session works again", n)
+		}
+	})
+}
+
+func TestSessionDevices(t *testing.T) {
+	one, other := SessionDevice("fibre-telekom-1"), SessionDevice("fibre-telekom-2")
+	if one == other || len(one) > 15 || len(other) > 15 {
+		t.Errorf("two lines have the devices %q and %q", one, other)
+	}
+	if short := SessionDevice("fibre"); short != "ppp-fibre" {
+		t.Errorf("the device of fibre is %q", short)
+	}
+}
+
 func TestPPPoEWithoutPppd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDialler(&access{}, &ppp{missing: true})
@@ -403,7 +451,7 @@ func TestPPPoEWithoutPppd(t *testing.T) {
 func TestOptionsKeepWhatTheySay(t *testing.T) {
 	p := &PPPoE{Name: "a-very-long-name", Device: "wan0", Account: Account{User: `me"@isp`, Password: `a\b c#d`, Service: "fast"}}
 	text := p.options(1492)
-	for _, want := range []string{"nic-wan0\n", "ifname ppp-a-very-long\n", `user "me\"@isp"` + "\n", `password "a\\b c#d"` + "\n", `pppoe-service "fast"` + "\n", "mtu 1492\nmru 1492\n", "noauth\n", "+ipv6\n"} {
+	for _, want := range []string{"nic-wan0\n", "ifname " + SessionDevice("a-very-long-name") + "\n", `user "me\"@isp"` + "\n", `password "a\\b c#d"` + "\n", `pppoe-service "fast"` + "\n", "mtu 1492\nmru 1492\n", "noauth\n", "+ipv6\n"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("options lack %q:\n%s", want, text)
 		}
