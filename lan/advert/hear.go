@@ -84,6 +84,17 @@ func (m *Machine) hearRouter(now time.Time, from netip.Addr, mac net.HardwareAdd
 	}
 	m.unsaved = m.memory.overheard(now, prefixes(a)) || m.unsaved
 	m.consider(now)
+	if a.RouterLifetime == 0 && m.contradicts(now, prefixes(a)) {
+		m.next = sooner(m.next, later(now, m.last.Add(rest)))
+	}
+}
+
+// contradicts reports whether another router of ours has just told devices to leave a prefix that this one has for them: the good-bye of
+// one that stops comes after our shout.
+func (m *Machine) contradicts(now time.Time, theirs []Told) bool {
+	return slices.ContainsFunc(m.want.now(now, &m.memory).Prefixes, func(t Told) bool {
+		return t.Preferred > 0 && slices.ContainsFunc(theirs, func(o Told) bool { return o.Prefix == t.Prefix && o.Preferred == 0 })
+	})
 }
 
 // isOwn reports whether a message is an echo of ours.
@@ -137,11 +148,13 @@ func (m *Machine) hearStranger(now time.Time, from netip.Addr, mac net.HardwareA
 	leads := a.RouterLifetime > 0
 	switch {
 	case known && (!offers || s.leads && !leads): // a good-bye has the prefixes still (RFC 4861 §6.2.5)
-		s.until = now
-		m.missStrangers(now)
+		if m.listens(now) {
+			s.until = now
+			m.missStrangers(now)
+		}
 	case known:
 		s.leads, s.until = leads, now.Add(max(a.RouterLifetime, silence))
-	case offers && len(m.strangers) < strangers:
+	case offers && len(m.strangers) < strangers && m.listens(now):
 		s = &stranger{mac: mac, leads: leads, named: now, until: now.Add(max(a.RouterLifetime, silence))}
 		if m.want.Shares {
 			s.named = now.Add(acquaintance)
@@ -149,6 +162,17 @@ func (m *Machine) hearStranger(now time.Time, from netip.Addr, mac net.HardwareA
 		m.strangers[from] = s
 		m.nameStrangers(now)
 	}
+}
+
+// listens reports whether a stranger that comes or goes matters: one a minute does, and a few at once. Somebody who plays them all must
+// not fill the disk with their names.
+func (m *Machine) listens(now time.Time) bool {
+	m.heeded = later(now, m.heeded)
+	if m.heeded.Sub(now) >= strangers*time.Minute {
+		return false
+	}
+	m.heeded = m.heeded.Add(time.Minute)
+	return true
 }
 
 // nameStrangers tells of routers that nobody has turned out to know.

@@ -64,6 +64,7 @@ type Machine struct {
 	byes      []bye
 	routers   map[netip.Addr]time.Time // the other routers of ours, by their own addresses, and until when devices use them
 	strangers map[netip.Addr]*stranger
+	heeded    time.Time // a minute for each stranger that came or went, from now on
 
 	unsaved bool
 	events  []router.Event
