@@ -125,6 +125,41 @@ func TestLoopSeesToIPv6(t *testing.T) {
 	})
 }
 
+// The owner's changes leave what is known of a line's IPv6, or have it found out again.
+func TestALineThatIsChangedHasItsIPv6Again(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newClients6(newWorld())
+		r, stop := c.start(t, dual())
+		defer stop()
+		time.Sleep(time.Second)
+		config := dual()
+		config.WANs[0].Interface = "wan*"
+		if err := r.Reconfigure(t.Context(), config); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		if s, _ := r.Snapshot(); s.WANs[0].IPv6 == nil || s.WANs[0].IPv6.State != "up" {
+			t.Errorf("by a pattern: %+v", s.WANs[0].IPv6)
+		}
+
+		without := dual()
+		without.WANs[0].Interface, without.WANs[0].NoIPv6 = "wan*", true
+		if err := r.Reconfigure(t.Context(), without); err != nil {
+			t.Fatal(err)
+		}
+		if s, _ := r.Snapshot(); s.WANs[0].State != "up" || s.WANs[0].IPv6 != nil {
+			t.Errorf("without IPv6 it is %s: %s, %+v", s.WANs[0].State, s.WANs[0].Reason, s.WANs[0].IPv6)
+		}
+		if err := r.Reconfigure(t.Context(), config); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		if s, _ := r.Snapshot(); s.WANs[0].IPv6 == nil || s.WANs[0].IPv6.State != "up" {
+			t.Errorf("with IPv6 again: %+v", s.WANs[0].IPv6)
+		}
+	})
+}
+
 // A router without a network of the house has IPv6 for itself; one that does not want any has no client.
 func TestWhoHasAnIPv6Client(t *testing.T) {
 	for name, c := range map[string]struct {

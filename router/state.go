@@ -113,6 +113,9 @@ func (s *State) configure(config Config, now time.Time) {
 		for _, o := range old {
 			if o.config.Name == c.Name && sameAttachment(o.config, c) {
 				s.lines[i], o.config, taken[o.number] = o, c, true
+				if c.NoIPv6 {
+					o.six = six{}
+				}
 			}
 		}
 	}
@@ -156,9 +159,10 @@ func free(taken map[int]bool) int {
 	return n
 }
 
-// sameAttachment reports whether a WAN's client can go on under a new configuration.
+// sameAttachment reports whether a WAN's client can go on under a new configuration. Of a session, whether it has IPv6 is agreed on when
+// it is dialled.
 func sameAttachment(a, b WANConfig) bool {
-	return a.Kind == b.Kind && a.Interface == b.Interface && a.Peer == b.Peer && a.PPPoE == b.PPPoE && a.VLAN == b.VLAN && a.MAC == b.MAC && a.NoIPv6 == b.NoIPv6 &&
+	return a.Kind == b.Kind && a.Interface == b.Interface && a.Peer == b.Peer && a.PPPoE == b.PPPoE && a.VLAN == b.VLAN && a.MAC == b.MAC && (a.Kind != PPPoE || a.NoIPv6 == b.NoIPv6) &&
 		a.Static.Address == b.Static.Address && a.Static.Gateway == b.Static.Gateway && slices.Equal(a.Static.DNS, b.Static.DNS)
 }
 
