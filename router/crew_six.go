@@ -15,7 +15,9 @@ import (
 type crew6 struct{ clients, monitors map[string]*post }
 
 // key6 changes when an IPv6 client has to be replaced, as clientKey.
-func (l *line) key6() string { return fmt.Sprintf("%p ", l) + fmt.Sprint(l.way.Index, l.way.Name, l.number) }
+func (l *line) key6() string {
+	return fmt.Sprintf("%p ", l) + fmt.Sprint(l.way.Index, l.way.Name, l.number)
+}
 
 // speaking reports whether a line is to have an IPv6 client now.
 func (c *crew) speaking(s *State, l *line) bool {

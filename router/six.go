@@ -15,6 +15,10 @@ import (
 // let it go, and believe no end that is nearer than two hours (RFC 4862 §5.5.3 e).
 const lingering = 2 * time.Hour
 
+// mostKept is how many prefixes of before are remembered of a line: of a provider that gives another one each minute, the newest. All of them
+// are to fit into one advert of ours.
+const mostKept = 8
+
 // six is what is known of a line's IPv6, on its way as it is now.
 type six struct {
 	lease    *wan.Lease6
@@ -86,7 +90,7 @@ func (x *six) keep(now time.Time, next *wan.Lease6) {
 			}
 		}
 	}
-	x.kept = kept
+	x.kept = kept[max(0, len(kept)-mostKept):]
 }
 
 // unverify drops the verdict: it was of a lease that is gone.

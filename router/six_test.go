@@ -1,6 +1,7 @@
 package router
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -115,6 +116,18 @@ func TestAPlanWithoutIPv6(t *testing.T) {
 	config.WANs[0].NoIPv6 = true
 	h.fold(Reconfigured{config})
 	h.wantPlan("!2001:db8:f1", "!conf/wan0/accept_ra", "conf/usb0/accept_ra")
+}
+
+// A provider, or who poses as one, gives another prefix again and again: none of them has to be remembered.
+func TestPrefixesWithoutEnd(t *testing.T) {
+	h := settled(t, dual())
+	for i := range 100 {
+		h.lease6("fibre", fmt.Sprintf("2001:db8:%x::/56", 0x100+i))
+	}
+	kept := h.state.line("fibre").six.kept
+	if len(kept) != mostKept || kept[mostKept-1].Prefix.String() != "2001:db8:162::/56" {
+		t.Errorf("%d prefixes are remembered: %v", len(kept), kept)
+	}
 }
 
 func TestIPv6FollowsTheHouseInTheSamePlan(t *testing.T) {
