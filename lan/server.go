@@ -1,7 +1,6 @@
 package lan
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -215,7 +214,9 @@ func (s *Server) take(g gift) {
 	now := time.Now()
 	var err error
 	for _, a := range g.drop {
-		err = cmp.Or(err, s.child.forget(a))
+		if err == nil { // one that does not answer is waited for once
+			err = s.child.forget(a)
+		}
 	}
 	for _, l := range g.add {
 		if err == nil {

@@ -44,7 +44,7 @@ func (f *fake) give(l Lease, _ time.Time) error {
 
 func (f *fake) forget(a netip.Addr) error {
 	f.bench.note("forget %s", a)
-	return nil
+	return f.bench.refusal()
 }
 
 func (f *fake) end() {
@@ -281,5 +281,21 @@ func TestANewWishIsTriedAtOnce(t *testing.T) {
 		b.expect("start 192.168.1.100,192.168.1.199,43200 203.0.113.1@wan1")
 		b.Want(Wanted{})
 		b.expect("end")
+	})
+}
+
+// A dnsmasq that does not answer is waited for seconds each time: a house may have thousands of leases, and the daemon has to end meanwhile.
+func TestWhoDoesNotAnswerIsNotAskedAgainForEachLease(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t)
+		b.Want(served())
+		b.expect(started)
+		b.refuses(errors.New("it does not answer"))
+		b.gifts <- gift{
+			add:  []Lease{{MAC: "02:00:00:00:00:0a", Address: address("192.168.1.150")}},
+			drop: []netip.Addr{address("192.168.1.151"), address("192.168.1.152"), address("192.168.1.153")},
+		}
+		b.expect("forget 192.168.1.151")
+		b.refuses(nil)
 	})
 }

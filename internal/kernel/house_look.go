@@ -49,7 +49,7 @@ func dhcpServers(ctx context.Context, device, hostname string) (all []router.Str
 	everybody := net.HardwareAddr{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}
 	question := frameOf(everybody, link.HardwareAddr, unix.ETH_P_IP, limitedBroadcast(wan.Discover(link.HardwareAddr, hostname, exchange), zeroAddress))
 	hear := func(frame []byte) {
-		if s, ok := offerer(frame, link.HardwareAddr, exchange); ok && !knownServer(all, s) {
+		if s, ok := offerer(frame, link.HardwareAddr, exchange); ok && len(all) < mostServers && !knownServer(all, s) {
 			all = append(all, s)
 		}
 	}
@@ -80,6 +80,9 @@ func listenUntil(conn *packet.Conn, end time.Time, hear func([]byte)) error {
 		hear(frame[:n])
 	}
 }
+
+// mostServers bounds those that are told apart: somebody may answer by a new name each time.
+const mostServers = 16
 
 // offerer is who offers an address in a frame.
 func offerer(frame []byte, mac net.HardwareAddr, exchange uint32) (s router.Stranger, ok bool) {
