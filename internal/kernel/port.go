@@ -136,18 +136,18 @@ func (p *pass) fitting(d device, mtu int) int {
 }
 
 // address802 gives an interface another Ethernet address. Many drivers want it switched off for that, and routes go with it: another
-// look puts them back.
+// look puts them back. One that refused even then is not switched off again: each time would be an outage.
 func (p *pass) address802(d device, mac string) bool {
+	what := fmt.Sprintf("give %s the address %s", d.Name, mac)
 	bytes, err := net.ParseMAC(mac)
 	if err == nil {
 		err = p.session.setAddress(d.Index, bytes)
 	}
-	if errors.Is(err, unix.EBUSY) {
+	if errors.Is(err, unix.EBUSY) && !p.k.complained[what] {
 		p.k.sawOff(d.Index)
 		p.again = true
 		err = errors.Join(p.session.setDown(d.Index), p.session.setAddress(d.Index, bytes), p.session.setUp(d.Index))
 	}
-	what := fmt.Sprintf("give %s the address %s", d.Name, mac)
 	p.mind(what, err)
 	if err != nil {
 		return false
