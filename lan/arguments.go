@@ -2,6 +2,7 @@ package lan
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 )
@@ -36,7 +37,7 @@ func (w Wanted) arguments() []string {
 	if w.Domain != "" {
 		all = append(all, "--domain="+w.Domain, "--local=/"+w.Domain+"/", "--rebind-domain-ok=/"+w.Domain+"/", "--expand-hosts")
 	}
-	if w.Router != "" && !strings.EqualFold(w.Router, hostName) {
+	if w.Router != "" && !strings.EqualFold(w.Router, hostName) && known.MatchString(w.Router) {
 		all = append(all, w.record(w.Router, w.Own.Addr().String()))
 	}
 	all = append(all, w.record(hostName, w.Gateway.String()))
@@ -47,6 +48,9 @@ func (w Wanted) arguments() []string {
 	}
 	return append(all, w.dhcp()...)
 }
+
+// known are names that the DNS can know (RFC 1035 §2.3.4): with another one dnsmasq would not start. A machine may be called anything.
+var known = regexp.MustCompile(`^[\w-]{1,63}(\.[\w-]{1,63})*$`)
 
 // record is a name of the house, with and without the domain.
 func (w Wanted) record(name, address string) string {

@@ -78,6 +78,18 @@ func TestArguments(t *testing.T) {
 	}
 }
 
+// A machine may be called what no name in the DNS can be: dnsmasq has to start all the same.
+func TestARouterThatTheDNSCannotCallSo(t *testing.T) {
+	for name, want := range map[string]bool{"router": true, "main.house": true, "my_router": true, strings.Repeat("x", 64): false, "a,b": false, "a b": false, "a..b": false} {
+		cfg := home()
+		cfg.Name = name
+		all := strings.Join(For(cfg, lan0, weather()).arguments(), "\n")
+		if got := strings.Contains(all, "--host-record="+name); got != want {
+			t.Errorf("%q is a name of the house: %t, want %t", name, got, want)
+		}
+	}
+}
+
 func golden(t *testing.T, name, got string) {
 	t.Helper()
 	path := filepath.Join("testdata", name+".txt")

@@ -168,3 +168,17 @@ func TestStrangersWithoutEndAreNotAllNamed(t *testing.T) {
 	}
 	x.notes = nil
 }
+
+func TestANewActiveSaysGoodByeForOneWithoutPower(t *testing.T) {
+	cfg := paired()
+	cfg.VRRP[0].Addresses = cfg.VRRP[0].Addresses[:1]
+	x := newTester(t)
+	x.wants(cfg, elected(vrrp.Backup, vrrp.Unknown, line("lte", lte, false)))
+	x.announces("fe80::bb", peerMAC, 3*time.Minute, Told{prefix(pp), 45 * time.Minute, 90 * time.Minute})
+	x.run(time.Minute)
+	x.expect()
+	x.wants(cfg, elected(vrrp.Active, vrrp.Unknown, line("lte", lte, true)))
+	x.expect("1m0s fe80::bb > ff02::1 router 0s", "1m0s fe80::aa > ff02::1 router 3m0s, "+l+" 45m0s/1h30m0s, "+pp+" 0s/1h29m0s")
+	x.run(2 * time.Second)
+	x.notes = nil
+}
