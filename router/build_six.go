@@ -101,7 +101,7 @@ func (s *State) planLine6(p *Plan, l *line, lan string) {
 	p.Sysctls = append(p.Sysctls, unadvised(l.way.Name)...)
 	p.Sysctls = append(p.Sysctls, Sysctl{Path: "net/ipv6/conf/" + l.way.Name + "/ignore_routes_with_linkdown", Value: "1", Optional: true})
 	for _, d := range append(slices.Clone(l.six.kept), l.delegated()...) {
-		p.Routes = append(p.Routes, Route{Table: Main, Destination: d.Prefix.Masked(), Metric: LastMetric, Unreachable: true})
+		p.leadsNowhere(d.Prefix.Masked())
 	}
 	if l.six.lease == nil {
 		return
@@ -117,6 +117,14 @@ func (s *State) planLine6(p *Plan, l *line, lan string) {
 	}
 	if l.six.lease.Gateway.IsValid() {
 		p.Routes = append(p.Routes, l.via6(source, Table(l.number)))
+	}
+}
+
+// leadsNowhere adds the route of what is delegated, once: two lines of one ISP may have the same.
+func (p *Plan) leadsNowhere(prefix netip.Prefix) {
+	r := Route{Table: Main, Destination: prefix, Metric: LastMetric, Unreachable: true}
+	if !slices.ContainsFunc(p.Routes, func(o Route) bool { return o.Unreachable && o.Table == r.Table && o.Destination == r.Destination }) {
+		p.Routes = append(p.Routes, r)
 	}
 }
 

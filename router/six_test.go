@@ -118,6 +118,17 @@ func TestAPlanWithoutIPv6(t *testing.T) {
 	h.wantPlan("!2001:db8:f1", "!conf/wan0/accept_ra", "conf/usb0/accept_ra")
 }
 
+// The kernel takes a route once.
+func TestOnePrefixOfTwoLines(t *testing.T) {
+	h := settled(t, dual())
+	h.lease6("fibre", "2001:db8:f100::/56")
+	h.lease6("lte", "2001:db8:f100::/56")
+	const nowhere = "unreachable 2001:db8:f100::/56"
+	if plan := h.state.Plan(h.last).String(); strings.Count(plan, nowhere) != 1 {
+		t.Errorf("the plan says %d times %q:\n%s", strings.Count(plan, nowhere), nowhere, plan)
+	}
+}
+
 // A provider, or who poses as one, gives another prefix again and again: none of them has to be remembered.
 func TestPrefixesWithoutEnd(t *testing.T) {
 	h := settled(t, dual())

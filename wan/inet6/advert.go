@@ -114,10 +114,14 @@ func host(a netip.Addr) bool {
 	return a.Is6() && !a.Is4In6() && !a.IsUnspecified() && !a.IsMulticast() && !a.IsLoopback()
 }
 
+// widest is the largest network that anybody's may be, in bits: what registries give to a whole provider. All packets with a source in a
+// delegated prefix belong to its line: one that were the whole Internet would take the others' away.
+const widest = 32
+
 // public tells whether a network may be the house's or the line's: global, or of a router above us that numbers its own house.
 func public(p netip.Prefix) bool {
 	a := p.Addr()
-	return p.IsValid() && a.Is6() && p.Bits() >= 3 && host(a) && !a.IsLinkLocalUnicast() && p == p.Masked()
+	return p.IsValid() && a.Is6() && p.Bits() >= widest && host(a) && !a.IsLinkLocalUnicast() && p == p.Masked()
 }
 
 // solicitation asks every router to speak now (RFC 4861 §4.1), naming our Ethernet address if we have one. The kernel fills in

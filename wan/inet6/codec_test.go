@@ -113,6 +113,7 @@ func TestReadMessage(t *testing.T) {
 		"a prefix longer than a network":   sound(prefix(netip.MustParsePrefix("2001:db8:1:100::/65"), time.Hour, time.Hour)),
 		"a link-local prefix":              sound(prefix(netip.MustParsePrefix("fe80::/56"), time.Hour, time.Hour)),
 		"a multicast prefix":               sound(prefix(netip.MustParsePrefix("ff02::/56"), time.Hour, time.Hour)),
+		"more than any customer gets":      sound(prefix(netip.MustParsePrefix("2000::/3"), time.Hour, time.Hour)),
 		"IPv4 in IPv6":                     sound(prefix(netip.MustParsePrefix("::/56"), time.Hour, time.Hour)),
 		"preferred for longer than valid":  sound(prefix(house1, time.Hour, time.Minute)),
 		"another's association":            sound(func(r *dhcpv6.Message) { r.Options.OneIAPD().IaId[0]++ }),
