@@ -16,7 +16,7 @@ type memory struct {
 	Server  string    `json:"server"`
 	Size    int       `json:"size"`
 	Salt    string    `json:"salt"`
-	Account string    `json:"account"` // its digest
+	Account string    `json:"account"` // the digest of what it was dialled with
 	Narrow  string    `json:"narrow,omitempty"`
 	Until   time.Time `json:"until,omitzero"` // until then Narrow's packets of 1508 bytes are not tried again
 }
@@ -28,9 +28,10 @@ func (m memory) vanishes(server string, now time.Time) bool {
 
 func newSalt() string { return fmt.Sprintf("%016x", rand.Uint64()) }
 
-// digest tells accounts apart. Who can read it can read the configuration, too.
-func (a Account) digest(salt string) string {
-	sum := sha256.Sum256([]byte(strings.Join([]string{salt, a.User, a.Password, a.Service}, "\x00")))
+// digest tells apart what sessions are dialled with. Who can read it can read the configuration, too.
+func (p *PPPoE) digest(salt string) string {
+	a := p.Account
+	sum := sha256.Sum256([]byte(strings.Join([]string{salt, a.User, a.Password, a.Service, fmt.Sprint(p.NoIPv6)}, "\x00")))
 	return hex.EncodeToString(sum[:])
 }
 

@@ -132,7 +132,7 @@ func (p *PPPoE) resume() session {
 		return nil
 	}
 	words := readWords(s.words())
-	if words.up && m.Device == p.Device && m.Size <= p.widest() && m.Account == p.Account.digest(m.Salt) {
+	if words.up && m.Device == p.Device && m.Size <= p.widest() && m.Account == p.digest(m.Salt) {
 		p.Log.Info("the session of before goes on", "wan", p.Name, "address", words.local)
 		return s
 	}

@@ -129,7 +129,7 @@ func (p *PPPoE) size(ctx context.Context, c Concentrator) int {
 func (p *PPPoE) begin(c Concentrator, size int) (session, error) {
 	p.memory.Device, p.memory.Server, p.memory.Size = p.Device, c.Name, size
 	p.memory.Salt = newSalt()
-	p.memory.Account = p.Account.digest(p.memory.Salt)
+	p.memory.Account = p.digest(p.memory.Salt)
 	return p.programs.begin(p.options(size), p.memory)
 }
 

@@ -325,8 +325,9 @@ func TestPPPoERemembersWhatVanishes(t *testing.T) {
 func TestPPPoEOutlivesTheDaemon(t *testing.T) {
 	for name, c := range map[string]struct {
 		password string
+		without6 bool
 		same     bool
-	}{"the same account": {"secret", true}, "another one": {"other", false}} {
+	}{"the same account": {"secret", false, true}, "another one": {"other", false, false}, "no IPv6 any more": {"secret", true, false}} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				a, p := &access{}, &ppp{plays: []string{wordsUp}}
@@ -336,7 +337,7 @@ func TestPPPoEOutlivesTheDaemon(t *testing.T) {
 				first.end()
 				was := p.running
 				second := newDialler(a, p)
-				second.Account.Password = c.password
+				second.Account.Password, second.NoIPv6 = c.password, c.without6
 				second.run(t)
 				time.Sleep(time.Second)
 				second.wants(t, "connected to the PPPoE server BR1", true)
