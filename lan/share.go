@@ -13,7 +13,8 @@ import (
 // Times of what two routers tell each other of the house's leases. Chosen here: a device that has just got its address keeps it if this router
 // loses its power a second later; what was renewed is told once a minute, and so is all that got lost on the way.
 const (
-	gather    = 500 * time.Millisecond // of changes that come together, as when the house's power is back
+	gather    = 500 * time.Millisecond  // of changes that come together
+	pace      = 1100 * time.Millisecond // between two letters, as when the house's power is back: the other router's page takes one a second
 	repeat    = time.Minute
 	sooner    = 5 * time.Second // after a letter that was not taken; it doubles
 	justNow   = time.Minute     // how long who served until now is believed
@@ -101,14 +102,14 @@ func (s *Share) Run(ctx context.Context) error {
 				pause = sooner
 			}
 		}
-		if !s.rest(ctx, wait) {
+		if !s.rest(ctx, wait, time.Now()) {
 			return nil
 		}
 	}
 }
 
-// rest waits for news, and then a moment for more, or until it is time. It reports whether to go on.
-func (s *Share) rest(ctx context.Context, wait time.Duration) bool {
+// rest waits for news, and then a moment for more, or until it is time after the last letter. It reports whether to go on.
+func (s *Share) rest(ctx context.Context, wait time.Duration, last time.Time) bool {
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	select {
@@ -118,7 +119,7 @@ func (s *Share) rest(ctx context.Context, wait time.Duration) bool {
 		return true
 	case <-s.news:
 	}
-	timer.Reset(gather)
+	timer.Reset(max(gather, pace-time.Since(last)))
 	select {
 	case <-ctx.Done():
 		return false

@@ -221,3 +221,24 @@ func TestNobodyIsToldWhereThereIsNoPair(t *testing.T) {
 		}
 	})
 }
+
+// The power of the house is back, and its devices come one after the other. The other router's page takes one letter a second from us.
+func TestDevicesThatComeOneAfterTheOtherAreNoFlood(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newTwins(t)
+		w.serves(0, true)
+		time.Sleep(time.Minute)
+		w.mu.Lock()
+		before := w.posts
+		w.mu.Unlock()
+		for range 600 {
+			w.side[0].Look()
+			time.Sleep(100 * time.Millisecond)
+		}
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		if n := w.posts - before; n < 40 || n > 65 {
+			t.Errorf("%d letters in a minute", n)
+		}
+	})
+}
