@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,7 +11,6 @@ import (
 	"time"
 
 	"github.com/mdlayher/packet"
-	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/net/bpf"
 	"golang.org/x/sys/unix"
 
@@ -130,25 +130,26 @@ func (p PPPoE) Wide(ctx context.Context, bytes int) error {
 
 // mostOf is the largest MTU that an interface can have; 0: it does not say.
 func mostOf(device string) (int, error) {
-	link, err := net.InterfaceByName(device)
-	if err != nil {
-		return 0, err
-	}
 	s, err := dial()
 	if err != nil {
 		return 0, err
 	}
 	defer s.close()
-	bodies, err := s.dump(unix.RTM_GETLINK, nl.NewIfInfomsg(unix.AF_UNSPEC))
-	for _, body := range bodies {
-		if len(body) < unix.SizeofIfInfomsg || nl.DeserializeIfInfomsg(body).Index != int32(link.Index) {
-			continue
-		}
-		for kind, v := range attributes(body, unix.SizeofIfInfomsg) {
-			if kind == unix.IFLA_MAX_MTU {
-				return int(value(v)), nil
-			}
+	devices, err := s.links()
+	return bounded(devices, device), err
+}
+
+// bounded is mostOf among these. A tagged interface takes any size, and carries what the one below does.
+func bounded(devices map[string]device, name string) int {
+	d := devices[name]
+	most := d.largest
+	if d.Kind != "vlan" {
+		return most
+	}
+	for _, below := range devices {
+		if below.Index == d.parent && below.largest != 0 {
+			most = min(cmp.Or(most, below.largest), below.largest)
 		}
 	}
-	return 0, err
+	return most
 }
