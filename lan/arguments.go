@@ -52,6 +52,9 @@ func (w Wanted) arguments() []string {
 // known are names that the DNS can know (RFC 1035 §2.3.4): with another one dnsmasq would not start. A machine may be called anything.
 var known = regexp.MustCompile(`^[\w-]{1,63}(\.[\w-]{1,63})*$`)
 
+// ordered are names of devices that dnsmasq would take for an order there: not to serve them, or for how long.
+var ordered = regexp.MustCompile(`^(?i:ignore|infinite|\d+[smhdw]?)$`)
+
 // record is a name of the house, with and without the domain.
 func (w Wanted) record(name, address string) string {
 	if w.Domain == "" || strings.Contains(name, ".") {
@@ -76,7 +79,7 @@ func (w Wanted) dhcp() []string {
 	}
 	for _, h := range w.Hosts {
 		host := fmt.Sprintf("--dhcp-host=%s,%s", h.MAC, h.Address)
-		if h.Name != "" && !strings.Contains(h.Name, ".") {
+		if h.Name != "" && !strings.Contains(h.Name, ".") && !ordered.MatchString(h.Name) {
 			host += "," + h.Name
 		}
 		all = append(all, host+fmt.Sprintf(",%d", lease))

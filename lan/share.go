@@ -13,8 +13,8 @@ import (
 // Times of what two routers tell each other of the house's leases. Chosen here: a device that has just got its address keeps it if this router
 // loses its power a second later; what was renewed is told once a minute, and so is all that got lost on the way.
 const (
-	gather    = 500 * time.Millisecond  // of changes that come together
-	pace      = 1100 * time.Millisecond // between two letters, as when the house's power is back: the other router's page takes one a second
+	gather    = 500 * time.Millisecond // of changes that come together
+	pace      = 900 * time.Millisecond // between two letters, as when the house's power is back: the other router's page takes a hundred in 90 s
 	repeat    = time.Minute
 	sooner    = 5 * time.Second // after a letter that was not taken; it doubles
 	justNow   = time.Minute     // how long who served until now is believed

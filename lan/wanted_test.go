@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"reflect"
 	"strings"
 	"testing"
@@ -86,6 +87,21 @@ func TestARouterThatTheDNSCannotCallSo(t *testing.T) {
 		all := strings.Join(For(cfg, lan0, weather()).arguments(), "\n")
 		if got := strings.Contains(all, "--host-record="+name); got != want {
 			t.Errorf("%q is a name of the house: %t, want %t", name, got, want)
+		}
+	}
+}
+
+// A device that is called "ignore" would get no address, and one called "42" its own for 42 seconds (dnsmasq(8), --dhcp-host).
+func TestNamesThatAreOrders(t *testing.T) {
+	for name, want := range map[string]string{"nas": ",nas,43200", "ignore": ".10,43200", "Infinite": ".10,43200", "42": ".10,43200", "12h": ".10,43200", "h12": ",h12,43200"} {
+		cfg := home()
+		cfg.LAN.Hosts = []router.Host{{Name: name, MAC: "02:00:00:00:00:10", Address: address("192.168.1.10")}}
+		all := For(cfg, lan0, weather()).arguments()
+		if last := all[len(all)-1]; !strings.HasPrefix(last, "--dhcp-host=") || !strings.HasSuffix(last, want) {
+			t.Errorf("%q: %s, want it to end with %s", name, last, want)
+		}
+		if !slices.ContainsFunc(all, func(a string) bool { return strings.HasPrefix(a, "--host-record="+name+",") }) {
+			t.Errorf("nobody finds %q", name)
 		}
 	}
 }
