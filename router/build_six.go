@@ -128,6 +128,11 @@ func (p *Plan) leadsNowhere(prefix netip.Prefix) {
 	}
 }
 
+// has reports whether a prefix is delegated to the line.
+func (l *line) has(prefix netip.Prefix) bool {
+	return slices.ContainsFunc(l.delegated(), func(d wan.Lifetime) bool { return d.Prefix == prefix })
+}
+
 func (l *line) delegated() []wan.Lifetime {
 	if l.six.lease == nil {
 		return nil
@@ -191,8 +196,13 @@ func (s *State) mainDefault6(d Decision, lan string) []Route {
 // sources6 are the networks whose packets leave by a line alone.
 func (s *State) sources6(l *line, lan string) []netip.Prefix {
 	var all []netip.Prefix
-	for _, d := range append(l.delegated(), l.six.kept...) {
+	for _, d := range l.delegated() {
 		all = append(all, d.Prefix.Masked())
+	}
+	for _, k := range l.six.kept {
+		if !slices.ContainsFunc(s.lines, func(o *line) bool { return o.has(k.Prefix) }) { // else it is that line's now
+			all = append(all, k.Prefix.Masked())
+		}
 	}
 	if l.six.lease == nil {
 		return all

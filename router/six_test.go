@@ -353,3 +353,17 @@ func TestIPv6RunsOnWhereItsLineWorks(t *testing.T) {
 		}
 	}
 }
+
+// What is delegated to a line is that line's, whoever had it before.
+func TestAPrefixThatMovesToAnotherLine(t *testing.T) {
+	h := settled(t, dual())
+	h.lease6("fibre", "2001:db8:f100::/56")
+	h.lease6("fibre", "2001:db8:f200::/56")
+	h.lease6("lte", "2001:db8:f100::/56")
+	for _, l := range h.state.lines {
+		has := slices.Contains(h.state.sources6(l, "lan0"), netip.MustParsePrefix("2001:db8:f100::/56"))
+		if want := l.config.Name == "lte"; has != want {
+			t.Errorf("%s has the sources of lte: %t", l.config.Name, has)
+		}
+	}
+}
