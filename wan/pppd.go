@@ -164,8 +164,9 @@ func (c *child) why() string {
 	return ""
 }
 
-// goodbye is how long pppd has to end a session in an orderly way; where nobody answers any more it would wait for six seconds.
-const goodbye = time.Second
+// goodbye is how long pppd has to end a session in an orderly way, which takes it milliseconds; where nobody answers any more it would wait for
+// six seconds. The router's loop waits for it, and the sentinel takes a loop that stands for a second for a hanging one.
+const goodbye = 500 * time.Millisecond
 
 func (c *child) end() {
 	for _, s := range [...]syscall.Signal{syscall.SIGTERM, syscall.SIGKILL} {
