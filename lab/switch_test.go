@@ -94,7 +94,9 @@ func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond)
 // play measures a case once in a house of its own, and says what was not as promised.
 func (c switchCase) play(t *testing.T, run int) (got Chapter, broken string) {
 	t.Helper()
-	h, b, d := home(t, Default(), c.config)
+	plan := Default()
+	plan.Tag = fmt.Sprintf("s%d-", run) // one that is played again stands beside the first
+	h, b, d := home(t, plan, c.config)
 	await(t, b, "both lines are up", on("fibre"))
 	if c.prepare != nil {
 		must(t, c.prepare(h))
