@@ -46,7 +46,7 @@ func TestAnotherDHCPServerIsLeftAlone(t *testing.T) {
 
 	other.kill()
 	must(t, h.CutLAN("main")) // the owner pulls cables: it is looked at once, and not in a minute
-	time.Sleep(time.Second) // a cable that is in again within milliseconds was never out, to the daemon
+	time.Sleep(time.Second)   // a cable that is in again within milliseconds was never out, to the daemon
 	must(t, h.PlugLAN("main"))
 	says(t, b, "/api/v1/events", "The other DHCP server in the house, 192.168.1.60, does not answer any more")
 	must(t, laptop.ask())
