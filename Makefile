@@ -30,7 +30,7 @@ demo: tools build ## a whole home in network namespaces: a story, then yours to 
 
 .PHONY: test
 test: tools image-tools machine-tools web-tools lint ## every test, with the race detector; the PC's image is built and booted
-	$(GO) test -race -timeout 28m $(SYSTEMS) $$($(GO) list ./... | grep -v -F -x "$$($(GO) list ./lab $(SYSTEMS))")
+	$(GO) test -race -timeout 50m $(SYSTEMS) $$($(GO) list ./... | grep -v -F -x "$$($(GO) list ./lab $(SYSTEMS))")
 	GO=$(GO) lab/run-tests
 
 .PHONY: bench
