@@ -19,8 +19,8 @@ var ranks = map[string]int{
 	"cmd/twinpath": 4, "lab": 4, "image/build": 4, "image/vm": 4, "packaging": 4, "packaging/man": 4,
 	"config": 3, "migration": 3, "web/site": 3, "web/front": 3, "internal/road": 3, "internal/ladder": 3, "lab/chromium": 3,
 	"web": 2, "alert": 2, "incident": 2, "budget": 2, "drill": 2, "ddns": 2, "report": 2, "store": 2, "pair": 2, "lan": 2, "lan/advert": 2, "internal/kernel": 2, "image/firstboot": 2, "image/setup": 2, "image/console": 2,
-	"router": 1, "vrrp/sentinel": 1, "wan/inet6": 1, "wizard": 1, "alert/channel/shout": 1,
-	"health": 0, "vrrp": 0, "wan": 0, "wan/rescue": 0, "firewall": 0, "pathmtu": 0, "check": 0, "script": 0, "image/bundle": 0, "image/slot": 0, "web/door": 0, "alert/channel": 0,
+	"router": 1, "pair/link": 1, "pair/pulse": 1, "pair/handover": 1, "vrrp/sentinel": 1, "wan/inet6": 1, "wizard": 1, "alert/channel/shout": 1,
+	"pair/flow": 0, "health": 0, "vrrp": 0, "wan": 0, "wan/rescue": 0, "firewall": 0, "pathmtu": 0, "check": 0, "script": 0, "image/bundle": 0, "image/slot": 0, "web/door": 0, "alert/channel": 0,
 	"vrrp/packet":    -1, // the alphabet of vrrp
 	"config/outline": -1, // where everything in a TOML text stands
 	"durable":        -1, // how files survive a power cut

@@ -1,6 +1,8 @@
 package config
 
 import (
+	"time"
+
 	"github.com/twinpath/twinpath/router"
 )
 
@@ -8,6 +10,10 @@ func pairKeys() keys[router.Pair] {
 	return keys[router.Pair]{
 		{"peer", func(p *router.Pair, v value) { p.Peer = v.address4() }},
 		{"secret", func(p *router.Pair, v value) { p.Secret = v.pairSecret() }},
+		{"port", func(p *router.Pair, v value) { p.Port = uint16(v.number(1024, 65535)) }},
+		{"heartbeat", func(p *router.Pair, v value) { p.Beat = v.beat() }},
+		{"keep", func(p *router.Pair, v value) { p.Keep = v.duration(0, 24*time.Hour) }},
+		{"handover", func(p *router.Pair, v value) { p.NoHandOver = !v.flag() }},
 	}
 }
 
@@ -20,6 +26,30 @@ func (v value) pairSecret() string {
 		return ""
 	}
 	return text
+}
+
+// beat reads how often the two routers give a sign of life. A Backup that follows a faster one finds its own late wake-ups in it, and
+// nobody notices a slower one.
+func (v value) beat() time.Duration {
+	const least, most = 20 * time.Millisecond, time.Second
+	if d := v.duration(0, most); d == 0 || d >= least {
+		return d
+	}
+	v.problem(`"0s" for none`, "is shorter than %s", least)
+	return 0
+}
+
+// settlePair gives [pair] its defaults.
+func (r *reading) settlePair(p *router.Pair) {
+	if !r.has("pair.port") {
+		p.Port = 61112
+	}
+	if !r.has("pair.heartbeat") {
+		p.Beat = 50 * time.Millisecond
+	}
+	if !r.has("pair.keep") {
+		p.Keep = 30 * time.Minute
+	}
 }
 
 // pair looks at the other router of the house.

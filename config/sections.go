@@ -38,7 +38,7 @@ func rootKeys() keys[router.Config] {
 		}},
 		{"firewall", func(c *router.Config, v value) { firewallKeys().read(v, c) }},
 		{"web", func(c *router.Config, v value) { c.Web.On = true; webKeys().read(v, &c.Web) }},
-		{"pair", func(c *router.Config, v value) { pairKeys().read(v, &c.Pair) }},
+		{"pair", func(c *router.Config, v value) { pairKeys().read(v, &c.Pair); v.r.settlePair(&c.Pair) }},
 		{"alert", func(c *router.Config, v value) {
 			c.Alert.Wait, c.Alert.Remind, c.Alert.Every = time.Minute, 24*time.Hour, 5*time.Minute
 			alertKeys().read(v, &c.Alert)

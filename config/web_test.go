@@ -28,7 +28,7 @@ func TestFullPage(t *testing.T) {
 		Password: "$2a$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy",
 		Names:    []string{"router.example", "house"},
 	})
-	equal(t, "pair", cfg.Pair, router.Pair{Peer: netip.MustParseAddr("192.168.1.3"), Secret: "4c1f0a6de85b2793"})
+	equal(t, "pair", cfg.Pair, router.Pair{Peer: netip.MustParseAddr("192.168.1.3"), Secret: "4c1f0a6de85b2793", Port: 61112, Beat: 50 * time.Millisecond, Keep: 30 * time.Minute})
 	equal(t, "alert", cfg.Alert, router.Alert{
 		Wait: 90 * time.Second, Heartbeat: "https://hc-ping.com/one", Every: 10 * time.Minute,
 		To: []router.AlertTo{

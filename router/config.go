@@ -203,8 +203,12 @@ type Web struct {
 
 // Pair is the other router of the house. The zero value means that there is none.
 type Pair struct {
-	Peer   netip.Addr // its address on the LAN
-	Secret string     // the same on both
+	Peer       netip.Addr    // its address on the LAN
+	Secret     string        // the same on both
+	Port       uint16        // of the link between them, TCP and UDP
+	Beat       time.Duration // between two signs of life; 0: none, and VRRP alone says who is dead
+	Keep       time.Duration // how long connections may stay on the other router's metered line; 0: until they end
+	NoHandOver bool          // connections break when the house moves to the other router
 }
 
 // Alert says whom to tell. No To means nobody.

@@ -113,4 +113,12 @@ type Wish struct {
 	Router
 	Priority int    // in force, 1 to 255
 	Fault    string // not empty: it must not be Active, and this is why
+	// Gone is a router that is known to be dead, since now: as its follower this one takes over at once.
+	Gone Gone
+	// Grace is how much longer than PreemptDelay a lower Active is left alone that is not broken, since its connections would not survive yet;
+	// 0: not longer.
+	Grace time.Duration
 }
+
+// Gone is a router by its addresses on the network; the zero value is none.
+type Gone struct{ IPv4, IPv6 netip.Addr }
