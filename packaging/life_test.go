@@ -72,7 +72,7 @@ func (h *home) start(t *testing.T) {
 		out, err := h.laptop.Run("curl -s -m 2 http://192.168.1.1/")
 		return err == nil && strings.Contains(out, "Internet works, on fibre.")
 	})
-	const owner = `set -e; pid=$(grep -lx twinpath-web /proc/[0-9]*/comm | cut -d/ -f3); set -- $(grep ^Uid: /proc/$pid/status); [ $2 = $(id -u twinpath-web) ]`
+	const owner = `set -e; pid=$(grep -lsx twinpath-web /proc/[0-9]*/comm | cut -d/ -f3); set -- $(grep ^Uid: /proc/$pid/status); [ $2 = $(id -u twinpath-web) ]`
 	if out, err := h.try(owner); err != nil {
 		t.Errorf("the page's process is not of twinpath-web: %s", out)
 	}
@@ -101,7 +101,7 @@ func (h *home) sandboxed(t *testing.T) {
 // sentinel is the process that speaks VRRP. There is one.
 func (h *home) sentinel(t *testing.T) string {
 	t.Helper()
-	all := strings.Fields(h.run(t, "grep -lx twinpath-vrrp /proc/[0-9]*/comm | cut -d/ -f3"))
+	all := strings.Fields(h.run(t, "grep -lsx twinpath-vrrp /proc/[0-9]*/comm | cut -d/ -f3"))
 	if len(all) != 1 {
 		t.Fatalf("%d sentinels run", len(all))
 	}
