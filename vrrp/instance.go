@@ -198,7 +198,8 @@ func (e *Engine) ready(now time.Time, in *instance) {
 func (in *instance) settings() Settings {
 	return Settings{
 		Version: in.wish.Version, Priority: uint8(in.wish.Priority), Interval: in.wish.Interval, Preempt: in.wish.Preempt,
-		FastPreempt: in.wish.FastPreempt, PreemptDelay: in.wish.PreemptDelay, Source: in.source,
+		FastPreempt: in.wish.FastPreempt, PreemptDelay: in.wish.PreemptDelay, Grace: in.wish.Grace,
+		Source: in.source, Gone: in.wish.Gone.of(in.place.Family),
 	}
 }
 

@@ -31,6 +31,7 @@ type Machine struct {
 	armed    time.Time     // when down was set
 	down     time.Time     // RFC: Active_Down_Timer; zero in a ready Backup: the election is won
 	won      string        // why it was
+	grace    time.Time     // until then a won election waits all the same; zero: it does not
 
 	holding bool
 	keep    time.Time // end of holding without being Active; zero: none
@@ -104,16 +105,21 @@ func (m *Machine) apply(now time.Time, e Event) {
 }
 
 // wins reports whether nothing in this election stands in the way of being Active.
-func (m *Machine) wins() bool { return m.ready && m.state == Backup && m.down.IsZero() }
+func (m *Machine) wins() bool {
+	return m.ready && m.state == Backup && m.down.IsZero() && m.grace.IsZero()
+}
 
-// held reports whether a live Active is to be left alone, or has to be looked for first.
+// held reports whether a live Active is to be left alone, for a while at least, or has to be looked for first.
 func (m *Machine) held() bool {
-	return m.ready && m.state == Backup && !m.down.IsZero() && (m.standing == followed || m.standing == deaf)
+	if !m.ready || m.state != Backup {
+		return false
+	}
+	return !m.grace.IsZero() || !m.down.IsZero() && (m.standing == followed || m.standing == deaf)
 }
 
 // Due returns when the next Tick is wanted, zero for never.
 func (m *Machine) Due() time.Time {
-	due := earlier(m.down, m.keep)
+	due := earlier(earlier(m.down, m.grace), m.keep)
 	return earlier(due, earlier(m.advert, m.repeat))
 }
 
@@ -134,6 +140,9 @@ func (m *Machine) tick(now time.Time) {
 	}
 	if due(m.down, now) {
 		m.expire(now)
+	}
+	if due(m.grace, now) {
+		m.grace = time.Time{}
 	}
 	if due(m.advert, now) {
 		m.advertise(now, m.settings.Priority)

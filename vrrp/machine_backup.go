@@ -37,6 +37,7 @@ func (m *Machine) farewell(now time.Time, h Heard) {
 		}
 		return
 	}
+	m.grace = time.Time{}
 	if m.down.IsZero() {
 		return
 	}
@@ -69,17 +70,21 @@ func (m *Machine) challenges(now time.Time) bool {
 	if m.peer.Priority >= m.settings.Priority {
 		return false
 	}
-	if m.peer.peak > m.peer.Priority || m.peer.Priority == 1 {
+	if m.peer.broken() {
 		return true
 	}
 	return m.settings.Preempt && now.Sub(m.lowSince) >= m.settings.PreemptDelay
 }
+
+// broken reports whether the Active has lost some of its priority in its reign, or says its last word.
+func (p peer) broken() bool { return p.peak > p.Priority || p.Priority == 1 }
 
 // challenge starts the take-over from a lower Active. RFC 9568 §6.4.2 ignores its adverts, so that the down-interval that its last
 // higher one started runs out; with FastPreempt our skew time does, by which the best Backup is first. Later lower adverts
 // do not put it off.
 func (m *Machine) challenge(now time.Time) {
 	m.standing = beaten
+	m.wait(now)
 	if !m.settings.FastPreempt {
 		return
 	}
@@ -89,8 +94,33 @@ func (m *Machine) challenge(now time.Time) {
 	}
 }
 
+// wait sets until when a won election waits, so that what is due by then anyway runs meanwhile. An Active that is broken or falls silent is not
+// waited for.
+func (m *Machine) wait(now time.Time) {
+	m.grace = time.Time{}
+	s := m.settings
+	if m.standing != beaten || m.peer.broken() || s.Grace <= 0 {
+		return
+	}
+	until := earlier(m.lowSince.Add(s.PreemptDelay+min(s.Grace, GraceMost)), m.peer.at.Add(s.downInterval(m.peer.Interval)))
+	if until.After(now) {
+		m.grace = until
+	}
+}
+
+// bury is what a Backup does when it is told that the Active it follows is dead.
+func (m *Machine) bury() {
+	if !m.ready || m.standing != followed && m.standing != beaten || m.peer.Source != m.settings.Gone {
+		return
+	}
+	reason := fmt.Sprintf("%s is gone: it gives no sign of life and answers nothing", m.peer.Source)
+	m.forget()
+	m.win(reason)
+}
+
 // follow leaves the Active alone for another down-interval, of its interval.
 func (m *Machine) follow(now time.Time) {
+	m.grace = time.Time{}
 	m.standing, m.interval = followed, m.peer.Interval
 	m.arm(now, m.settings.downInterval(m.learned()))
 }
@@ -108,7 +138,7 @@ func (m *Machine) arm(now time.Time, d time.Duration) { m.armed, m.down = now, n
 // forget is what silence does: the Active is no more.
 func (m *Machine) forget() {
 	m.standing, m.peer, m.interval = alone, peer{}, 0
-	m.lowSince, m.down = time.Time{}, time.Time{}
+	m.lowSince, m.down, m.grace = time.Time{}, time.Time{}, time.Time{}
 }
 
 // expire is the end of the down-interval. An Active that is there, but beaten, is not forgotten: should the group not take over

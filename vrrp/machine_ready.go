@@ -86,6 +86,12 @@ func (m *Machine) configure(now time.Time, s Settings) {
 	if m.standing == beaten && m.peer.Priority >= s.Priority {
 		m.follow(now)
 	}
+	if m.standing == beaten && s.Grace != old.Grace {
+		m.wait(now)
+	}
+	if s.Gone.IsValid() && s.Gone != old.Gone {
+		m.bury()
+	}
 	// Nobody was heard yet, and the better of two that boot together must not come second for having been worse.
 	if (m.standing == alone || m.standing == deaf) && !m.down.IsZero() && s.Priority != old.Priority {
 		m.down = m.armed.Add(s.downInterval(s.Interval))

@@ -95,8 +95,8 @@ func (w *world) live() time.Duration {
 	return settled
 }
 
-// stillness is how long nothing may move before it counts as agreement: longer than PreemptDelay and a down-interval.
-const stillness = 7 * time.Second
+// stillness is how long nothing may move before it counts as agreement: longer than PreemptDelay, GraceMost and a down-interval.
+const stillness = 10 * time.Second
 
 // agreed reports whether nothing has moved for long.
 func (w *world) agreed(calm time.Time) bool {
@@ -110,10 +110,10 @@ func (w *world) agreed(calm time.Time) bool {
 	return true
 }
 
-// patience is how long agreement may take: a down-interval to notice, PreemptDelay, another down-interval to take over,
+// patience is how long agreement may take: a down-interval to notice, PreemptDelay and GraceMost, another down-interval to take over,
 // and for groups that may fight, some truces.
 func (w *world) patience() time.Duration {
-	d := 4*time.Second + 2*time.Second + 4*time.Second + stillness
+	d := 4*time.Second + 2*time.Second + GraceMost + 4*time.Second + stillness
 	if w.grouped {
 		d += 10 * time.Second
 	}

@@ -155,7 +155,7 @@ func (e *Engine) join(now time.Time, in *instance, name string, wish Wish) {
 	}
 	g.Add(now, in.key, Settings{
 		Version: wish.Version, Priority: uint8(wish.Priority), Interval: wish.Interval, Preempt: wish.Preempt,
-		FastPreempt: wish.FastPreempt, PreemptDelay: wish.PreemptDelay,
+		FastPreempt: wish.FastPreempt, PreemptDelay: wish.PreemptDelay, Grace: wish.Grace,
 	})
 }
 

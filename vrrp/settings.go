@@ -22,9 +22,15 @@ type Settings struct {
 	Preempt      bool
 	FastPreempt  bool // a lower advert of the Active starts our skew time instead of being ignored
 	PreemptDelay time.Duration
+	Grace        time.Duration // a take-over from a live Active that is not broken waits for so much longer than PreemptDelay, GraceMost at most
 
 	Source netip.Addr // our own address on the wire: decides ties
+	Gone   netip.Addr // when it is set: this Active is dead, whatever its adverts promised; invalid: none is
 }
+
+// GraceMost bounds Grace, so that no election ever hangs on what its driver waits for. Chosen here: a tenth of it is enough for two routers to
+// make ready for each other's connections.
+const GraceMost = 3 * time.Second
 
 // skew returns how much longer this router waits than one of priority 256 would (RFC 9568 §6.1; RFC 3768 §6.1, where
 // it is a part of a second whatever the interval).

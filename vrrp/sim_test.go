@@ -156,6 +156,7 @@ func (w *world) newBox(n int, interval time.Duration) *box {
 	b := &box{number: n}
 	preempt, fast := w.rand.IntN(3) > 0, w.rand.IntN(3) > 0
 	delay := time.Duration(max(0, w.rand.IntN(4)-2)) * 2 * time.Second
+	grace := time.Duration(max(0, w.rand.IntN(4)-1)) * 2 * time.Second
 	priority := w.priority()
 	for s := range w.segments {
 		if w.rand.IntN(3) == 0 {
@@ -165,7 +166,7 @@ func (w *world) newBox(n int, interval time.Duration) *box {
 			box: b, segment: s, key: Key{fmt.Sprintf("box%d", n), Family(s + 1)},
 			settings: Settings{
 				Version: w.version, Priority: priority, Interval: interval,
-				Preempt: preempt, FastPreempt: fast, PreemptDelay: delay,
+				Preempt: preempt, FastPreempt: fast, PreemptDelay: delay, Grace: grace,
 				Source: netip.AddrFrom4([4]byte{10, 0, byte(s), byte(1 + (n*3+s*7)%11)}),
 			},
 		})

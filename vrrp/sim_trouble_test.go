@@ -168,7 +168,7 @@ func (w *world) disturb() {
 	segment := w.rand.IntN(w.segments)
 	c := b.cells[segment]
 	running := b.alive && !b.frozen
-	switch kind := w.rand.IntN(12); {
+	switch kind := w.rand.IntN(14); {
 	case kind == 0:
 		w.loss, w.slow = w.rand.Float64()*0.3, 2*time.Millisecond+w.span(50*time.Millisecond)
 	case kind == 1:
@@ -187,10 +187,25 @@ func (w *world) disturb() {
 		w.block(c)
 	case kind == 9:
 		w.forge(segment)
+	case kind >= 12 && running:
+		w.gossip(b)
 	case running:
 		s := c.settings
 		if s.Priority = w.priority(); w.rand.IntN(5) == 0 {
 			s.Interval = w.interval()
+		}
+		w.configure(c, s)
+	}
+}
+
+// gossip tells a box that another one is dead, which may be wrong, and until when connections would not survive.
+func (w *world) gossip(b *box) {
+	dead := w.boxes[w.rand.IntN(len(w.boxes))]
+	grace := w.span(4 * time.Second)
+	for i, c := range b.cells {
+		s := c.settings
+		if s.Grace = grace; b != dead && w.rand.IntN(2) == 0 {
+			s.Gone = dead.cells[i].settings.Source
 		}
 		w.configure(c, s)
 	}

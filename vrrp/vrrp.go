@@ -116,9 +116,17 @@ type Wish struct {
 	// Gone is a router that is known to be dead, since now: as its follower this one takes over at once.
 	Gone Gone
 	// Grace is how much longer than PreemptDelay a lower Active is left alone that is not broken, since its connections would not survive yet;
-	// 0: not longer.
+	// 0: not longer. It is GraceMost at most.
 	Grace time.Duration
 }
 
 // Gone is a router by its addresses on the network; the zero value is none.
 type Gone struct{ IPv4, IPv6 netip.Addr }
+
+// of returns its address in one family.
+func (g Gone) of(f Family) netip.Addr {
+	if f == IPv6 {
+		return g.IPv6
+	}
+	return g.IPv4
+}
