@@ -29,7 +29,7 @@ const announced = other + " announces priority 90, ours is 100"
 func TestGraceEnds(t *testing.T) {
 	s := gracious()
 	tt := lowered(t, s, 1)
-	tt.tick(2*time.Second+skew100) // won, and waiting
+	tt.tick(2*time.Second + skew100) // won, and waiting
 	tt.shows(Backup, false, other)
 	tt.hear(3*time.Second, other, 90)
 	tt.hear(4*time.Second, other, 90)
