@@ -12,6 +12,7 @@ import (
 	"net/http/httptrace"
 	"net/netip"
 	"net/url"
+	"reflect"
 	"sync"
 	"time"
 
@@ -38,9 +39,10 @@ type Watch struct {
 	http     *http.Client
 	port     string // of the other router's page; empty: HTTP's own
 
-	mu   sync.Mutex
-	peer netip.Addr
-	wake chan struct{}
+	mu    sync.Mutex
+	peer  netip.Addr
+	heard *meeting // over the link between the two; nil: its page is asked
+	wake  chan struct{}
 }
 
 // NewWatch returns a Watch that tells what it sees for as long as it runs. Tell must not block.
@@ -51,12 +53,52 @@ func NewWatch(snapshot func() *router.Snapshot, tell func(router.PeerSeen), log 
 // Use takes the other router's address; one that is not valid: there is none.
 func (w *Watch) Use(peer netip.Addr) {
 	w.mu.Lock()
-	w.peer = peer
+	w.peer, w.heard = peer, nil
 	w.mu.Unlock()
+	w.look()
+}
+
+// Hear takes what the other router shows over the link between the two, a Viewer's text; us is this router's address there. For as long as it
+// goes on coming, the other router's page is not asked.
+func (w *Watch) Hear(text []byte, us netip.Addr) error {
+	m := &meeting{us: us, at: time.Now(), theirs: new(status)}
+	if len(text) > mostShown {
+		return fmt.Errorf("read what the other router shows: %d bytes, more than %d", len(text), mostShown)
+	}
+	if err := json.Unmarshal(text, m.theirs); err != nil {
+		return fmt.Errorf("read what the other router shows: %w", err)
+	}
+	w.mu.Lock()
+	m.peer = w.peer
+	w.heard = m
+	w.mu.Unlock()
+	w.look()
+	return nil
+}
+
+// Part says that the link is no more: the other router's page is asked again.
+func (w *Watch) Part() {
+	w.mu.Lock()
+	w.heard = nil
+	w.mu.Unlock()
+	w.look()
+}
+
+func (w *Watch) look() {
 	select {
 	case w.wake <- struct{}{}:
 	default:
 	}
+}
+
+// told is what the link has brought, unless that is old.
+func (w *Watch) told() (netip.Addr, *meeting) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.heard != nil && time.Since(w.heard.at) > 2*again {
+		w.heard = nil
+	}
+	return w.peer, w.heard
 }
 
 // Run asks the other router how it is, again and again, until ctx ends.
@@ -66,7 +108,7 @@ func (w *Watch) Run(ctx context.Context) error {
 	defer w.http.CloseIdleConnections()
 	var last meeting
 	for {
-		last = w.look(ctx, last)
+		last = w.visit(ctx, last)
 		select {
 		case <-ctx.Done():
 			return nil
@@ -76,11 +118,9 @@ func (w *Watch) Run(ctx context.Context) error {
 	}
 }
 
-// look visits the other router once, and tells what it is like by now.
-func (w *Watch) look(ctx context.Context, last meeting) meeting {
-	w.mu.Lock()
-	peer := w.peer
-	w.mu.Unlock()
+// visit looks at the other router once, and tells what it is like by now.
+func (w *Watch) visit(ctx context.Context, last meeting) meeting {
+	peer, heard := w.told()
 	now := time.Now()
 	if peer != last.peer {
 		last = meeting{peer: peer, began: now}
@@ -91,7 +131,7 @@ func (w *Watch) look(ctx context.Context, last meeting) meeting {
 	if !peer.IsValid() {
 		return last
 	}
-	m, err := w.ask(ctx, peer)
+	m, err := w.meet(ctx, peer, heard)
 	switch {
 	case err == nil:
 		m.began, m.told, m.toldAt = last.began, last.told, last.toldAt
@@ -114,10 +154,18 @@ func (w *Watch) look(ctx context.Context, last meeting) meeting {
 	return last
 }
 
+// meet takes what the link has brought, or asks the other router's page.
+func (w *Watch) meet(ctx context.Context, peer netip.Addr, heard *meeting) (meeting, error) {
+	if heard != nil {
+		return *heard, nil
+	}
+	return w.ask(ctx, peer)
+}
+
 // alike reports whether two views differ at most in when the other router last answered.
 func alike(a, b router.PairView) bool {
 	a.Seen, b.Seen = nil, nil
-	return a == b
+	return reflect.DeepEqual(a, b)
 }
 
 // neighbour asks a box in the house: no proxy is between, and no redirect leads elsewhere.

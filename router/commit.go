@@ -25,6 +25,7 @@ func (s *State) Commit(now time.Time, d Decision) []Event {
 	if !slices.Equal(s.carrying, d.Carrying) {
 		events = append(events, s.move(now, d)...)
 	}
+	events = append(events, s.bond.due(now)...)
 	if v := s.judge(d); v != s.verdict {
 		s.verdict, s.since = v, now
 	}

@@ -70,11 +70,14 @@ type evidence struct {
 	budgets map[string]BudgetView // by the name of the line
 	drills  map[string]DrillView  // the newest, by the line whose failure was rehearsed
 	alerts  *AlertsView
-	peer    *PairView
+	peer    *PairView // as it shows itself
 	house   *HouseView
 	names   []NameView
 	disk    string
 	unset   bool // the clock
+
+	differences []string // between the two routers' configurations
+	second      *SecondView
 }
 
 // fold keeps what others know, and says what begins or ends with it. Each fact replaces the one before.
@@ -90,8 +93,10 @@ func (e *evidence) fold(now time.Time, fact Fact) []Event {
 		e.house = &f.View
 	case NamesSeen:
 		e.names = f.Names
-	case PeerSeen:
-		return e.foldPeer(now, f.View)
+	case DifferencesSeen:
+		return e.foldDifferences(now, f)
+	case SecondSeen:
+		return e.foldSecond(now, f)
 	case DiskSeen:
 		return e.foldDisk(now, f.Err)
 	case ClockSeen:
@@ -101,16 +106,6 @@ func (e *evidence) fold(now time.Time, fact Fact) []Event {
 			"Nobody has set the clock: the times of what happens now may be wrong.", "The clock is set.")
 	}
 	return nil
-}
-
-func (e *evidence) foldPeer(now time.Time, view *PairView) []Event {
-	was := e.peer != nil && !e.peer.Connected
-	e.peer = view
-	if view == nil {
-		return nil
-	}
-	return turn(now, EventPair, CausePeer, was, !view.Connected,
-		fmt.Sprintf("The other router (%s) does not answer.", view.Peer), fmt.Sprintf("The other router (%s) answers again.", view.Peer))
 }
 
 func (e *evidence) foldDisk(now time.Time, err error) []Event {

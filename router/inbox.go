@@ -27,6 +27,8 @@ func (b *inbox) put(f Fact, done chan<- error) {
 		b.letters = without(b.letters, func(old Fact) bool { h, ok := old.(HealthSeen); return ok && h.WAN == f.WAN })
 	case Health6Seen:
 		b.letters = without(b.letters, func(old Fact) bool { h, ok := old.(Health6Seen); return ok && h.WAN == f.WAN })
+	case TogetherSeen:
+		b.letters = without(b.letters, func(old Fact) bool { _, ok := old.(TogetherSeen); return ok })
 	case VRRPSeen:
 		b.letters = without(b.letters, func(old Fact) bool { _, ok := old.(VRRPSeen); return ok })
 	}

@@ -268,6 +268,7 @@ func (r *Router) sleep() time.Duration {
 	next = earliest(next, r.state.former.until, now)
 	next = r.state.wake6(now, next)
 	next = r.state.vrrpWake(now, next)
+	next = r.state.bond.wake(now, next)
 	for _, w := range r.state.sweeps {
 		next = earliest(next, w.next, now)
 	}

@@ -103,6 +103,9 @@ func (s *State) Snapshot(now time.Time, version string, d Decision) *Snapshot {
 		snap.WANs = append(snap.WANs, w)
 	}
 	s.evidence.show(snap)
+	s.bond.show(snap, s.config.Pair.Peer)
+	snap.Side = s.side(d)
+	s.evidence.showPair(snap.Pair)
 	return snap
 }
 

@@ -47,6 +47,9 @@ type Snapshot struct {
 	Kernel     KernelView   `json:"kernel"`
 	Pending    *PendingView `json:"pending,omitempty"` // a configuration that waits to be confirmed
 	Time       time.Time    `json:"time"`
+
+	// Side is of a pair, in this process only.
+	Side Side `json:"-"`
 }
 
 // WANSnapshot is one WAN's part of a Snapshot.
@@ -123,7 +126,7 @@ type KernelView struct {
 type PairView struct {
 	Peer            string     `json:"peer"`      // its address
 	Connected       bool       `json:"connected"` // it answered within the last 15 s
-	FlowsHandedOver int        `json:"flows_handed_over"`
+	FlowsHandedOver int        `json:"flows_handed_over"` // connections that stay with it and pass here
 	Router          string     `json:"router,omitempty"` // its name
 	Version         string     `json:"version,omitempty"`
 	Sentence        string     `json:"sentence,omitempty"`
@@ -133,6 +136,21 @@ type PairView struct {
 	Seen            *time.Time `json:"seen,omitempty"`
 	State           string     `json:"state,omitempty"` // of its election for the house's address: active, backup, ...
 	Accounts        string     `json:"-"`               // of its PPPoE lines, as only the two of them can tell
+
+	WANs        []PartnerWAN `json:"wans,omitempty"`        // its lines, in its file's order
+	Drained     bool         `json:"drained,omitempty"`     // it leaves the house to this one
+	Differences []string     `json:"differences,omitempty"` // what of the two configurations does not fit together
+	Second      *SecondView  `json:"second,omitempty"`      // nil: the LAN between the two is enough
+
+	Linked     bool          `json:"linked,omitempty"`      // the two routers work together
+	LinkReason string        `json:"link_reason,omitempty"` // why they do not, or not as they should
+	Deaf       string        `json:"deaf,omitempty"`        // which of the two does not hear the other, as a clause
+	Gone       bool          `json:"gone,omitempty"`        // it neither beats nor answers
+	Phase      string        `json:"phase,omitempty"`       // of its connections' hand-over to this router: ready, learns, keeps
+	Left       int           `json:"left,omitempty"`        // connections that this router has by lines of its own
+	Lines      []PartnerLine `json:"lines,omitempty"`       // of its own
+	HandOvers  uint64        `json:"handovers,omitempty"`   // to this router, since its start
+	BeatsLost  uint64        `json:"beats_lost,omitempty"`  // signs of life that did not come, since this router's start
 }
 
 // PendingView is a configuration that goes back unless confirmed.

@@ -43,6 +43,7 @@ type State struct {
 	since   time.Time
 
 	evidence evidence
+	bond     bond
 }
 
 // NewState returns the state before the first fact. An earlier run's default route may still lead to some
@@ -97,6 +98,11 @@ func (s *State) Fold(now time.Time, fact Fact) []Event {
 		return s.foldCheck(now, f)
 	case PendingSet:
 		s.pending = f.Until
+	case PeerSeen:
+		s.evidence.peer = f.View
+		return s.bond.presence(now, f.View)
+	case TogetherSeen:
+		return append(s.bond.fold(now, f.View), s.bond.presence(now, s.evidence.peer)...)
 	default:
 		return s.evidence.fold(now, f)
 	}

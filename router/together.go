@@ -12,6 +12,11 @@ type Together struct {
 	Linked bool
 	Reason string    // why they are not linked, or not as they should be; empty: all is well
 	Since  time.Time // of Linked
+	// Vain: no link can come about until somebody changes something, an update or a secret: nothing waits for it.
+	Vain bool
+
+	Router  string // the other one's name; empty: not known
+	Version string // of its program
 
 	MAC      string     // of the other router's interface on the LAN: what comes from it is never sent back to it
 	Gateway4 netip.Addr // its addresses on the LAN
@@ -29,6 +34,9 @@ type Together struct {
 	Phase HandOver
 	Kept  int // connections that stay with the other router and pass here
 	Left  int // connections that this router has by lines of its own
+
+	HandOvers uint64 // hand-overs to this router, since it started
+	BeatsLost uint64 // signs of life of the other router that did not come, since this one started
 }
 
 // PartnerLine is a line of the other router.

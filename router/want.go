@@ -21,6 +21,7 @@ func (s *State) Wanted(now time.Time, d Decision) vrrp.Wanted {
 		st := s.standing(now, d, v)
 		wish := vrrp.Wish{Router: v.config.Router, Priority: st.Priority, Fault: st.Fault}
 		wish.Interface = s.virtualDevice(v)
+		s.alongside(&wish, v)
 		w.Routers = append(w.Routers, wish)
 	}
 	return w

@@ -1,0 +1,48 @@
+package router
+
+import (
+	"net/netip"
+	"slices"
+
+	"github.com/twinpath/twinpath/vrrp"
+)
+
+// Side is the house's side of this router, and its part in serving the house, for what the two routers of a pair do together.
+type Side struct {
+	Link                   // of the LAN; zero Index: there is none
+	Devices []string       // that the house's packets come in by: the LAN's, and those with virtual MAC addresses
+	Subnets []netip.Prefix // the house's networks
+	Uplinks []string       // interfaces of this router's own lines
+
+	Known   bool // whether the VRRP engine has said how it stands with every address of the house
+	Serves  int  // elections for addresses of the house in which this router is Active
+	Follows int  // those in which another one is
+}
+
+// side is the house's side as a decision has it.
+func (s *State) side(d Decision) Side {
+	lan := s.lanDevice()
+	if lan == "" || !s.config.Pair.Peer.IsValid() {
+		return Side{}
+	}
+	p := s.policy(d, lan)
+	out := Side{Link: named(s.links, lan), Devices: p.LAN, Subnets: p.Subnets}
+	for _, l := range s.lines {
+		if l.config.Kind != Peer && l.way.Index != 0 && !slices.Contains(out.Uplinks, l.way.Name) {
+			out.Uplinks = append(out.Uplinks, l.way.Name)
+		}
+	}
+	elections := s.house()
+	out.Known = len(elections) > 0
+	for _, e := range elections {
+		switch e.State {
+		case vrrp.Active:
+			out.Serves++
+		case vrrp.Backup:
+			out.Follows++
+		case vrrp.Unknown, vrrp.Waiting:
+			out.Known = false
+		}
+	}
+	return out
+}
