@@ -124,10 +124,10 @@ type KernelView struct {
 
 // PairView is the other router of the house, as it shows itself on its own page.
 type PairView struct {
-	Peer            string     `json:"peer"`      // its address
-	Connected       bool       `json:"connected"` // it answered within the last 15 s
+	Peer            string     `json:"peer"`              // its address
+	Connected       bool       `json:"connected"`         // it answered within the last 15 s
 	FlowsHandedOver int        `json:"flows_handed_over"` // connections that stay with it and pass here
-	Router          string     `json:"router,omitempty"` // its name
+	Router          string     `json:"router,omitempty"`  // its name
 	Version         string     `json:"version,omitempty"`
 	Sentence        string     `json:"sentence,omitempty"`
 	Verdict         Verdict    `json:"verdict,omitempty"`
