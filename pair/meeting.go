@@ -20,6 +20,8 @@ type status struct {
 	VRRPTime *time.Time               `json:"vrrp_time"`
 	Time     time.Time                `json:"time"`
 	Accounts string                   `json:"accounts"`
+	WANs     []router.PartnerWAN      `json:"wans"`
+	Drained  bool                     `json:"drained"`
 }
 
 // meeting is what the other router last said of itself.
@@ -45,7 +47,7 @@ func (m *meeting) seenBy(ours *router.Snapshot, now time.Time) *router.PairView 
 	at := m.at.UTC()
 	view.Seen, view.Router, view.Version = &at, brief(t.Router), brief(t.Version)
 	view.Sentence, view.Verdict = brief(t.Sentence), router.Verdict(brief(string(t.Verdict)))
-	view.Accounts = brief(t.Accounts)
+	view.Accounts, view.WANs, view.Drained = brief(t.Accounts), linesOf(t.WANs), t.Drained
 	if view.Connected {
 		view.HearsUs = hears(t.Speakers, t.VRRP, instant(t.Time, t.VRRPTime), m.us)
 		view.State = brief(stateAt(t.VRRP, m.us))

@@ -117,14 +117,14 @@ func TestNewsOnly(t *testing.T) {
 	w.Use(loopback)
 	var last meeting
 	for range 5 {
-		last = w.look(t.Context(), last)
+		last = w.visit(t.Context(), last)
 	}
 	if told != 1 {
 		t.Errorf("told %d times that nothing has changed, want once", told)
 	}
 	last.at = last.at.Add(-gone)
 	w.port = "1" // where nobody answers
-	if last = w.look(t.Context(), last); told != 2 || last.told.Connected {
+	if last = w.visit(t.Context(), last); told != 2 || last.told.Connected {
 		t.Errorf("after %s without an answer: told %d times, %+v", gone, told, last.told)
 	}
 }
@@ -134,12 +134,12 @@ func TestASilentNeighbourIsGivenTime(t *testing.T) {
 	w := watching(t, nil, func(router.PeerSeen) { told++ })
 	w.port = "1"
 	w.Use(loopback)
-	last := w.look(t.Context(), meeting{})
+	last := w.visit(t.Context(), meeting{})
 	if told != 0 {
 		t.Error("it counts as away before it could have answered")
 	}
 	last.began = last.began.Add(-gone)
-	if w.look(t.Context(), last); told != 1 {
+	if w.visit(t.Context(), last); told != 1 {
 		t.Errorf("after %s it does not count as away", gone)
 	}
 }

@@ -98,6 +98,9 @@ func (s *State) vrrpComplaints() string {
 			all = append(all, fmt.Sprintf("%s is %s for %s: %s.", e.Router, stateWord(e.State), e.Family, e.Reason))
 		}
 	}
+	if split := s.evidence.split(); split != "" {
+		all = append(all, split)
+	}
 	return strings.Join(all, " ")
 }
 
