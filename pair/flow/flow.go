@@ -4,6 +4,7 @@ package flow
 
 import (
 	"fmt"
+	"iter"
 	"net/netip"
 )
 
@@ -40,12 +41,39 @@ func (f Flow) String() string {
 	return fmt.Sprintf("%d %s > %s", f.Protocol, source, destination)
 }
 
-// Change is what has become of a list of flows.
+// whole reports whether both ends are of one family: nothing else is a flow.
+func (f Flow) whole() bool { return f.Is4() == netip.AddrFrom16(f.Destination).Is4In6() }
+
+// Change is what has become of a list of flows. Endings come before beginnings: a flow that is in both has begun again.
 type Change struct {
-	Anew  bool // the list begins anew: what was in it before is gone
+	Anew  bool // the list begins anew: what was in it before is gone, unless it is told again
+	More  bool // the rest of this change is in the next one, so that a list that begins anew is never half there
 	Begun []Flow
 	Ended []Flow
 }
 
 // Empty reports whether nothing has changed.
-func (c Change) Empty() bool { return !c.Anew && len(c.Begun) == 0 && len(c.Ended) == 0 }
+func (c Change) Empty() bool { return !c.Anew && !c.More && len(c.Begun) == 0 && len(c.Ended) == 0 }
+
+// Piece is how many flows a piece of a change has at most: 152 KB of IPv6, as Append writes them. Chosen here: far below what a message may
+// be, and done with in a millisecond.
+const Piece = 4096
+
+// Pieces yields the change in pieces of at most Piece flows each, in order; an empty one yields nothing.
+func (c Change) Pieces() iter.Seq[Change] {
+	return func(yield func(Change) bool) {
+		for rest := c; !rest.Empty(); {
+			piece := Change{Anew: rest.Anew}
+			rest.Anew = false
+			ended := min(len(rest.Ended), Piece)
+			begun := min(len(rest.Begun), Piece-ended)
+			piece.Ended, rest.Ended = rest.Ended[:ended], rest.Ended[ended:]
+			piece.Begun, rest.Begun = rest.Begun[:begun], rest.Begun[begun:]
+			last := len(rest.Ended)+len(rest.Begun) == 0
+			piece.More = !last || c.More
+			if !yield(piece) || last {
+				return
+			}
+		}
+	}
+}
