@@ -10,12 +10,14 @@ import (
 
 	"golang.org/x/net/icmp"
 	"golang.org/x/net/ipv4"
+	"golang.org/x/net/ipv6"
 )
 
 // Pinger sends ICMP echo requests from a device to one address at each interval.
 type Pinger struct {
 	conn  *icmp.PacketConn
 	to    *net.IPAddr
+	kinds echoKinds
 	stop  chan struct{}
 	tasks sync.WaitGroup
 
@@ -23,6 +25,18 @@ type Pinger struct {
 	sent []time.Time
 	rtt  map[int]time.Duration
 }
+
+// echoKinds is how one family pings.
+type echoKinds struct {
+	network, any   string
+	protocol       int // IANA's number
+	request, reply icmp.Type
+}
+
+var (
+	echo4 = echoKinds{"ip4:icmp", "0.0.0.0", 1, ipv4.ICMPTypeEcho, ipv4.ICMPTypeEchoReply}
+	echo6 = echoKinds{"ip6:ipv6-icmp", "::", 58, ipv6.ICMPTypeEchoRequest, ipv6.ICMPTypeEchoReply}
+)
 
 // pingPatience is when an answer is too late to count: a neighbour that nobody is yet keeps some packets
 // waiting, and they are answered when it is found.
@@ -37,9 +51,12 @@ func (d *Device) StartPinger(target string, interval time.Duration) (*Pinger, er
 	if err != nil {
 		return nil, err
 	}
-	p := &Pinger{to: &net.IPAddr{IP: a.AsSlice()}, stop: make(chan struct{}), rtt: map[int]time.Duration{}}
+	p := &Pinger{to: &net.IPAddr{IP: a.AsSlice()}, kinds: echo4, stop: make(chan struct{}), rtt: map[int]time.Duration{}}
+	if a.Is6() {
+		p.kinds = echo6
+	}
 	err = d.space.Do(func() (err error) {
-		p.conn, err = icmp.ListenPacket("ip4:icmp", "0.0.0.0")
+		p.conn, err = icmp.ListenPacket(p.kinds.network, p.kinds.any)
 		return err
 	})
 	if err != nil {
@@ -58,7 +75,7 @@ func (p *Pinger) send(interval time.Duration) {
 		number := len(p.sent)
 		p.sent = append(p.sent, time.Now())
 		p.mu.Unlock()
-		m := icmp.Message{Type: ipv4.ICMPTypeEcho, Body: &icmp.Echo{ID: pingID, Seq: number}}
+		m := icmp.Message{Type: p.kinds.request, Body: &icmp.Echo{ID: pingID, Seq: number}}
 		if packet, err := m.Marshal(nil); err == nil {
 			_, _ = p.conn.WriteTo(packet, p.to) // what cannot be sent is a lost ping
 		}
@@ -73,12 +90,12 @@ func (p *Pinger) send(interval time.Duration) {
 func (p *Pinger) receive() {
 	buffer := make([]byte, 1500)
 	for {
-		n, _, err := p.conn.ReadFrom(buffer)
+		n, from, err := p.conn.ReadFrom(buffer)
 		if err != nil {
 			return
 		}
-		m, err := icmp.ParseMessage(1, buffer[:n]) // 1: the protocol number of ICMP
-		if err != nil || m.Type != ipv4.ICMPTypeEchoReply {
+		m, err := icmp.ParseMessage(p.kinds.protocol, buffer[:n])
+		if err != nil || m.Type != p.kinds.reply || from.String() != p.to.String() {
 			continue
 		}
 		echo, ok := m.Body.(*icmp.Echo)

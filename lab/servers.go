@@ -32,6 +32,7 @@ func (h *House) servePackets(n *sandbox.Namespace, address string, answer func(q
 	if err != nil {
 		return fmt.Errorf("serve %s: %w", address, err)
 	}
+	roomy(conn)
 	h.onClose(func() { _ = conn.Close() })
 	h.tasks.Go(func() {
 		buffer := make([]byte, 2048)

@@ -20,9 +20,17 @@ type Status struct {
 		Sender  bool `json:"sender"`
 		Waiting int  `json:"waiting"` // messages that no line could take yet
 	} `json:"alerts"`
-	Pair struct {
-		Connected bool `json:"connected"`
-	} `json:"pair"`
+	Pair Partner `json:"pair"`
+}
+
+// Partner is how a router sees the other one of its pair, as a Status has it.
+type Partner struct {
+	Connected       bool   `json:"connected"`
+	Linked          bool   `json:"linked"`
+	LinkReason      string `json:"link_reason"`
+	Phase           string `json:"phase"` // of the hand-over: none, ready, learns, keeps
+	FlowsHandedOver int    `json:"flows_handed_over"`
+	Left            int    `json:"left"`
 }
 
 // Election is one virtual router's election in one family, as a Status has it.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"net/netip"
 	"sync"
 	"time"
 )
@@ -14,9 +15,11 @@ type Stream struct {
 	conn     net.Conn
 	interval time.Duration
 	stop     chan struct{}
+	hushed   chan struct{} // closed: no more records
 	tasks    sync.WaitGroup
 
 	mu      sync.Mutex
+	quiet   time.Time // since when hushed; zero: it is not
 	last    time.Time // of the last answer, at first of the start
 	stall   time.Duration
 	sent    int
@@ -32,17 +35,26 @@ const recordSize = 8
 
 // StartStream connects and sends a record at each interval; with interval 0 the connection idles after one record.
 func (d *Device) StartStream(ctx context.Context, interval time.Duration) (*Stream, error) {
-	conn, err := d.Dial(ctx, "tcp4", echoServer().String())
+	return d.startStream(ctx, echoServer(), interval)
+}
+
+func (d *Device) startStream(ctx context.Context, server netip.AddrPort, interval time.Duration) (*Stream, error) {
+	conn, err := d.Dial(ctx, "tcp", server.String())
 	if err != nil {
 		return nil, fmt.Errorf("open stream: %w", err)
 	}
-	s := &Stream{conn: conn, interval: interval, stop: make(chan struct{}), last: time.Now()}
+	return newStream(conn, interval), nil
+}
+
+// newStream sends records over a connection whose other end echoes them.
+func newStream(conn net.Conn, interval time.Duration) *Stream {
+	s := &Stream{conn: conn, interval: interval, stop: make(chan struct{}), hushed: make(chan struct{}), last: time.Now()}
 	s.record()
 	s.tasks.Go(s.read)
 	if interval > 0 {
 		s.tasks.Go(s.write)
 	}
-	return s, nil
+	return s
 }
 
 func (s *Stream) write() {
@@ -51,6 +63,8 @@ func (s *Stream) write() {
 	for {
 		select {
 		case <-s.stop:
+			return
+		case <-s.hushed:
 			return
 		case <-tick.C:
 			s.record()
@@ -86,7 +100,7 @@ func (s *Stream) answered(records int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := time.Now()
-	if s.interval > 0 {
+	if s.interval > 0 && s.quiet.IsZero() {
 		s.stall = max(s.stall, now.Sub(s.last))
 	}
 	s.last = now
@@ -106,6 +120,14 @@ func (s *Stream) end(err error) {
 func (s *Stream) settled() bool {
 	r := s.Result()
 	return r.Cause != nil || r.Answered == r.Sent
+}
+
+// hush ends the sending of records; answers still count.
+func (s *Stream) hush() {
+	close(s.hushed)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.quiet = time.Now()
 }
 
 func stopped(stop <-chan struct{}) bool {
@@ -142,8 +164,11 @@ func (s *Stream) Result() StreamResult {
 	r := StreamResult{Sent: s.sent, Answered: s.answers, Stall: s.stall, Last: s.last, Ended: s.ended, Cause: s.cause}
 	if s.interval > 0 {
 		until := time.Now()
-		if s.cause != nil {
+		switch {
+		case s.cause != nil:
 			until = s.ended
+		case !s.quiet.IsZero():
+			until = s.quiet
 		}
 		r.Stall = max(r.Stall, until.Sub(s.last))
 	}

@@ -15,8 +15,8 @@ import (
 // UDPProbe is one flow of numbered datagrams from a device to the echo server, at fixed times. It stands for a
 // call or a game: the longest run of lost ones is what its user would have felt.
 type UDPProbe struct {
-	conn     *net.UDPConn
-	to       netip.AddrPort
+	conn     net.PacketConn
+	to       net.Addr
 	patience time.Duration // an answer that comes later is none; 0: any time
 	interval time.Duration
 	start    time.Time
@@ -44,15 +44,31 @@ func (d *Device) StartUDP(interval time.Duration) (*UDPProbe, error) {
 }
 
 func (d *Device) startUDP(to netip.AddrPort, interval, patience time.Duration) (*UDPProbe, error) {
+	p, err := d.openUDP(to, interval, patience)
+	if err == nil {
+		p.tasks.Go(p.send)
+	}
+	return p, err
+}
+
+// openUDP is a probe that sends nothing by itself.
+func (d *Device) openUDP(to netip.AddrPort, interval, patience time.Duration) (*UDPProbe, error) {
+	family := "udp4"
+	if to.Addr().Is6() {
+		family = "udp6"
+	}
+	return d.openProbe(net.UDPAddrFromAddrPort(to), interval, patience, func() (net.PacketConn, error) { return net.ListenPacket(family, ":0") })
+}
+
+func (d *Device) openProbe(to net.Addr, interval, patience time.Duration, open func() (net.PacketConn, error)) (*UDPProbe, error) {
 	p := &UDPProbe{to: to, patience: patience, interval: interval, start: time.Now(), stop: make(chan struct{})}
 	err := d.space.Do(func() (err error) {
-		p.conn, err = net.ListenUDP("udp4", nil)
+		p.conn, err = open()
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	p.tasks.Go(p.send)
 	p.tasks.Go(p.receive)
 	return p, nil
 }
@@ -60,7 +76,6 @@ func (d *Device) startUDP(to netip.AddrPort, interval, patience time.Duration) (
 func (p *UDPProbe) send() {
 	runtime.LockOSThread() // a thread of its own wakes up on time; the runtime's timers are a millisecond coarse
 	defer runtime.UnlockOSThread()
-	packet := make([]byte, 8)
 	for due := p.start; ; due = due.Add(p.interval) {
 		select {
 		case <-p.stop:
@@ -71,9 +86,14 @@ func (p *UDPProbe) send() {
 		if late := time.Since(due); late > 5*p.interval {
 			due = due.Add(late) // a burst of late ones would hide a gap
 		}
-		binary.BigEndian.PutUint64(packet, p.book(due))
-		_, _ = p.conn.WriteToUDPAddrPort(packet, p.to) // what cannot be sent is a lost probe
+		p.one(due)
 	}
+}
+
+// one sends the next probe.
+func (p *UDPProbe) one(due time.Time) {
+	packet := binary.BigEndian.AppendUint64(nil, p.book(due))
+	_, _ = p.conn.WriteTo(packet, p.to) // what cannot be sent is a lost probe
 }
 
 // book notes the next probe and returns its number.
@@ -100,7 +120,7 @@ func sleepUntil(t time.Time) {
 func (p *UDPProbe) receive() {
 	buffer := make([]byte, 64)
 	for {
-		n, _, err := p.conn.ReadFromUDPAddrPort(buffer)
+		n, _, err := p.conn.ReadFrom(buffer)
 		if err != nil {
 			return
 		}
