@@ -21,6 +21,7 @@ func (a *API) metrics(w http.ResponseWriter, r *http.Request) {
 	m.router(snapshot)
 	m.wans(snapshot.WANs, a.counters(snapshot))
 	m.virtual(snapshot.VRRP)
+	m.pair(snapshot.Pair)
 	w.Header().Set("Content-Type", m.kind())
 	w.Header().Set("Vary", "Accept")
 	w.Header().Set("Cache-Control", "no-store")

@@ -48,6 +48,7 @@ func house() *router.Snapshot {
 			Rejected: map[string]uint64{"wrong checksum": 4, "other interval": 2}, Checks: []router.CheckSnapshot{{Target: "tcp 127.0.0.1:80", OK: true, Weight: 20}}},
 		{Name: "lan", ID: 51, Family: "ipv6", State: "backup", Priority: 100, Base: 100},
 	}
+	s.Pair = &router.PairView{Peer: "192.168.1.3", Connected: true, Linked: true, Phase: "keeps", FlowsHandedOver: 37, Left: 12, HandOvers: 2, BeatsLost: 41}
 	return s
 }
 

@@ -113,10 +113,6 @@ func assemble(keeper *config.Keeper, h *household) (*household, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the configuration cannot be used:\n%w", err)
 	}
-	for _, sentence := range config.Unserved(cfg) {
-		log.Warn(sentence)
-		h.record(router.Event{Time: time.Now(), Kind: router.EventRouter, Blame: router.BlameOwner, Sentence: sentence})
-	}
 	endSessions(h.socket.Path, cfg, log)
 	h.router, err = router.New(cfg, version, h.ports(keeper.State), log)
 	if err != nil {

@@ -38,9 +38,6 @@ func plan(_ context.Context, args []string, std stdio) error {
 	if err != nil {
 		return err
 	}
-	for _, sentence := range config.Unserved(cfg) {
-		fmt.Fprintf(std.out, "# %s\n", sentence)
-	}
 	p, notes := router.Preview(cfg)
 	for _, note := range notes {
 		fmt.Fprintf(std.out, "# %s\n", note)
