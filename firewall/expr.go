@@ -157,8 +157,8 @@ func (v Verdict) String() string {
 	return v.Kind.String()
 }
 
-// Reject answers the packet: with a TCP reset, with ICMPv6's "source address failed policy", else with "administratively prohibited".
-type Reject struct{ Reset, Policy bool }
+// Reject answers the packet: with a TCP reset, with ICMPv6's "source address failed policy", with "no route", else with "administratively prohibited".
+type Reject struct{ Reset, Policy, Nowhere bool }
 
 func (r Reject) String() string {
 	switch {
@@ -166,6 +166,8 @@ func (r Reject) String() string {
 		return "reject with tcp reset"
 	case r.Policy:
 		return "reject with icmpv6 policy-fail"
+	case r.Nowhere:
+		return "reject with icmpx no-route"
 	}
 	return "reject with icmpx admin-prohibited"
 }

@@ -81,6 +81,7 @@ func (b *builder) refusals() []Rule {
 func (b *builder) forward() {
 	house := b.house(InDevice)
 	rules := append(b.blocked(), b.strays()...)
+	rules = append(rules, b.back()...)
 	rules = append(rules, b.offload()...)
 	rules = append(rules,
 		Rule{known(), accept()},

@@ -16,7 +16,12 @@ func (b *builder) prerouting() {
 		b.chain("take_"+w.word, Rule{setWAN(ConnMark, w.Mark)}, Rule{goTo("via_" + w.word)})
 	}
 	b.choose()
-	b.chain("from_house", append(b.restore(b.ways),
+	var partner []Rule
+	if b.crosses() {
+		b.lend()
+		partner = []Rule{concat(b.partner(), []Expr{goTo("from_partner")})}
+	}
+	b.chain("from_house", append(append(partner, b.restore(b.ways)...),
 		Rule{wan(ConnMark, 0), known(), accept()},
 		Rule{goTo("choose")})...)
 	var rules []Rule
@@ -76,14 +81,7 @@ func (b *builder) alive6(w way) bool {
 // choose decides the way of flows that have none: new ones, those of a dead WAN, and what conntrack
 // cannot follow because a peer's answers do not pass here. The hash decides the same for all of a flow.
 func (b *builder) choose() {
-	rules := []Rule{
-		{Match{Field: ConnSide, Value: small("reply", 1)}, accept()},
-		{in(Destination4, setHouse4), accept()},
-		{in(Destination6, setHouse6), accept()},
-		{kind("local", kindLocal), accept()},
-		{kind("broadcast", kindBroadcast), accept()},
-		{kind("multicast", kindMulticast), accept()},
-	}
+	rules := b.elsewhere()
 	last := b.rest()
 	for i, u := range b.policy.Uses {
 		rules = append(rules, b.use(useName(i), u, last)...)
@@ -92,6 +90,18 @@ func (b *builder) choose() {
 		rules = append(rules, Rule{last})
 	}
 	b.chain("choose", rules...)
+}
+
+// elsewhere lets pass what is for no WAN, or whose way the other direction has chosen.
+func (b *builder) elsewhere() []Rule {
+	return []Rule{
+		{Match{Field: ConnSide, Value: small("reply", 1)}, accept()},
+		{in(Destination4, setHouse4), accept()},
+		{in(Destination6, setHouse6), accept()},
+		{kind("local", kindLocal), accept()},
+		{kind("broadcast", kindBroadcast), accept()},
+		{kind("multicast", kindMulticast), accept()},
+	}
 }
 
 // rest is what becomes of flows that no policy is for.

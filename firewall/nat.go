@@ -15,7 +15,7 @@ func (b *builder) nat() {
 	b.base("nat_prerouting", Hook{Type: "nat", At: "prerouting", Priority: priorityDestinationNAT}, forwards...)
 	redirected := bits(ConnStatus, "dnat", statusRedirected)
 	// Never "snat to": masquerade lets go of flows when the address or the device changes.
-	rules := append(b.record(),
+	rules := append(append(b.record(), b.markLent()...),
 		Rule{in(OutDevice, setUplink), ipv4(), Masquerade{}})
 	rules = append(rules, b.translate()...)
 	rules = append(rules,

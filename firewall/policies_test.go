@@ -18,6 +18,7 @@ func policies() map[string]Policy {
 		"metered": metered(),
 		"used_up": usedUp(),
 		"six":     six(),
+		"lent":    lent(),
 		"inner":   inner(),
 		"server":  {Own: []string{"eth0"}, Refused: []netip.Addr{netip.MustParseAddr("192.168.1.1"), netip.MustParseAddr("fd00:1::1")}},
 	}
@@ -72,6 +73,22 @@ func six() Policy {
 	p.Forwards = []Forward{
 		{Proto: "tcp", Ports: PortRange{443, 443}, To: netip.MustParseAddrPort("[::ff:fe00:10]:443"), WANs: []string{"fibre"}},
 		{Proto: "udp", Ports: PortRange{5060, 5061}, To: netip.MustParseAddrPort("[2001:db8:1::11]:0")},
+	}
+	return p
+}
+
+// lent is a home that shares with the other router, which sends its packets here as well, and whose own lines are two.
+func lent() Policy {
+	p := Policy{LAN: []string{"lan0", "vr2-51-4"}, Subnets: house(), WANs: []WAN{fibre(), dsl(), {Name: "other", Device: "lan0", Mark: MarkOf(2), Alive: true, Peer: true}}, Six: true,
+		Partner: "02:00:00:00:00:99", PartnerAddress: netip.MustParseAddr("192.168.1.3"), Shares: []Share{{MarkOf(0), 3}, {MarkOf(2), 1}}, Lent: []Share{{MarkOf(0), 3}}}
+	p.WANs[0].Sources6, p.WANs[0].Alive6, p.WANs[0].Open6 = prefixes6("2001:db8:1::/56"), true, true
+	p.WANs[2].Sources6, p.WANs[2].Alive6, p.WANs[2].Open6 = prefixes6("2001:db8:3::/56"), true, true
+	p.Uses = []Use{
+		{Devices: []string{"02:00:00:00:00:22"}, Via: []Share{{MarkOf(1), 1}}}, // not to be told from the other router
+		{Ports: []PortRange{{25, 25}}, Via: []Share{{MarkOf(1), 1}, {MarkOf(2), 1}}},
+		{Ports: []PortRange{{26, 26}}, Via: []Share{{MarkOf(1), 1}}},
+		{Ports: []PortRange{{27, 27}}, Via: []Share{{MarkOf(2), 1}}, Block: true},
+		{Sources: []netip.Prefix{netip.MustParsePrefix("192.168.1.66/32")}, Block: true},
 	}
 	return p
 }

@@ -35,6 +35,13 @@ type Policy struct {
 	// Own are interfaces that only serve this machine, with virtual addresses: what comes in there may reach it, and goes
 	// no further.
 	Own []string
+	// Partner is the Ethernet address of the other router in the house, which peers lead to; empty: not known. What comes from there never
+	// goes back.
+	Partner        string
+	PartnerAddress netip.Addr // of IPv4, on the LAN: connections from there are the other router's own
+	// Lent are the WANs with devices of their own that take what comes from Partner, where Shares or the main table's default route lead to it.
+	// Empty: that has the way of everybody.
+	Lent []Share
 	// Refused are virtual addresses that lead to nothing on this machine but answered pings (RFC 9568 §6.1, Accept_Mode).
 	Refused []netip.Addr
 }

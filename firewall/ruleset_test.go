@@ -101,6 +101,7 @@ func anyPolicy(r *rand.Rand) Policy {
 	p := Policy{LAN: some(r, 2, anyName), Subnets: some(r, 3, anyPrefix), Shares: some(r, 3, anyShare)}
 	p.Own, p.Refused = some(r, 2, anyName), some(r, 2, anyAddr)
 	p.WANs = some(r, 4, anyWAN)
+	p.Partner, p.PartnerAddress, p.Lent = anyStation(r), anyAddr(r), some(r, 2, anyShare)
 	p.Six, p.Inner = r.IntN(2) == 0, anyPrefix(r)
 	p.Uses = some(r, 4, func(r *rand.Rand) Use {
 		return Use{Devices: some(r, 2, anyStation), Sources: some(r, 2, anyPrefix), Destinations: some(r, 2, anyPrefix),

@@ -83,6 +83,8 @@ func (r *lowering) reject(e firewall.Reject) {
 		r.do(&expr.Reject{Type: unix.NFT_REJECT_TCP_RST})
 	case e.Policy:
 		r.do(&expr.Reject{Type: unix.NFT_REJECT_ICMP_UNREACH, Code: policyFail})
+	case e.Nowhere:
+		r.do(&expr.Reject{Type: unix.NFT_REJECT_ICMPX_UNREACH, Code: unix.NFT_REJECT_ICMPX_NO_ROUTE})
 	default:
 		r.do(&expr.Reject{Type: unix.NFT_REJECT_ICMPX_UNREACH, Code: unix.NFT_REJECT_ICMPX_ADMIN_PROHIBITED})
 	}
