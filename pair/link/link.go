@@ -21,7 +21,7 @@ var ErrDown = errors.New("there is no link to the other router")
 
 // Why a connection of ours ends, in the words of its Bye.
 var (
-	errStops   = errors.New("Twinpath ends there")
+	errStops   = errors.New("it is being stopped")
 	errChanges = errors.New("its configuration has changed")
 )
 
