@@ -15,6 +15,7 @@ func (s *State) Plan(d Decision) Plan {
 	for _, l := range s.lines {
 		s.planLine(&p, l)
 		s.planLine6(&p, l, lan)
+		s.planLent6(&p, l)
 	}
 	if len(s.lines) > 0 {
 		p.Rules = append(s.specific(d), p.Rules...)
@@ -27,10 +28,10 @@ func (s *State) Plan(d Decision) Plan {
 }
 
 // specific lets connected networks and the owner's own routes go before marks. Only shares and policies mark flows
-// that may be meant for those, and IPv6's sources do; otherwise a mark says how the flow left already, and the rule would cost every packet a
+// that may be meant for those, IPv6's sources do, and what comes from the other router of a pair while everybody's way leads there; otherwise a mark says how the flow left already, and the rule would cost every packet a
 // second look into the main table.
 func (s *State) specific(d Decision) []Rule {
-	if len(d.Carrying) < 2 && len(s.config.Policies) == 0 {
+	if len(d.Carrying) < 2 && len(s.config.Policies) == 0 && len(s.forward(d)) == 0 {
 		if s.directs() {
 			return []Rule{{Priority: Base, Table: Main, OnlySpecific: true, OnlyIPv6: true}}
 		}
@@ -217,6 +218,7 @@ func (s *State) policy(d Decision, lan string) firewall.Policy {
 		p.LAN, p.Fast = []string{lan}, []string{lan}
 	}
 	s.admit(&p, lan)
+	s.keepForward(&p, d)
 	if a := s.config.LAN.Address; a.IsValid() {
 		p.Subnets = []netip.Prefix{a.Masked()}
 	}
@@ -235,6 +237,9 @@ func (s *State) policy(d Decision, lan string) firewall.Policy {
 		}
 		if p.Six && l.speaks(s.config.LAN) {
 			s.policy6(&w, d, i, lan)
+		}
+		if p.Six && w.Peer {
+			s.policyLent6(&p, &w, d, i)
 		}
 		p.WANs = append(p.WANs, w)
 		if len(d.Carrying) > 1 && d.Carries(l.config.Name) {

@@ -12,7 +12,9 @@ import (
 // directs reports whether the house's IPv6 is ours to direct: a line has some, or had, or the house has a network of its own. Before
 // that it is the owner's own routes' business.
 func (s *State) directs() bool {
-	return s.config.LAN.Prefix.IsValid() || slices.ContainsFunc(s.lines, func(l *line) bool { return l.six.lease != nil || len(l.six.kept) > 0 })
+	return s.config.LAN.Prefix.IsValid() || slices.ContainsFunc(s.lines, func(l *line) bool {
+		return l.six.lease != nil || len(l.six.kept) > 0 || len(s.lends6(l)) > 0
+	})
 }
 
 // houseNetwork is a /64 of the house. Retired: hosts are not to use it for new connections.

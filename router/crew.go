@@ -111,10 +111,10 @@ func (c *crew) watch(ctx context.Context, s *State, d Decision) {
 			p = nil
 		}
 		if p == nil {
-			p = c.startMonitor(ctx, l, key)
+			p = c.startMonitor(ctx, l, key, s.resolvers(l))
 			c.monitors[name] = p
 		}
-		p.resolveBy(l.lease.DNS)
+		p.resolveBy(s.resolvers(l))
 		c.assess(ctx, l)
 	}
 	for name, p := range c.monitors {
@@ -127,7 +127,7 @@ func (c *crew) watch(ctx context.Context, s *State, d Decision) {
 	c.watch6(ctx, s)
 }
 
-func (c *crew) startMonitor(ctx context.Context, l *line, key string) *post {
+func (c *crew) startMonitor(ctx context.Context, l *line, key string, servers []netip.Addr) *post {
 	name, index := l.config.Name, l.way.Index
 	p := &post{key: key}
 	p.monitor = c.ports.Monitor(Watched{
@@ -135,7 +135,7 @@ func (c *crew) startMonitor(ctx context.Context, l *line, key string) *post {
 		DNS:    func() []netip.AddrPort { return *p.dns.Load() },
 		Report: func(v health.Verdict) { c.inbox.put(HealthSeen{name, index, v}, nil) },
 	})
-	p.resolveBy(l.lease.DNS)
+	p.resolveBy(servers)
 	p.start(ctx, c.log.With("wan", name), "monitor", p.monitor.Run)
 	return p
 }

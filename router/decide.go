@@ -21,7 +21,7 @@ func (d Decision) Carries(name string) bool { return slices.Contains(d.Carrying,
 func (s *State) Decide(now time.Time) Decision {
 	d := Decision{Conditions: make([]condition, len(s.lines))}
 	for i, l := range s.lines {
-		d.Conditions[i] = s.rationed(l, l.treated(l.condition(now, s.config.LAN)))
+		d.Conditions[i] = s.rationed(l, l.treated(s.beyond(l, l.condition(now, s.config.LAN))))
 	}
 	d.Carrying, d.FailOpen = s.choose(d.Conditions)
 	return d

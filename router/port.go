@@ -131,7 +131,7 @@ func (l *line) making(now time.Time) (condition, bool) {
 // metered reports whether what a WAN carries is paid for: by its owner's word or, where that is not given, because it comes by a
 // phone or a modem.
 func (l *line) metered() bool {
-	return l.config.Metered || !l.config.Priced && l.port.Mobile && l.config.Kind != Peer
+	return l.config.Metered || l.volume || !l.config.Priced && l.port.Mobile && l.config.Kind != Peer
 }
 
 // ports prints what is to become of ports as ip(8) takes it.

@@ -82,6 +82,8 @@ type Ports struct {
 	Checks  Checks
 	Script  func(script.Change) // must not block
 	Now     func() time.Time
+	// Offer hears how this router's own lines are when that has changed, for the other router of the pair. It must not block; nil: nobody is told.
+	Offer func([]PartnerLine)
 	// Counters is read every few seconds, from the loop; nil: nobody counts.
 	Counters func() Counters
 }

@@ -51,6 +51,7 @@ type Router struct {
 	counters                          Counters // of then
 	wanted                            vrrp.Wanted
 	checks                            []check.Watched
+	offered                           []PartnerLine  // to the other router; nil: nothing was
 	waiting                           []chan<- error // to hear how the next plan was taken
 }
 
@@ -172,6 +173,7 @@ func (r *Router) round(ctx context.Context) {
 	d := r.state.Decide(now)
 	r.record(r.state.Commit(now, d))
 	r.checkVirtual()
+	r.offer(d)
 	err := r.elect(now, d, func() error { return r.apply(now, r.state.Plan(d), look) })
 	r.crew.rescue(ctx, r.state, now, d)
 	r.runScripts()

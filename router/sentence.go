@@ -3,6 +3,7 @@ package router
 import (
 	"cmp"
 	"fmt"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -100,6 +101,9 @@ func (s *State) Snapshot(now time.Time, version string, d Decision) *Snapshot {
 			_, house := l.six.lease.House()
 			w.Use6, w.Ending6 = house && s.open(d, l), house && s.ending(now, d, i)
 		}
+		if s.borrows(l) && l.lease != nil {
+			w.DNS, w.Use6 = words(s.resolvers(l)), w.Active && s.alive6(d, i)
+		}
 		snap.WANs = append(snap.WANs, w)
 	}
 	s.evidence.show(snap)
@@ -149,6 +153,15 @@ func (l *line) snapshot(c condition, active bool) WANSnapshot {
 	return w
 }
 
+// words are addresses for people, and for JSON, where none is no null.
+func words(addresses []netip.Addr) []string {
+	all := []string{}
+	for _, a := range addresses {
+		all = append(all, a.String())
+	}
+	return all
+}
+
 func (l *line) showLease(w *WANSnapshot) {
 	if l.lease.Address.IsValid() {
 		w.Address = l.lease.Address.Addr().String()
@@ -156,8 +169,6 @@ func (l *line) showLease(w *WANSnapshot) {
 	if l.lease.Gateway.IsValid() {
 		w.Gateway = l.lease.Gateway.String()
 	}
-	for _, server := range l.lease.DNS {
-		w.DNS = append(w.DNS, server.String())
-	}
+	w.DNS = words(l.lease.DNS)
 	w.MTU = l.mtu4()
 }

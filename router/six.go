@@ -131,7 +131,11 @@ func (s *State) open(d Decision, l *line) bool {
 
 // alive6 reports whether IPv6 flows that belong to a WAN are still sent to it.
 func (s *State) alive6(d Decision, i int) bool {
-	return s.alive(d, i) && (s.lines[i].works() || d.FailOpen)
+	l := s.lines[i]
+	if l.config.Kind == Peer {
+		return s.alive(d, i) && len(s.lends6(l)) > 0
+	}
+	return s.alive(d, i) && (l.works() || d.FailOpen)
 }
 
 // letGo6 forgets prefixes that nobody uses any more.

@@ -96,7 +96,7 @@ type WANSnapshot struct {
 	Mark firewall.Mark `json:"-"`
 	Way  Link          `json:"-"`
 	MTU6 int           `json:"-"`
-	// Lease6 is its IPv6, Use6 whether the house is to use that for new connections, and Ending6 whether its devices are being told that
+	// Lease6 is its IPv6 (none of a peer), Use6 whether the house is to use that for new connections, and Ending6 whether its devices are being told that
 	// theirs of before are over: that takes a second or two, and a device without a router could not hear of it. In this process only.
 	Lease6  *wan.Lease6 `json:"-"`
 	Use6    bool        `json:"-"`

@@ -102,7 +102,7 @@ func (s *State) Fold(now time.Time, fact Fact) []Event {
 		s.evidence.peer = f.View
 		return s.bond.presence(now, f.View)
 	case TogetherSeen:
-		return append(s.bond.fold(now, f.View), s.bond.presence(now, s.evidence.peer)...)
+		return s.foldTogether(now, f.View)
 	default:
 		return s.evidence.fold(now, f)
 	}

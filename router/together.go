@@ -26,7 +26,7 @@ type Together struct {
 	Gone vrrp.Gone
 	// Ready: should this router serve the house from now on, the other one's connections would survive.
 	Ready bool
-	// Lines are the other router's own, those that lead back here left out.
+	// Lines are the other router's own, those that lead back here left out; nil: it has not named them.
 	Lines []PartnerLine
 	// Deaf names who of the two does not hear the other while the other hears it; empty: neither. A sentence's clause.
 	Deaf string
@@ -49,6 +49,8 @@ type PartnerLine struct {
 	Lost     int            `json:"lost"`
 	Metered  bool           `json:"metered,omitempty"`
 	Reason   string         `json:"reason,omitempty"`
+	Blame    Blame          `json:"blame,omitempty"`
+	DNS      []netip.Addr   `json:"dns,omitempty"`      // servers of IPv4 that answer its customers
 	Sources6 []netip.Prefix `json:"sources6,omitempty"` // IPv6 networks that leave by it alone
 }
 

@@ -65,6 +65,10 @@ func For(cfg router.Config, house House, snap *router.Snapshot) Wanted {
 // take adds a line's prefix, and its size where the house is to use it. The prefix of a line that stands by is announced as
 // retired: devices have their address of it ready when it is needed.
 func (w *Wanted) take(line router.WANSnapshot, translate bool) {
+	if line.Use6 && line.Kind == router.Peer.String() {
+		// Devices keep what they have of the other router's prefix, which is not ours to prolong, and a router to send it to.
+		w.Default = true
+	}
 	p, ok := line.Lease6.House()
 	if !ok {
 		return
