@@ -12,8 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// flow is the n-th masqueraded TCP flow of a house, out by a WAN of the box.
-func flow(n int, mark firewall.Mark, left time.Duration, state uint8) conntrack.Flow {
+// tcpFlow is the n-th masqueraded TCP flow of a house, out by a WAN of the box.
+func tcpFlow(n int, mark firewall.Mark, left time.Duration, state uint8) conntrack.Flow {
 	client := netip.AddrFrom4([4]byte{192, 168, 1, byte(10 + n%200)})
 	server := netip.AddrFrom4([4]byte{192, 0, byte(n >> 16), byte(n >> 8)})
 	f := conntrack.NewFlow(unix.IPPROTO_TCP, conntrack.StatusAssured|conntrack.StatusSeenReply|conntrack.StatusConfirmed,
@@ -48,7 +48,7 @@ func (b *box) fill(flows ...conntrack.Flow) {
 func many(n int, mark firewall.Mark) []conntrack.Flow {
 	flows := make([]conntrack.Flow, n)
 	for i := range flows {
-		flows[i] = flow(i, mark, 5*24*time.Hour, tcpEstablished)
+		flows[i] = tcpFlow(i, mark, 5*24*time.Hour, tcpEstablished)
 	}
 	return flows
 }
@@ -104,12 +104,12 @@ func TestVacateSparesTheIdle(t *testing.T) {
 	b := newBox(t)
 	mark, full := firewall.MarkOf(0), 5*24*time.Hour
 	udp := conntrack.NewFlow(unix.IPPROTO_UDP, 0, netip.MustParseAddr("192.168.1.10"), netip.MustParseAddr("192.0.2.1"), 1, 2, 20, uint32(mark))
-	idle := flow(1, mark, full-time.Hour, tcpEstablished)
+	idle := tcpFlow(1, mark, full-time.Hour, tcpEstablished)
 	b.fill(
-		flow(0, mark, full-time.Second, tcpEstablished), // spoke a second ago
+		tcpFlow(0, mark, full-time.Second, tcpEstablished), // spoke a second ago
 		idle,
-		flow(2, mark, 200*time.Second, tcpEstablished), // retransmits
-		flow(3, mark, 100*time.Second, 1),              // waits for the first answer
+		tcpFlow(2, mark, 200*time.Second, tcpEstablished), // retransmits
+		tcpFlow(3, mark, 100*time.Second, 1),              // waits for the first answer
 		udp,
 	)
 	done, _ := b.vacate(router.Vacate{WAN: "fibre", Mark: mark, Idle: 30 * time.Second})

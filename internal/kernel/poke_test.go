@@ -90,8 +90,9 @@ func TestPokeEndsConnectionsAtOnce(t *testing.T) {
 	}
 }
 
-// dialThrough opens a connection from client to server and sees one byte come back.
-func dialThrough(t *testing.T, client, server *sandbox.Namespace, address string) net.Conn {
+// dialThrough opens a connection from client to server, by a name that the server does not know itself by if there is one, and sees one byte
+// come back.
+func dialThrough(t *testing.T, client, server *sandbox.Namespace, address string, by ...string) net.Conn {
 	t.Helper()
 	var listener net.Listener
 	if err := server.Do(func() (err error) { listener, err = net.Listen("tcp", address); return err }); err != nil {
@@ -102,8 +103,13 @@ func dialThrough(t *testing.T, client, server *sandbox.Namespace, address string
 		if c, err := listener.Accept(); err == nil {
 			t.Cleanup(func() { _ = c.Close() })
 			_, _ = c.Write([]byte("x"))
+			_, _ = io.Copy(io.Discard, c)
+			_ = c.Close()
 		}
 	}()
+	if len(by) > 0 {
+		address = by[0]
+	}
 	var conn net.Conn
 	err := client.Do(func() (err error) { conn, err = net.DialTimeout("tcp", address, 5*time.Second); return err })
 	if err != nil {
