@@ -128,6 +128,16 @@ func (b *Book) sweep() (ended []Flow) {
 	return ended
 }
 
+// Has reports whether a flow is in the book.
+func (b *Book) Has(f Flow) (has bool) {
+	if f.Is4() {
+		_, has = b.four[short(&f)]
+	} else {
+		_, has = b.six[f]
+	}
+	return has
+}
+
 // Len returns how many flows are in the book.
 func (b *Book) Len() int { return len(b.four) + len(b.six) }
 

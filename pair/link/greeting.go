@@ -30,11 +30,13 @@ type Greeting struct {
 // errSelf is said by a router that hears its own Greeting: somebody in the house sends it its own packets.
 var errSelf = errors.New("this router has reached itself at the other one's address")
 
+const otherVersion = "the other router works by another version"
+
 // versionError is a partner with which no version of the messages is shared.
 type versionError struct{ theirs Greeting }
 
 func (e versionError) Error() string {
-	return fmt.Sprintf("the other router works by another version (%s): update it", e.theirs.Version)
+	return fmt.Sprintf("%s (%s): update it", otherVersion, e.theirs.Version)
 }
 
 func newInstance() string { return rand.Text() }

@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"strings"
 	"sync"
 	"time"
 )
@@ -105,6 +106,12 @@ func (l *Link) Reason() string {
 		return ""
 	}
 	return l.reason
+}
+
+// Vain reports whether no connection can come about before somebody changes something: the secret, or the program.
+func (l *Link) Vain() bool {
+	reason := l.Reason()
+	return reason == errSecret.Error() || strings.HasPrefix(reason, otherVersion)
 }
 
 // Send sends a message, now or soon, and in order. It never blocks; a connection that does not get rid of what is sent ends.

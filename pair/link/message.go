@@ -25,8 +25,9 @@ const (
 	Digest   // what of the configuration has to be the same
 	Incidents
 	Past
-	Sight             // what is seen over another path than the LAN
-	breath Kind = 255 // nothing was sent for a while
+	Sight              // what is seen over another path than the LAN
+	Release            // asks a router that does not serve the house to end its connections: they have no way to it any more
+	breath  Kind = 255 // nothing was sent for a while
 )
 
 // Sizes. Chosen here: all flows of a big house are 5 MB, told at once when a session begins.
