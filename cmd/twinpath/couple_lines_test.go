@@ -1,0 +1,51 @@
+package main
+
+import (
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/twinpath/twinpath/pair/link"
+	"github.com/twinpath/twinpath/router"
+)
+
+// What one router says of its lines, the other one hears: at once, when they are linked, and again from time to time.
+func TestLendingIsHeard(t *testing.T) {
+	var heard []string
+	other := &lending{log: slog.New(slog.DiscardHandler), heard: func(all []router.PartnerLine) {
+		text := fmt.Sprint(len(all))
+		for _, p := range all {
+			text += " " + p.Name + " " + p.State
+		}
+		heard = append(heard, text)
+	}}
+	send := func(kind link.Kind, body []byte) { other.Hear(time.Now(), kind, body) }
+	want := func(what string, all ...string) {
+		t.Helper()
+		if fmt.Sprint(heard) != fmt.Sprint(all) {
+			t.Errorf("%s: heard %q, want %q", what, heard, all)
+		}
+		heard = nil
+	}
+	one := &lending{log: slog.New(slog.DiscardHandler)}
+	one.Up(link.Session{}, send)
+	want("nothing is known yet")
+	one.Offer([]router.PartnerLine{{Name: "fibre", State: "up"}})
+	want("linked", "1 fibre up")
+	now := time.Now()
+	one.Look(now.Add(again/2), nil)
+	want("soon after")
+	one.Look(now.Add(2*again), nil)
+	want("later", "1 fibre up")
+	one.Down()
+	one.Offer([]router.PartnerLine{})
+	one.Look(now.Add(9*again), nil)
+	want("not linked")
+	one.Up(link.Session{}, send)
+	want("linked again, with no line", "0")
+	other.Hear(now, link.Lines, []byte(strings.Repeat("[", 99)))
+	other.Hear(now, link.View, []byte(`[]`))
+	want("nonsense, and another topic's")
+}
