@@ -95,6 +95,7 @@ func (b *builder) choose() {
 // elsewhere lets pass what is for no WAN, or whose way the other direction has chosen.
 func (b *builder) elsewhere() []Rule {
 	return []Rule{
+		{flagged(MarkDiverted), accept()},
 		{Match{Field: ConnSide, Value: small("reply", 1)}, accept()},
 		{in(Destination4, setHouse4), accept()},
 		{in(Destination6, setHouse6), accept()},

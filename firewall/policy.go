@@ -10,6 +10,9 @@ const (
 	MarkMask Mark = 0xff00
 	// MarkPoke is carried by our own spoofed ACKs ("pokes"); they are not tracked (multi-WAN notes §5.1).
 	MarkPoke Mark = 0x10000
+	// MarkDiverted is carried by packets that go on to the other router of a pair, whose connections they belong to (kernel.Divert): they are neither
+	// tracked, nor is a line chosen for them.
+	MarkDiverted Mark = 0x100000
 	// MarkOwn is carried, beside a WAN's mark, by the daemon's own sockets: probes and the like are no flows of the
 	// house. They are neither counted nor ended with the WAN's.
 	MarkOwn Mark = 0x40000

@@ -4,12 +4,13 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/twinpath/twinpath/pair/handover"
 	"github.com/twinpath/twinpath/router"
 	"golang.org/x/sys/unix"
 )
 
 // Cleanup removes every object of ours from this network namespace: rules, routes and addresses of our protocols, virtual
-// addresses and their interfaces, the bridge with our note on it, and the nftables table. Nothing of others is touched. Kernel
+// addresses and their interfaces, the bridge with our note on it, and the nftables tables. Nothing of others is touched. Kernel
 // settings (sysctls) and interfaces that were switched on stay as they are where what they were before is not known.
 func (k *Kernel) Cleanup() error {
 	k.mu.Lock()
@@ -21,7 +22,8 @@ func (k *Kernel) Cleanup() error {
 		return err
 	}
 	defer s.close()
-	return errors.Join(s.removeRules(), s.removeRoutes(), s.removeAddresses(), s.removeVirtual(), k.removePorts(s), s.removeBridge(), k.nft.Remove())
+	_, diverted := k.Divert(handover.Diversion{})
+	return errors.Join(diverted, s.removeRules(), s.removeRoutes(), s.removeAddresses(), s.removeVirtual(), k.removePorts(s), s.removeBridge(), k.nft.Remove())
 }
 
 func (s *session) removeRules() error {

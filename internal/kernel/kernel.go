@@ -39,6 +39,9 @@ type Kernel struct {
 	ruleset    string           // hash of the last ruleset loaded
 	meters     atomic.Pointer[[]firewall.Meter]
 
+	diverting sync.Mutex         // over a change of the Diversion or its lists
+	stale     [2]map[string]bool // keys in the kernel that a list which begins anew has not named yet
+
 	seen   sync.Mutex
 	traits map[int]trait // of interfaces, by ifindex
 	bounce map[int]bool  // interfaces that Watch saw switched off or vanish since the last Apply

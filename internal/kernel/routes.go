@@ -152,7 +152,7 @@ func (p *pass) route() {
 		p.want(routeText(r), indexes(w), func() outcome { return p.setRoute(w, r) })
 	}
 	for key, r := range p.routes {
-		if !wanted[key] {
+		if !wanted[key] && key.table != divertWayNumber {
 			p.later("remove route "+p.text(r), func() error { return p.session.removeRoute(r) })
 		}
 	}

@@ -93,7 +93,7 @@ func (p *pass) rule() {
 		}
 	}
 	for _, r := range p.rules {
-		if r.ours && !wanted[r.rule] {
+		if r.ours && !wanted[r.rule] && r.priority != divertWayNumber {
 			p.later("remove "+ruleText(r.rule), func() error { return p.session.do(unix.RTM_DELRULE, 0, r.body) })
 		}
 	}
