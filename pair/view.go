@@ -59,7 +59,7 @@ func shownOf(s *router.Snapshot) status {
 	for _, w := range s.WANs[:min(len(s.WANs), mostLines)] {
 		shown.WANs = append(shown.WANs, router.PartnerWAN{
 			Name: w.Name, Kind: w.Kind, State: w.State, Active: w.Active, Cost: w.Cost, Lost: w.Lost, Metered: w.Metered, Drained: w.Drained,
-			Address: w.Address, Since: w.Since, Reason: brief(w.Reason), Budget: w.Budget,
+			Address: w.Address, Since: w.Since, Reason: brief(w.Reason), Budget: w.Budget, IPv6: inet6Of(w.IPv6),
 		})
 	}
 	for _, e := range s.VRRP[:min(len(s.VRRP), mostElections)] {
@@ -96,7 +96,16 @@ func linesOf(all []router.PartnerWAN) []router.PartnerWAN {
 			kept.Class = brief(b.Class)
 			w.Budget = &kept
 		}
+		w.IPv6 = inet6Of(w.IPv6)
 		lines = append(lines, w)
 	}
 	return lines
+}
+
+// inet6Of is what of a line's IPv6 the other router shows.
+func inet6Of(v *router.IPv6View) *router.IPv6View {
+	if v == nil {
+		return nil
+	}
+	return &router.IPv6View{State: brief(v.State), Address: brief(v.Address), Prefix: brief(v.Prefix), Reason: brief(v.Reason)}
 }

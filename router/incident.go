@@ -56,6 +56,8 @@ type Incident struct {
 	Data    uint64     `json:"data,omitempty"`    // bytes that metered lines carried meanwhile
 	Steps   []Step     `json:"steps,omitempty"`   // what happened meanwhile; bounded, the first and the last are kept
 	Drops   int        `json:"drops,omitempty"`   // how often it began in it, when more than once: gaps of less than three minutes are none
+
+	Elsewhere bool `json:"elsewhere,omitempty"` // the other router of the pair has booked it, and told this one
 }
 
 // Open reports whether it goes on.

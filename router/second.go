@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/twinpath/twinpath/vrrp"
 )
 
 // PartnerWAN is a line of the other router, as its own page shows it.
@@ -20,6 +22,7 @@ type PartnerWAN struct {
 	Since   time.Time   `json:"since"` // of the state, by its clock
 	Reason  string      `json:"reason"`
 	Budget  *BudgetView `json:"budget,omitempty"`
+	IPv6    *IPv6View   `json:"ipv6,omitempty"`
 }
 
 // SecondView is what the two routers know of each other over their lines to the Internet, while the LAN between them is silent.
@@ -89,4 +92,15 @@ func (e *evidence) showPair(view *PairView) {
 	if view != nil {
 		view.Differences, view.Second = e.differences, e.second
 	}
+}
+
+// Standing is how this router stands in the elections for the house in one word, as VRRPSnapshot.State has it; empty: nobody knows yet.
+func (s Side) Standing() string {
+	switch {
+	case s.Serves > 0:
+		return vrrp.Active.String()
+	case s.Follows > 0:
+		return vrrp.Backup.String()
+	}
+	return ""
 }

@@ -1,0 +1,75 @@
+package router
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+// sentences are those of events.
+func sentences(events []Event) string {
+	var all []string
+	for _, e := range events {
+		all = append(all, e.Sentence)
+	}
+	return strings.Join(all, " ")
+}
+
+func TestADifferenceIsSaidOnce(t *testing.T) {
+	var e evidence
+	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+	for _, step := range []struct {
+		seen []string
+		want string
+	}{
+		{nil, ""},
+		{[]string{"The ranges differ."}, "The ranges differ."},
+		{[]string{"The ranges differ."}, ""},
+		{[]string{"The ids differ.", "The ranges differ."}, "The ids differ."},
+		{[]string{"The ids differ."}, "Settled: The ranges differ."},
+		{nil, "Settled: The ids differ."},
+	} {
+		if got := sentences(e.fold(now, DifferencesSeen{step.seen})); got != step.want {
+			t.Errorf("%q says %q, want %q", step.seen, got, step.want)
+		}
+		view := new(PairView)
+		e.showPair(view)
+		if len(view.Differences) != len(step.seen) {
+			t.Errorf("%q shows %q", step.seen, view.Differences)
+		}
+	}
+}
+
+func TestASplitBrainIsAnIncident(t *testing.T) {
+	var e evidence
+	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+	split := &SecondView{Answers: true, Split: true, Sentence: "Split brain: both serve 192.168.1.1."}
+	calm := &SecondView{Answers: true, Sentence: "backup answers over lte: it leaves the house to this router."}
+	for _, step := range []struct {
+		name  string
+		view  *SecondView
+		cause Cause
+		to    string
+		say   string
+	}{
+		{"silent", calm, "", "", calm.Sentence},
+		{"still", calm, "", "", ""},
+		{"split", split, CauseTwo, "begins", split.Sentence},
+		{"still split", split, "", "", ""},
+		{"one gives way", calm, CauseTwo, "ends", "The two routers no longer both serve the house."},
+		{"split again", split, CauseTwo, "begins", split.Sentence},
+		{"the LAN is well", nil, CauseTwo, "ends", "The two routers no longer both serve the house."},
+		{"still well", nil, "", "", ""},
+	} {
+		events := e.fold(now, SecondSeen{step.view})
+		if got := sentences(events); got != step.say {
+			t.Errorf("%s: says %q, want %q", step.name, got, step.say)
+		}
+		if len(events) == 1 && (events[0].Cause != step.cause || events[0].To != step.to || events[0].Kind != EventPair) {
+			t.Errorf("%s: %+v", step.name, events[0])
+		}
+		if want := step.view == split; (e.split() != "") != want {
+			t.Errorf("%s: complains %q", step.name, e.split())
+		}
+	}
+}
