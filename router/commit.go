@@ -26,6 +26,7 @@ func (s *State) Commit(now time.Time, d Decision) []Event {
 		events = append(events, s.move(now, d)...)
 	}
 	events = append(events, s.bond.due(now)...)
+	events = append(events, s.leaving(now)...)
 	if v := s.judge(d); v != s.verdict {
 		s.verdict, s.since = v, now
 	}

@@ -271,6 +271,7 @@ func (r *Router) sleep() time.Duration {
 	next = r.state.wake6(now, next)
 	next = r.state.vrrpWake(now, next)
 	next = r.state.bond.wake(now, next)
+	next = r.state.leavingWake(now, next)
 	for _, w := range r.state.sweeps {
 		next = earliest(next, w.next, now)
 	}

@@ -108,6 +108,7 @@ func (s *State) Snapshot(now time.Time, version string, d Decision) *Snapshot {
 	}
 	s.evidence.show(snap)
 	s.bond.show(snap, s.config.Pair.Peer)
+	s.leave.show(snap)
 	snap.Side = s.side(d)
 	s.evidence.showPair(snap.Pair)
 	return snap
@@ -119,6 +120,10 @@ func (l *line) snapshot(c condition, active bool) WANSnapshot {
 		Cost: l.config.Cost, Lost: c.Lost, Weight: l.config.Weight, Metered: l.metered(), Drained: l.drained,
 		RTT: Milliseconds(l.verdict.RTT), Loss: l.verdict.Loss, Since: l.since.UTC(), Reason: c.Reason,
 		DNS: []string{}, Checks: []CheckSnapshot{}, Tally: l.tally, Blame: c.Blame, Mark: l.mark(), Way: l.way, MTU6: l.mtu6(),
+	}
+	if l.drained && l.flows >= 0 {
+		left := l.flows
+		w.Left = &left
 	}
 	if w.Interface == "" {
 		w.Interface = l.config.Interface

@@ -34,8 +34,13 @@ type Snapshot struct {
 	// VRRPTime is when the engine said what the two above show: it repeats itself every five seconds.
 	VRRPTime *time.Time `json:"vrrp_time,omitempty"`
 	Drained  bool       `json:"drained,omitempty"` // the router as a whole
-	Flows    int        `json:"flows,omitempty"`   // connections that the kernel tracks
-	Pair     *PairView  `json:"pair,omitempty"`
+	// DrainedSince is since when, and Vacant whether nothing uses this router any more, as far as the pair can tell.
+	DrainedSince *time.Time `json:"drained_since,omitempty"`
+	Vacant       bool       `json:"vacant,omitempty"`
+	// AsideUntil is until when another router is to serve the house because of a change of this one's configuration.
+	AsideUntil *time.Time `json:"aside_until,omitempty"`
+	Flows      int        `json:"flows,omitempty"` // connections that the kernel tracks
+	Pair       *PairView  `json:"pair,omitempty"`
 	// Accounts stands for those of this router's PPPoE lines: the other router of the pair sees whether it has one of them, too.
 	Accounts string      `json:"accounts,omitempty"`
 	Alerts   *AlertsView `json:"alerts,omitempty"`
@@ -64,6 +69,7 @@ type WANSnapshot struct {
 	Weight         int             `json:"weight"`
 	Metered        bool            `json:"metered"`
 	Drained        bool            `json:"drained,omitempty"`
+	Left           *int            `json:"left,omitempty"` // connections that use it still, of a drained one; nil: not counted
 	HeldUntil      *time.Time      `json:"held_until,omitempty"`
 	RehearsedUntil *time.Time      `json:"rehearsed_until,omitempty"` // a rehearsal has it count as failed
 	Address        string          `json:"address"`

@@ -31,6 +31,7 @@ type State struct {
 	virtuals []*virtual
 	named    map[string]*virtual
 	drained  bool // the whole router: others are to serve the house
+	leave    leave
 	status   vrrp.Status
 	heard    map[string][]vrrp.Election // by the router's name
 	engine   bool                       // status is of the engine, not the zero value
@@ -83,6 +84,8 @@ func (s *State) Fold(now time.Time, fact Fact) []Event {
 	case DrainWished:
 		s.endAllRehearsals()
 		return s.foldDrain(now, f)
+	case StandAside:
+		return s.leave.stand(now, f)
 	case FlowsCounted:
 		return s.foldFlows(now, f)
 	case PlanApplied:
@@ -327,6 +330,7 @@ func (s *State) drainAll(now time.Time, drained bool) []Event {
 		return nil
 	}
 	s.drained = drained
+	s.leave.drain(now, drained)
 	sentence := fmt.Sprintf("%s is being drained: another router is to serve the house.", s.config.Name)
 	if !drained {
 		sentence = fmt.Sprintf("%s may serve the house again.", s.config.Name)

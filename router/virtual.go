@@ -100,7 +100,7 @@ func (s *State) standing(now time.Time, d Decision, v *virtual) standing {
 	if was.Fault == "" || best.Fault != "" {
 		out.Fault = best.Fault
 	}
-	if s.drained {
+	if s.drained || s.leave.away(now) {
 		out.Priority = leastPriority
 	}
 	return out
