@@ -34,6 +34,7 @@ type heart struct {
 
 	cipher  *cipherer // of the session
 	machine *Machine  // nil: nothing is expected
+	care    Care      // of machines before it
 	changes uint32    // of the own link, when it was last known to be good
 	looked  time.Time
 }
@@ -54,7 +55,8 @@ func (h *heart) obey(now time.Time) {
 	h.now = w
 	fresh := w.number != old.number
 	if fresh {
-		h.cipher, h.machine = nil, nil
+		h.cipher = nil
+		h.end()
 	}
 	if w.way != old.way || w.bye {
 		h.shut()
@@ -70,7 +72,7 @@ func (h *heart) obey(now time.Time) {
 		h.open(now)
 	}
 	if h.wire != nil && h.machine == nil {
-		h.machine = NewMachine(now, w.session.Router, w.session.Beat)
+		h.machine = NewMachine(now, w.session.Router, w.session.Beat, h.care)
 		h.see(now)
 	}
 	if h.machine != nil && w.ended && (fresh || !old.ended) {
@@ -100,7 +102,8 @@ func (h *heart) open(now time.Time) {
 
 // shut closes the sockets and forgets what was known by them.
 func (h *heart) shut() {
-	h.machine, h.retry = nil, time.Time{}
+	h.end()
+	h.retry = time.Time{}
 	if h.wire == nil {
 		return
 	}
@@ -240,6 +243,14 @@ func (h *heart) wait() {
 	}
 	h.due = time.Now().Add(time.Hour)
 	h.timer.Reset(time.Hour)
+}
+
+// end is that of a machine, but for what it has learned.
+func (h *heart) end() {
+	if h.machine != nil {
+		h.care = h.machine.Care()
+	}
+	h.machine = nil
 }
 
 // read hands on what comes in until the wire is closed.

@@ -9,20 +9,22 @@ import (
 const (
 	enough    = 5                      // beats in a session before their absence counts
 	leastHush = 100 * time.Millisecond // of silence, at least 2.5 beats, before the first question
-	rounds    = 5
+	rounds    = 5                      // of questions before the verdict, at least
+	roundMost = 30
 	apart     = 17 * time.Millisecond // of two rounds, and of the last from the verdict
 	slowest   = time.Second           // between questions that are answered, or to one that is gone
 	deafening = time.Second           // of silence, at least 5 beats, before it has a name
 	idle      = 10 * time.Second      // without a beat and without a link, the own beats become rare
+	forgetful = time.Hour             // until half of what was learned of a bad network is forgotten
+	mistaken  = 3 * time.Second       // after the verdict: no box starts in so little time
 	late      = 20 * time.Millisecond // behind its time a timer does not fire in a process that runs
 )
 
 // Machine is what one router thinks of the other, in one session. It has no clock and no socket: its driver says what was heard and when, and
 // does what Tick asks for.
 type Machine struct {
-	name  string // of the other router, for people
-	pace  time.Duration
-	begun time.Time
+	name string // of the other router, for people
+	pace time.Duration
 
 	state  State
 	since  time.Time
@@ -40,6 +42,30 @@ type Machine struct {
 	pause time.Duration // from an answer to the next question
 	ask   time.Time     // the next question, or the verdict; zero: none
 	asked int           // rounds of this suspicion
+
+	care Care
+}
+
+// Care is what was learned of a network that is silent for moments: how many rounds of questions it takes to be sure there. The zero value is of
+// a good one.
+type Care struct {
+	rounds int
+	at     time.Time // of the lesson
+}
+
+// needs returns how many rounds a verdict takes now.
+func (c *Care) needs(now time.Time) int {
+	for c.rounds > rounds && now.Sub(c.at) >= forgetful {
+		c.rounds, c.at = c.rounds/2, c.at.Add(forgetful)
+	}
+	return max(c.rounds, rounds)
+}
+
+// learn takes the number of rounds that would have been enough.
+func (c *Care) learn(now time.Time, enough int) {
+	if enough = min(enough, roundMost); enough >= c.needs(now) && enough > rounds {
+		*c = Care{enough, now}
+	}
 }
 
 // Do is what the driver has to do now.
@@ -48,10 +74,11 @@ type Do struct {
 	Ask  bool // ask the other router's kernel
 }
 
-// NewMachine returns the machine of a session with the named router that begins now, with so much time between two beats.
-func NewMachine(now time.Time, name string, pace time.Duration) *Machine {
+// NewMachine returns the machine of a session with the named router that begins now, with so much time between two beats, and as careful as an
+// earlier one has become.
+func NewMachine(now time.Time, name string, pace time.Duration, care Care) *Machine {
 	return &Machine{
-		name: name, pace: pace, begun: now, state: Unknown, since: now, beat: now, heedless: now,
+		name: name, pace: pace, care: care, state: Unknown, since: now, beat: now, heedless: now,
 		reason: fmt.Sprintf("waiting for signs of life of %s", name),
 	}
 }
@@ -64,9 +91,10 @@ func (m *Machine) nameable() time.Duration { return max(deafening, 5*m.pace) }
 
 // Hear takes an authentic beat: how old the newest one of ours was that its sender had heard when it sent it; below 0: it has heard none.
 func (m *Machine) Hear(now time.Time, age time.Duration) {
+	m.lives(now)
 	m.last, m.heard = now, m.heard+1
 	m.trust(now.Add(m.quiet()))
-	m.pause = m.quiet()
+	m.pause = 0
 	m.heed(now, age)
 	if m.state == Gone {
 		m.doubt(now, fmt.Sprintf("%s gives signs of life again", m.name))
@@ -90,18 +118,32 @@ func (m *Machine) heed(now time.Time, age time.Duration) {
 
 // Answer takes an answer of the other router's kernel, or another proof that its box lives.
 func (m *Machine) Answer(now time.Time) {
+	m.lives(now)
 	m.answered = now
 	switch m.state {
 	case Gone:
 		m.doubt(now, fmt.Sprintf("%s answers again", m.name))
 	case Alive, Deaf:
 		if !m.ask.IsZero() {
-			m.pause = min(2*m.pause, slowest)
-			m.trust(now.Add(m.pause))
+			m.pause = min(max(2*m.pause, m.quiet()), slowest)
+			m.trust(now.Add(m.pause - apart)) // it may be as old
 		}
 		m.judge(now)
 	}
 }
+
+// lives is told of each proof of life: what was just suspected, or believed, was wrong.
+func (m *Machine) lives(now time.Time) {
+	switch {
+	case m.state == Gone && now.Sub(m.since) < mistaken:
+		m.care.learn(now, 2*m.care.needs(now))
+	case m.state != Gone && !m.ask.IsZero():
+		m.care.learn(now, 2*m.asked+1)
+	}
+}
+
+// Care returns how careful it has become.
+func (m *Machine) Care() Care { return m.care }
 
 // trust ends a suspicion until a time.
 func (m *Machine) trust(until time.Time) { m.hush, m.ask, m.asked = until, time.Time{}, 0 }
@@ -189,7 +231,7 @@ func (m *Machine) question(now time.Time) (ask bool) {
 	case m.state == Gone:
 		m.ask = now.Add(slowest)
 		return true
-	case m.asked < rounds:
+	case m.asked < m.care.needs(now):
 		m.asked++
 		m.ask = now.Add(apart)
 		return true

@@ -18,7 +18,7 @@ type tester struct {
 }
 
 func newTester(t *testing.T) *tester {
-	return &tester{T: t, Machine: NewMachine(epoch, "backup", 50*ms)}
+	return &tester{T: t, Machine: NewMachine(epoch, "backup", 50*ms, Care{})}
 }
 
 // until lets time pass.
@@ -121,7 +121,7 @@ func TestGone(t *testing.T) {
 // With rare beats it takes as much longer.
 func TestGoneOfRareBeats(t *testing.T) {
 	tt := newTester(t)
-	tt.Machine = NewMachine(epoch, "backup", time.Second)
+	tt.Machine = NewMachine(epoch, "backup", time.Second, Care{})
 	for at := time.Duration(0); at <= 10*time.Second; at += time.Second {
 		tt.until(at)
 		tt.Hear(epoch.Add(at), 10*ms)
@@ -142,7 +142,7 @@ func TestQuestionsBecomeRare(t *testing.T) {
 		}
 		tt.answers(tt.now + ms)
 	}
-	want := []time.Duration{1125, 1376, 1877, 2878, 3879, 4880, 5881, 6882}
+	want := []time.Duration{1125, 1234, 1468, 1952, 2936, 3920, 4904, 5888}
 	for i, w := range want {
 		if tt.asked[i] != w*ms {
 			t.Fatalf("asked at %s, want %d ms", tt.asked, want)
@@ -152,7 +152,7 @@ func TestQuestionsBecomeRare(t *testing.T) {
 	if v := tt.View(); v.Hears {
 		t.Error(v)
 	}
-	tt.until(7883*ms + 85*ms)
+	tt.until(6872*ms + 85*ms)
 	tt.shows(Gone, dead)
 }
 
@@ -238,7 +238,7 @@ func TestUnlinked(t *testing.T) {
 // Without anybody who listens, beats become rare.
 func TestRareBeats(t *testing.T) {
 	for _, unlinked := range []bool{false, true} {
-		m := NewMachine(epoch, "backup", 50*ms)
+		m := NewMachine(epoch, "backup", 50*ms, Care{})
 		if unlinked {
 			m.Unlink(epoch)
 		}
