@@ -11,13 +11,13 @@ import (
 
 // lending tells the other router how this one's own lines are, and hears how that one's are. It is a topic of the couple.
 type lending struct {
-	heard func([]router.PartnerLine) // never nil lists; must not block
-	log   *slog.Logger
+	log *slog.Logger
 
-	mu    sync.Mutex
-	lines []router.PartnerLine // the newest of this router; nil: it has not said
-	send  func(link.Kind, []byte)
-	at    time.Time // when they were last sent
+	mu     sync.Mutex
+	lines  []router.PartnerLine // the newest of this router; nil: it has not said
+	theirs []router.PartnerLine // of the other one; nil: it has not said
+	send   func(link.Kind, []byte)
+	at     time.Time // when they were last sent
 }
 
 // again is how soon the same is said again. Chosen here: a message that the other router could not read for being older or newer is no reason
@@ -59,7 +59,16 @@ func (l *lending) Hear(_ time.Time, kind link.Kind, body []byte) {
 		l.log.Warn("what the other router says of its lines is not believed", "err", err)
 		return
 	}
-	l.heard(lines)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.theirs = lines
+}
+
+// Lines are the other router's own, as it said last; nil: it never has.
+func (l *lending) Lines() []router.PartnerLine {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.theirs
 }
 
 // Down forgets how messages get to the other router.

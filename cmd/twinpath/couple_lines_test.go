@@ -14,14 +14,15 @@ import (
 // What one router says of its lines, the other one hears: at once, when they are linked, and again from time to time.
 func TestLendingIsHeard(t *testing.T) {
 	var heard []string
-	other := &lending{log: slog.New(slog.DiscardHandler), heard: func(all []router.PartnerLine) {
-		text := fmt.Sprint(len(all))
-		for _, p := range all {
+	other := &lending{log: slog.New(slog.DiscardHandler)}
+	send := func(kind link.Kind, body []byte) {
+		other.Hear(time.Now(), kind, body)
+		text := fmt.Sprint(len(other.Lines()))
+		for _, p := range other.Lines() {
 			text += " " + p.Name + " " + p.State
 		}
 		heard = append(heard, text)
-	}}
-	send := func(kind link.Kind, body []byte) { other.Hear(time.Now(), kind, body) }
+	}
 	want := func(what string, all ...string) {
 		t.Helper()
 		if fmt.Sprint(heard) != fmt.Sprint(all) {
@@ -46,6 +47,8 @@ func TestLendingIsHeard(t *testing.T) {
 	one.Up(link.Session{}, send)
 	want("linked again, with no line", "0")
 	other.Hear(now, link.Lines, []byte(strings.Repeat("[", 99)))
-	other.Hear(now, link.View, []byte(`[]`))
-	want("nonsense, and another topic's")
+	other.Hear(now, link.View, []byte(`[{"name":"lte"}]`))
+	if all := other.Lines(); all == nil || len(all) != 0 {
+		t.Errorf("nonsense, and another topic's: believed %v", all)
+	}
 }
