@@ -174,8 +174,20 @@ func paired() *fakeDaemon {
 		Peer: other.String(), Connected: true, FlowsHandedOver: 12, Router: "spare", Version: s.Version, Verdict: router.VerdictOK,
 		Sentence: "Internet works here, but the house is served by 192.168.1.2.", HearsUs: true, Seen: &seen, State: "backup",
 	}
+	s.Pair.Linked, s.Pair.Phase, s.Pair.WANs = true, "keeps", []router.PartnerWAN{{
+		Name: "mobile", Kind: "dhcp", State: "up", Active: true, Cost: 10, Metered: true, Address: "100.64.3.9", Since: noon.Add(-time.Hour), Reason: "4 of 4 checks answer",
+		Budget: &router.BudgetView{Month: 5_000_000_000, Used: router.Used{Month: 4_500_000_000}, Percent: 90},
+	}}
+	s.Pair.Differences = []string{"[lan] dhcp: a lease lasts 12h here and 1h at spare; use the same."}
 	d := newDaemon(s)
 	d.settings.Peer = other
+	d.troubles = []router.Incident{
+		{ID: "spare-1", Router: "spare", Elsewhere: true, Cause: router.CauseIdle, WAN: "mobile", Start: noon.Add(-2 * time.Hour), End: noon.Add(-time.Hour),
+			Lasted: router.Seconds(time.Hour), Clock: true, Sentence: "mobile was down for 1 h: there was no backup."},
+		{ID: "main-2", Router: "main", Cause: router.CauseVRRP, VRRP: "lan", State: "active", Moment: true, Start: noon.Add(-3 * time.Hour), Clock: true, Sentence: "main is Active for 192.168.1.1 (lan)."},
+		{ID: "spare-2", Router: "spare", Elsewhere: true, Cause: router.CauseVRRP, VRRP: "lan", State: "backup", Moment: true, Start: noon.Add(-3*time.Hour - time.Second), Clock: true,
+			Sentence: "spare is Backup for 192.168.1.1 (lan)."},
+	}
 	return d
 }
 

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"hash/fnv"
+	"slices"
 	"strings"
 	"time"
 
@@ -45,15 +46,31 @@ func carriers(all []router.Carrier) string {
 // timeline is the newest incidents, which come newest first.
 func timeline(all []router.Incident) []incident {
 	var out []incident
-	for _, i := range all[:min(len(all), shown)] {
-		out = append(out, incidentOf(i))
+	for _, i := range all {
+		if len(out) < shown && !told(all, i) {
+			out = append(out, incidentOf(i))
+		}
 	}
 	return out
+}
+
+// told reports whether what the other router has booked is what this one saw as well: of a move of the house each is one end.
+func told(all []router.Incident, i router.Incident) bool {
+	const apart = 10 * time.Second
+	if !i.Elsewhere || i.Cause != router.CauseVRRP && i.Cause != router.CauseTwo {
+		return false
+	}
+	return slices.ContainsFunc(all, func(o router.Incident) bool {
+		return !o.Elsewhere && o.Cause == i.Cause && o.VRRP == i.VRRP && o.Start.Sub(i.Start).Abs() <= apart
+	})
 }
 
 func incidentOf(i router.Incident) incident {
 	v := incident{Incident: i}
 	v.Mood, v.Icon, v.What = nature(i)
+	if i.Elsewhere {
+		v.What += ", at " + i.Router
+	}
 	add := func(name, text string) {
 		if text != "" {
 			v.Evidence = append(v.Evidence, report.Fact{Name: name, Text: text})
@@ -108,7 +125,7 @@ func aside(i router.Incident) (mood, icon, what string) {
 		}
 		return "calm", "active", "Moved: " + i.VRRP
 	case router.CauseTwo:
-		return "bad", "pair", "Two Actives: " + i.VRRP
+		return "bad", "pair", "Two Actives: " + cmp.Or(i.VRRP, "the house")
 	case router.CausePeer:
 		return "warn", "silent", "Other router silent"
 	case router.CauseRestart:

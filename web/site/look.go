@@ -1,9 +1,7 @@
 package site
 
 import (
-	"cmp"
 	"html/template"
-	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -181,85 +179,4 @@ func standing(state string) (mood, word string) {
 		return "warn", "Waiting"
 	}
 	return "calm", "Not known yet"
-}
-
-// couple is the two routers of the house.
-type couple struct {
-	*router.PairView
-	Us, Them         string // names
-	OurState         string
-	OurMood          string
-	OurRank          *router.VRRPSnapshot // nil: there is no election for the house
-	TheirState       string
-	TheirMood        string
-	Mood, Icon, Word string // of the two together
-	Hearing          string // who hears whom
-	Link             string // the other's page
-	Odd              string // something between them that should not be
-}
-
-func pairOf(s *router.Snapshot) *couple {
-	p := s.Pair
-	twin := p.State
-	c := &couple{PairView: p, Us: s.Router, Them: cmp.Or(p.Router, p.Peer), Link: pageOf(p.Peer)}
-	ours := ""
-	if elections := houseOf(s); len(elections) > 0 {
-		ours, c.OurRank = elections[0].State, &elections[0]
-	}
-	c.OurMood, c.OurState = standing(ours)
-	c.TheirMood, c.TheirState = standing(twin)
-	c.Mood, c.Icon, c.Word, c.Hearing = together(c, ours, twin)
-	if p.Connected && p.Version != s.Version && p.Version != "" {
-		c.Odd = "The two run different versions: " + s.Version + " here, " + p.Version + " there."
-	}
-	return c
-}
-
-// together says how the two stand to each other. Only an Active router sends adverts, so that it hears nobody itself.
-func together(c *couple, ours, theirs string) (mood, icon, word, hearing string) {
-	p := c.PairView
-	switch {
-	case ours == "active" && theirs == "active":
-		return "bad", "down", "Both are Active", "They do not hear each other: " + c.Us + " and " + c.Them + " serve the house at the same time. Look at the cables and switches between them."
-	case !p.Connected && p.Heard:
-		return "warn", "degraded", "Half connected", c.Us + " hears " + c.Them + ", whose page does not answer."
-	case !p.Connected:
-		return "warn", "degraded", "Alone", c.Them + " does not answer. Nobody would take over from " + c.Us + "."
-	case ours == "active" && p.HearsUs:
-		return "good", "up", "Together", c.Them + " hears " + c.Us + ", and would take over."
-	case ours == "active":
-		return "warn", "degraded", "Half connected", c.Them + " does not hear " + c.Us + "."
-	case theirs == "active" && p.Heard:
-		return "good", "up", "Together", c.Us + " hears " + c.Them + ", and would take over."
-	case theirs == "active":
-		return "warn", "degraded", "Half connected", c.Us + " does not hear " + c.Them + "."
-	}
-	return "calm", "unknown", "Not known yet", "Neither of them serves the house yet."
-}
-
-// houseOf are our elections for the network that both routers are in.
-func houseOf(s *router.Snapshot) []router.VRRPSnapshot {
-	peer, err := netip.ParseAddr(s.Pair.Peer)
-	if err != nil {
-		return nil
-	}
-	var all []router.VRRPSnapshot
-	for _, v := range s.VRRP {
-		if slices.ContainsFunc(v.Addresses, func(text string) bool {
-			p, err := netip.ParsePrefix(text)
-			return err == nil && p.Masked().Contains(peer)
-		}) {
-			all = append(all, v)
-		}
-	}
-	return all
-}
-
-// pageOf is the other router's page.
-func pageOf(peer string) string {
-	a, err := netip.ParseAddr(peer)
-	if err != nil {
-		return ""
-	}
-	return "http://" + urlHost(a) + "/"
 }

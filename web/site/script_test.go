@@ -39,7 +39,9 @@ func poisoned(text string) *fakeDaemon {
 	s.VRRP = []router.VRRPSnapshot{v}
 	s.Speakers = []router.SpeakerSnapshot{{Source: text, Verdict: text, Ours: text}}
 	seen := noon
-	s.Pair = &router.PairView{Peer: text, Connected: true, Router: text, Version: "other " + text, Sentence: text, Verdict: router.Verdict(text), Seen: &seen}
+	s.Pair = &router.PairView{Peer: text, Connected: true, Router: text, Version: "other " + text, Sentence: text, Verdict: router.Verdict(text), Seen: &seen,
+		Differences: []string{text}, LinkReason: text, Deaf: text, Phase: text,
+		WANs: []router.PartnerWAN{{Name: text, Kind: text, State: text, Address: text, Reason: text, Budget: &router.BudgetView{Month: 1, Class: text}}}}
 	d := newDaemon(s)
 	d.settings.Router, d.settings.Names = text, []string{text}
 	w.Budget = &router.BudgetView{Month: 1, Class: text}
