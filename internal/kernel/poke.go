@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/ti-mo/conntrack"
@@ -30,7 +31,18 @@ type poke struct{ client, server netip.AddrPort }
 // longer knows the flow and answers that with a reset the client must believe. The ruleset does not track our ACKs:
 // a conntrack entry of their own would swallow the answer.
 func tell(flows []conntrack.Flow) (int, error) {
-	pokes, err := house(flows)
+	pokes := make([]poke, 0, len(flows))
+	for _, f := range flows {
+		if f.TupleOrig.Proto.Protocol != unix.IPPROTO_TCP || stateOf(f) >= tcpLastAck && stateOf(f) <= tcpClose {
+			continue
+		}
+		pokes = append(pokes, houseEnd(f))
+	}
+	return tellAll(pokes)
+}
+
+func tellAll(pokes []poke) (int, error) {
+	pokes, err := house(pokes)
 	if err != nil || len(pokes) == 0 {
 		return 0, err
 	}
@@ -51,31 +63,16 @@ func tell(flows []conntrack.Flow) (int, error) {
 	return told, nil
 }
 
-// house picks the TCP flows with an end in the house. Whatever the main table would send out by a default route, or is
+// house picks the flows with an end in the house. Whatever the main table would send out by a default route, or is
 // this router itself, is not in the house: a spoofed packet must never leave to a WAN.
-func house(flows []conntrack.Flow) ([]poke, error) {
+func house(all []poke) ([]poke, error) {
 	h, err := netlink.NewHandle(unix.NETLINK_ROUTE)
 	if err != nil {
 		return nil, fmt.Errorf("open rtnetlink: %w", err)
 	}
 	defer h.Close()
-	inside := make(map[netip.Addr]bool)
-	pokes := make([]poke, 0, len(flows))
-	for _, f := range flows {
-		if f.TupleOrig.Proto.Protocol != unix.IPPROTO_TCP || stateOf(f) >= tcpLastAck && stateOf(f) <= tcpClose {
-			continue
-		}
-		p := houseEnd(f)
-		known, seen := inside[p.client.Addr()]
-		if !seen {
-			known = inHouse(h, p.client.Addr())
-			inside[p.client.Addr()] = known
-		}
-		if known {
-			pokes = append(pokes, p)
-		}
-	}
-	return pokes, nil
+	ends := houseEnds{handle: h}
+	return slices.DeleteFunc(all, func(p poke) bool { return !ends.has(p.client.Addr()) }), nil
 }
 
 // houseEnd looks at a flow from inside: for a port forward that is from the server it was forwarded to, which the

@@ -152,7 +152,7 @@ func TestPokesStayInTheHouse(t *testing.T) {
 	} {
 		var got []poke
 		f := conntrack.NewFlow(6, 0, a(client), a("192.0.2.9"), 1, 2, 100, 0)
-		if err := b.Do(func() (err error) { got, err = house([]conntrack.Flow{f}); return err }); err != nil {
+		if err := b.Do(func() (err error) { got, err = house([]poke{houseEnd(f)}); return err }); err != nil {
 			t.Fatal(err)
 		}
 		if (len(got) == 1) != want {
