@@ -124,11 +124,12 @@ func (t *transaction) clear(chains []*nftables.Chain) {
 	}
 }
 
-// forget empties the lists that count no more: what is remembered begins anew with All, and so does the other router's list.
+// forget empties the lists that count no more: what is remembered begins anew with All, and so does the other router's list; this one's ends with it.
 func (t *transaction) forget(was, is handover.Diversion) {
-	begins := is.Mode == handover.All && was.Mode != handover.All
+	begins, ends := is.Mode == handover.All && was.Mode != handover.All, is.Mode == handover.Listed && was.Mode == handover.All
 	for _, s := range divertSets() {
-		if begins && s.Name[:4] == listKept || s.Dynamic && (begins || is.Mode != handover.All && !is.Seen) {
+		switch list := s.Name[:len(s.Name)-1]; {
+		case list == listKept && begins, list == listOwn && ends, list == listSeen && (begins || is.Mode != handover.All && !is.Seen):
 			t.conn.FlushSet(s)
 		}
 	}

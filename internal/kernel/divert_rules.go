@@ -19,7 +19,7 @@ import (
 // Names of the lists, to which the family's number is added: the other router's flows, this one's, and those that All has remembered.
 const (
 	listKept = "kept"
-	listOwn  = "own_"
+	listOwn  = "own"
 	listSeen = "seen"
 )
 

@@ -37,6 +37,7 @@ type Machine struct {
 
 	load, loadOwn Ticket
 	made          int
+	listed        bool // at the last step
 	learnt        bool // Keeps came after Learns
 	spent         bool // a metered line has had its time
 	gone          bool
@@ -73,10 +74,10 @@ func (m *Machine) Step(now time.Time, f Facts) Orders {
 		m.enter(now, phase)
 	}
 	m.fresh = m.fresh && (m.phase != Idle || f.List == 0)
-	if f.Made != m.made {
-		m.made = f.Made
-		m.reload()
+	if again := f.Made != m.made; again || f.Listed && !m.listed {
+		m.reload(again)
 	}
+	m.made, m.listed = f.Made, f.Listed
 	m.four, m.six = four && m.phase != Idle, six && m.phase != Idle
 	m.tell(now, f)
 	return m.orders(now)
@@ -174,14 +175,14 @@ func (m *Machine) askOwn() {
 	m.actions = append(m.actions, Action{Kind: LoadOwn, Ticket: m.loadOwn})
 }
 
-// reload asks again for what the kernel has lost.
-func (m *Machine) reload() {
-	switch m.phase {
-	case Prepares, Ready:
+// reload asks again for what the kernel has lost, or for a list that may have become another one while the link was down.
+func (m *Machine) reload(lost bool) {
+	switch {
+	case lost && (m.phase == Prepares || m.phase == Ready):
 		m.askOwn()
-	case Learns, Keeps:
+	case m.phase == Learns || m.phase == Keeps:
 		m.ask(false)
-	case Lists:
+	case lost && m.phase == Lists:
 		m.ask(!m.fresh)
 	}
 }

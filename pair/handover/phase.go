@@ -33,17 +33,20 @@ func (m *Machine) backup(now time.Time, f Facts) Phase {
 		switch {
 		case !serves:
 			return Idle
-		case m.ownLoaded(f):
+		case f.Own == 0 || f.OwnLoaded == m.loadOwn:
 			return Ready
 		}
 		return Prepares
 	case Keeps:
 		return m.yield(now, f)
 	}
-	if serves && f.Linked {
-		return Prepares
+	switch {
+	case !serves || !f.Linked:
+		return Idle
+	case f.Own == 0:
+		return Ready
 	}
-	return Idle
+	return Prepares
 }
 
 // held keeps a phase for a moment after its reason may have gone.
@@ -68,15 +71,13 @@ func (m *Machine) yield(now time.Time, f Facts) Phase {
 	return Prepares
 }
 
-func (m *Machine) ownLoaded(f Facts) bool { return f.Own == 0 || f.OwnLoaded == m.loadOwn }
-
 // active hands over: what this router learns before it flips, and keeps after.
 func (m *Machine) active(now time.Time, f Facts) Phase {
 	switch m.phase {
 	case Ready:
 		return Learns
 	case Learns:
-		loaded := f.Loaded == m.load && m.load > 0 || f.Listed && f.List == 0
+		loaded := f.Listed && (f.Loaded == m.load || f.List == 0)
 		if m.before(now, m.since.Add(window)) || !loaded && m.before(now, m.since.Add(most)) {
 			return Learns
 		}
