@@ -13,10 +13,13 @@ type Side struct {
 	Devices []string       // that the house's packets come in by: the LAN's, and those with virtual MAC addresses
 	Subnets []netip.Prefix // the house's networks
 	Uplinks []string       // interfaces of this router's own lines
+	// Sources6 are the IPv6 networks that leave by this router's own lines alone.
+	Sources6 []netip.Prefix
 
 	Known   bool // whether the VRRP engine has said how it stands with every address of the house
 	Serves  int  // elections for addresses of the house in which this router is Active
-	Follows int  // those in which another one is
+	Follows int  // those in which another one may be
+	Partner int  // those in which the other router of the pair is
 }
 
 // side is the house's side as a decision has it.
@@ -31,6 +34,9 @@ func (s *State) side(d Decision) Side {
 		if l.config.Kind != Peer && l.way.Index != 0 && !slices.Contains(out.Uplinks, l.way.Name) {
 			out.Uplinks = append(out.Uplinks, l.way.Name)
 		}
+		if l.config.Kind != Peer && l.speaks(s.config.LAN) {
+			out.Sources6 = append(out.Sources6, s.sources6(l, lan)...)
+		}
 	}
 	elections := s.house()
 	out.Known = len(elections) > 0
@@ -38,8 +44,11 @@ func (s *State) side(d Decision) Side {
 		switch e.State {
 		case vrrp.Active:
 			out.Serves++
-		case vrrp.Backup:
+		case vrrp.Backup, vrrp.Fault:
 			out.Follows++
+			if e.Active.IsValid() && (e.Active == s.config.Pair.Peer || e.Active == s.bond.Gateway6) {
+				out.Partner++
+			}
 		case vrrp.Unknown, vrrp.Waiting:
 			out.Known = false
 		}

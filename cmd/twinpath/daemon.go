@@ -95,8 +95,10 @@ type household struct {
 	paths  *surveyor
 
 	incidents *incident.Recorder
+	chronicle *chronicle
 	ladder    *ladder.Climber
 	tellers   *tellers
+	couple    *couple
 
 	ethernet string // a pattern for names, instead of every Ethernet port
 }
@@ -107,6 +109,7 @@ func assemble(keeper *config.Keeper, h *household) (*household, error) {
 	h.kernel, h.store, h.script = kernel.New(log), store.New(keeper.State, log), script.New(log)
 	h.keeper, h.prober, h.life = keeper, health.NewProber(anyWay()), newLife(keeper.State, log)
 	h.checks = check.New(h.look, func(v check.Verdict) { h.router.Tell(router.CheckSeen(v)) }, log)
+	h.chronicle = h.newChronicle()
 	h.incidents = h.newRecorder() // before there is anything to record
 	h.keeper.Use, h.keeper.Undone, h.store.Say = h.use, h.undone, h.record
 	cfg, err := h.keeper.Load()
@@ -125,6 +128,7 @@ func assemble(keeper *config.Keeper, h *household) (*household, error) {
 	h.names = h.newRegistrar()
 	h.ladder = ladder.New(ladder.Ports{View: h.router.Snapshot, Links: h.kernel.Links, Shelf: h.store.Shelf("ways"), Log: log})
 	h.paths = h.newSurveyor(cfg)
+	h.couple = h.newCouple(cfg)
 	h.lan, h.herald = h.newSteward(cfg), h.newHerald(cfg) // before the page, which shows what they know
 	h.openPage(cfg)
 	h.inform(cfg)
@@ -176,6 +180,7 @@ func (h *household) tasks(hangups <-chan os.Signal) []func(context.Context) erro
 		h.tellers.hearts.Run,
 		h.tellers.homes.Run,
 		h.tellers.watch.Run,
+		h.couple.Run,
 		func(ctx context.Context) error { return h.kernel.Watch(ctx, h.lookAgain) },
 		func(ctx context.Context) error { return h.reloads(ctx, hangups) },
 		h.watchdog,
@@ -188,6 +193,7 @@ func (h *household) tasks(hangups <-chan os.Signal) []func(context.Context) erro
 // use makes a configuration the running one. The kernel takes milliseconds; ten seconds mean that it never will.
 func (h *household) use(cfg router.Config) error {
 	const patience = 10 * time.Second
+	defer h.couple.mover.around(cfg)()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	err := h.router.Reconfigure(ctx, cfg)
@@ -208,6 +214,7 @@ func (h *household) inform(cfg router.Config) {
 	h.names.Use(cfg)
 	h.paths.Use(cfg)
 	h.tellers.Use(cfg)
+	h.couple.Use(cfg)
 }
 
 // lookAgain passes on that the kernel's interfaces or addresses may have changed.
@@ -216,6 +223,7 @@ func (h *household) lookAgain() {
 	h.page.Look()
 	h.lan.Look()
 	h.herald.Look()
+	h.couple.Look()
 }
 
 // watchdog tells systemd that we are ready and, for as long as the loop answers, alive (sd_notify(3)).

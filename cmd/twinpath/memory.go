@@ -47,6 +47,7 @@ func (h *household) climb(ctx context.Context, wan string) ([]router.Rung, netip
 func (h *household) tell(i router.Incident) {
 	h.store.PutIncident(i)
 	h.tellers.desk.Take(i)
+	h.chronicle.Told(i)
 }
 
 // open returns the incidents that the run before left open. The clock may not be set yet: what began is no reason to leave one out.
@@ -54,7 +55,7 @@ func (h *household) open() ([]router.Incident, error) {
 	const centuries = 100
 	now := time.Now()
 	all, err := h.store.Incidents(now, now.AddDate(centuries, 0, 0))
-	return slices.DeleteFunc(all, func(i router.Incident) bool { return !i.Open() }), err
+	return slices.DeleteFunc(all, func(i router.Incident) bool { return !i.Open() || i.Elsewhere }), err
 }
 
 // keep has the store keep things until the function that it returns is called: it outlives everything that has something to keep.

@@ -34,6 +34,7 @@ func (h *household) ports(state string) router.Ports {
 		Script:   h.script.Change,
 		Now:      time.Now,
 		Counters: h.kernel.Counters,
+		Offer:    func(lines []router.PartnerLine) { h.couple.lending.Offer(lines) },
 	}
 }
 
