@@ -136,15 +136,6 @@ func confirm(ctx context.Context, args []string, std stdio) error {
 	return refused(web.NewClient(*socket).Post(ctx, "confirm", nil, nil), std)
 }
 
-func drain(ctx context.Context, args []string, std stdio) error {
-	flags, socket := asking("drain")
-	rest, err := parse(flags, args, 0, 1)
-	if err != nil {
-		return err
-	}
-	return refused(web.NewClient(*socket).Post(ctx, "drain", url.Values{"wan": rest}, nil), std)
-}
-
 func resume(ctx context.Context, args []string, std stdio) error {
 	flags, socket := asking("resume")
 	rest, err := parse(flags, args, 0, 1)

@@ -27,6 +27,7 @@ type pretender struct {
 	changed  chan struct{}
 	got      []string
 	refusal  error
+	moves    func() // when the house is to leave the router
 }
 
 // answering runs a pretender on a socket until the test ends.
@@ -71,8 +72,17 @@ func (p *pretender) note(format string, args ...any) error {
 	return p.refusal
 }
 
-func (p *pretender) Drain(wan string, off bool) error { return p.note("drain %q off %t", wan, off) }
-func (p *pretender) Confirm() error                   { return p.note("confirm") }
+func (p *pretender) Drain(wan string, off bool) error {
+	err := p.note("drain %q off %t", wan, off)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.moves != nil && !off {
+		p.moves()
+	}
+	return err
+}
+
+func (p *pretender) Confirm() error { return p.note("confirm") }
 
 func (p *pretender) Apply(_ context.Context, name string, text []byte, confirm time.Duration) error {
 	return p.note("apply %s %q %s", filepath.Base(name), text, confirm)

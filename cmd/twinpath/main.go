@@ -66,14 +66,14 @@ func commands() []command {
 		{"report", "[--from D] [--to D] [--wan W] [--format text|csv|html] [--output F]", "the outages of a period, for the ISP", askReport},
 		{"apply", "F [--confirm 90s]", "new config; back to the old one unless confirmed in time", apply},
 		{"confirm", "", "keep the config just applied", confirm},
-		{"drain", "[WAN]", "planned move: new connections leave this WAN, or the house this router", drain},
+		{"drain", "[WAN] [--wait[=10m]]", "planned move: new connections leave this WAN, or the house this router", drain},
 		{"resume", "[WAN]", "use it again", resume},
 		{"drill", "WAN [--full] [--json]", "rehearse its failure: would the other line carry the house?", drillCommand},
 		{"wizard", "[--config F] [--socket S] [--output F]", "questions, then a config; the page asks the same", runWizard},
 		{"lab", "[--play | --no-story] [--runs N]", "a whole home in network namespaces, to pull its cables", labCommand},
 		{"import", "F [--host H]", "keepalived.conf or freevrrpd.conf, as a config of ours", importConfig},
 		{"cleanup", "", "remove every kernel object of ours", cleanup},
-		{"update", "[FILE | -] [--force] [--no-reboot]", "a new system, which stays only if it is healthy (on the image)", updateCommand},
+		{"update", "[FILE | -] [--force] [--no-reboot] [--wait 30s]", "a new system, which stays only if it is healthy (on the image)", updateCommand},
 		{"reset", "[--yes]", "back to factory settings, and restart (on the image)", reset},
 		{"password", "", "a password for the page, as its line in the config", makePassword},
 		{"version", "", "print the version", printVersion},
@@ -82,6 +82,7 @@ func commands() []command {
 		{"console", "", "", runConsole},
 		{"sentinel", "", "", runSentinel}, // only the daemon starts these
 		{"web", "", "", runWeb},
+		{"leave", "", "", runLeave}, // only systemd does
 		{"verify", "", "", runVerify},
 		{"shout", "", "", runShout},
 		{"setup", "", "", runSetup}, // only the image's unit does

@@ -23,6 +23,7 @@ func updateCommand(ctx context.Context, args []string, std stdio) error {
 	flags, socket := asking("update")
 	force := flags.Bool("force", false, "")
 	stay := flags.Bool("no-reboot", false, "")
+	wait := flags.Duration("wait", 30*time.Second, "") // most connections of a house are over by then
 	rest, err := parse(flags, args, 0, 1)
 	if err != nil {
 		return err
@@ -36,7 +37,9 @@ func updateCommand(ctx context.Context, args []string, std stdio) error {
 	}
 	// An ssh connection that breaks, maybe by the very switch of a line, is no reason to stop half-way.
 	signal.Ignore(syscall.SIGHUP, syscall.SIGPIPE)
-	u := &updater{installed: m, force: *force, stay: *stay, status: web.NewClient(*socket).Status, restart: reboot, std: std}
+	client := web.NewClient(*socket)
+	u := &updater{installed: m, force: *force, stay: *stay, status: client.Status, restart: reboot, std: std}
+	u.leave = func(ctx context.Context) func() { return departing(ctx, client, *wait, std.out) }
 	return u.run(ctx, rest[0])
 }
 
@@ -91,6 +94,7 @@ type updater struct {
 	stay    bool // do not restart
 	status  func(context.Context) (*router.Snapshot, error)
 	restart func(context.Context) error
+	leave   func(context.Context) (stay func()) // the house, before; stay takes it back
 	std     stdio
 }
 
@@ -159,6 +163,11 @@ func (u *updater) finish(ctx context.Context, m bundle.Manifest) error {
 		fmt.Fprintln(u.std.out, "It starts with the next restart.")
 		return nil
 	}
+	back := u.leave(ctx)
 	fmt.Fprintln(u.std.out, "Restarting.")
-	return u.restart(ctx)
+	err := u.restart(ctx)
+	if err != nil {
+		back()
+	}
+	return err
 }

@@ -140,6 +140,7 @@ func (b *box) run(ctx context.Context, name string, in io.Reader, change func(*u
 	b.t.Helper()
 	var out bytes.Buffer
 	u := &updater{installed: b.find(), std: stdio{in, &out, &out},
+		leave: func(context.Context) func() { return func() {} },
 		status: func(context.Context) (*router.Snapshot, error) {
 			if b.snapshot == nil {
 				return nil, errors.New("no daemon answers")

@@ -1,0 +1,243 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/url"
+	"os/exec"
+	"strings"
+	"time"
+
+	"github.com/twinpath/twinpath/router"
+	"github.com/twinpath/twinpath/web"
+)
+
+// within bounds a move to the other router: its word that it is ready, the move, and a second for a busy machine.
+const within = prepares + leaves
+
+// waiting is the flag --wait, which needs no value: ten minutes are more than most connections last, and less than an owner's patience.
+type waiting time.Duration
+
+func (w *waiting) String() string   { return time.Duration(*w).String() }
+func (w *waiting) IsBoolFlag() bool { return true }
+
+func (w *waiting) Set(text string) error {
+	const usual = "10m"
+	if text == "true" {
+		text = usual
+	}
+	d, err := time.ParseDuration(text)
+	if err == nil && d < 0 {
+		err = fmt.Errorf("%s is less than nothing", text)
+	}
+	*w = waiting(d)
+	return err
+}
+
+// drain is "twinpath drain".
+func drain(ctx context.Context, args []string, std stdio) error {
+	flags, socket := asking("drain")
+	var wait waiting
+	flags.Var(&wait, "wait", "")
+	rest, err := parse(flags, args, 0, 1)
+	if err != nil {
+		return err
+	}
+	client := web.NewClient(*socket)
+	if err := client.Post(ctx, "drain", url.Values{"wan": rest}, nil); err != nil {
+		return refused(err, std)
+	}
+	if len(rest) == 0 {
+		rest = []string{""}
+	}
+	d := &departure{wan: rest[0], wait: time.Duration(wait), out: std.out}
+	return d.follow(ctx, client)
+}
+
+// departure is how the house leaves a line or, without one, this router, as far as it was said.
+type departure struct {
+	wan  string
+	wait time.Duration // for the last connection; 0: it is not waited for
+	out  io.Writer
+
+	told bool
+	left int // as last said
+	now  int // as last counted
+	over bool
+	err  error
+}
+
+// follow tells how the house leaves, until nothing is left or there is no time any more.
+func (d *departure) follow(ctx context.Context, client *web.Client) error {
+	if d.wan != "" && d.wait == 0 {
+		return nil
+	}
+	patience := d.wait
+	if patience == 0 {
+		patience = within
+	}
+	bound, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	err := client.Watch(bound, func(s *router.Snapshot) {
+		if !d.over && d.see(s) {
+			d.over = true
+			cancel()
+		}
+	})
+	switch {
+	case d.over || d.err != nil:
+		return d.err
+	case ctx.Err() != nil || err != nil:
+		return err
+	case d.wait == 0 && !d.told && d.now >= 0:
+		d.say("The house has not left it yet: no other router has taken over.\n")
+		return nil
+	case d.wait == 0:
+		return nil
+	case !d.told:
+		return fmt.Errorf("after %s the house still uses it", d.wait)
+	}
+	return fmt.Errorf("after %s, %s still there", d.wait, connections(d.now, "is", "are"))
+}
+
+// see takes a snapshot in and reports whether there is nothing more to wait for.
+func (d *departure) see(s *router.Snapshot) bool {
+	left, since, known, used := d.look(s)
+	d.now = left
+	switch {
+	case since.IsZero() && d.wan == "": // a snapshot of before
+		return false
+	case !known && d.wait == 0:
+		return true
+	case !known || used:
+		return false
+	case left == 0 && (d.wan != "" || s.Vacant):
+		d.say("Nothing uses %s any more: it may be %s.\n", d.name(s), d.off())
+		return true
+	case left == 0: // as far as anybody has counted
+		return false
+	case !d.told:
+		d.say("The house has left %s at %s. %s until %s.\n", d.name(s), since.Local().Format("15:04:05"), stays(left), ends(left))
+	case left <= d.left/2:
+		d.say("%s left.\n", connections(left, "is", "are"))
+	default:
+		return d.wait == 0
+	}
+	d.told, d.left = true, left
+	return d.wait == 0
+}
+
+// look finds in a snapshot how many connections are left, since when, whether anybody counts them, and whether new ones still come.
+func (d *departure) look(s *router.Snapshot) (left int, since time.Time, known, used bool) {
+	if d.wan == "" {
+		if s.DrainedSince != nil {
+			since = *s.DrainedSince
+		}
+		if s.Pair == nil || !s.Pair.Linked {
+			return 0, since, false, serving(s)
+		}
+		return s.Pair.Left, since, true, serving(s)
+	}
+	for _, w := range s.WANs {
+		if w.Name == d.wan && w.Drained && w.Left != nil {
+			return *w.Left, s.Time, true, w.Active
+		}
+	}
+	return 0, s.Time, false, true
+}
+
+func (d *departure) say(format string, values ...any) { fmt.Fprintf(d.out, format, values...) }
+
+func (d *departure) name(s *router.Snapshot) string {
+	if d.wan != "" {
+		return d.wan
+	}
+	return s.Router
+}
+
+func (d *departure) off() string {
+	if d.wan != "" {
+		return "unplugged"
+	}
+	return "switched off"
+}
+
+func connections(n int, one, more string) string {
+	if n == 1 {
+		return "1 connection " + one
+	}
+	return fmt.Sprintf("%d connections %s", n, more)
+}
+
+func stays(n int) string { return connections(n, "stays with it", "stay with it") }
+
+func ends(n int) string {
+	if n == 1 {
+		return "it ends"
+	}
+	return "they end"
+}
+
+// depart leaves the house to the other router, where there is one that can have it, and waits for the last connection no longer than wait. It
+// is for a machine that is about to restart: that it cannot be done is no reason not to.
+func depart(ctx context.Context, client *web.Client, wait time.Duration, out io.Writer) (moved bool) {
+	short, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	s, err := client.Status(short)
+	if err != nil || !serving(s) || !able(s.Pair) {
+		return false
+	}
+	fmt.Fprintf(out, "The house moves to %s.\n", s.Pair.Peer)
+	if err := client.Drain(short, ""); err != nil {
+		fmt.Fprintln(out, err)
+		return false
+	}
+	d := &departure{wait: max(wait, within), out: out}
+	if wait == 0 {
+		d.out = io.Discard
+	}
+	bound, cancel := context.WithTimeout(ctx, max(wait, within))
+	defer cancel()
+	_ = client.Watch(bound, func(s *router.Snapshot) {
+		if !serving(s) && wait == 0 || d.see(s) {
+			cancel()
+		}
+	})
+	return true
+}
+
+// departing is depart for a restart that may yet be refused: what it returns takes the house back.
+func departing(ctx context.Context, client *web.Client, wait time.Duration, out io.Writer) (back func()) {
+	if !depart(ctx, client, wait, out) {
+		return func() {}
+	}
+	return func() { _ = client.Resume(context.WithoutCancel(ctx), "") }
+}
+
+// runLeave is "twinpath leave", with which systemd begins to stop the daemon: when it is the machine that stops, the house moves to the other
+// router first. A mere restart of the daemon nobody is to notice.
+func runLeave(ctx context.Context, args []string, std stdio) error {
+	flags, socket := asking("leave")
+	if _, err := parse(flags, args, 0, 0); err != nil {
+		return err
+	}
+	return leaveFor(ctx, web.NewClient(*socket), machineStops, std.out)
+}
+
+func leaveFor(ctx context.Context, client *web.Client, stops func(context.Context) bool, out io.Writer) error {
+	ctx, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	if stops(ctx) {
+		depart(ctx, client, 0, out)
+	}
+	return nil
+}
+
+// machineStops reports whether systemd is about to stop the machine (systemctl(1), is-system-running).
+func machineStops(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	said, _ := exec.CommandContext(ctx, "systemctl", "is-system-running").Output() // its status is not 0 for anything but "running"
+	return strings.TrimSpace(string(said)) == "stopping"
+}
