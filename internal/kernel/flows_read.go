@@ -12,9 +12,8 @@ import (
 
 // Messages of conntrack and their attributes (nfnetlink_conntrack.h).
 const (
-	trackNew    = unix.NFNL_SUBSYS_CTNETLINK << 8 // of a new entry and, without NLM_F_CREATE, of one that changed
-	trackGet    = unix.NFNL_SUBSYS_CTNETLINK<<8 + 1
-	trackDelete = unix.NFNL_SUBSYS_CTNETLINK<<8 + 2
+	trackNew = unix.NFNL_SUBSYS_CTNETLINK << 8 // of a new entry and, without NLM_F_CREATE, of one that changed
+	trackGet = unix.NFNL_SUBSYS_CTNETLINK<<8 + 1
 
 	trackOriginal  = 1 // CTA_TUPLE_…: of who began it
 	trackReply     = 2

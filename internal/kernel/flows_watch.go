@@ -20,7 +20,8 @@ import (
 // When flows are told of and counted again. Chosen here.
 const (
 	flowPause   = 50 * time.Millisecond // from the first news to telling it with all that came meanwhile
-	flowRecount = 10 * time.Second      // from one count to the next, at least
+	flowRecount = 10 * time.Second      // from one count to the next, at least; twice as long after each that found nothing
+	flowRest    = 5 * time.Minute       // at most, for that reason
 	flowShare   = 100                   // of the time, at most one part is spent on counting
 	flowRepair  = time.Second           // at least, from one loss of news to counting for the next
 	flowMost    = 1 << 16               // messages that are read in one go
@@ -51,6 +52,7 @@ type flowWatch struct {
 	size   int                // of the socket's buffer, in bytes
 	buffer []byte
 	every  time.Duration // from one count to the next, at least
+	pause  time.Duration // from the last count to the next
 	due    time.Time     // of the next count
 	again  time.Time     // the earliest next count after a loss
 }
@@ -239,13 +241,15 @@ func (w *flowWatch) count(ctx context.Context, first bool) error {
 	}
 	part.More = false
 	apply()
+	w.pause = max(w.every, min(2*w.pause, flowRest))
 	if !told.Empty() {
+		w.pause = w.every
 		w.tell(told)
 	}
 	took := time.Since(start)
 	w.lost = false
 	w.again = start.Add(max(flowRepair, took*flowShare/10))
-	w.due = start.Add(max(w.every, took*flowShare))
+	w.due = start.Add(max(w.pause, took*flowShare))
 	return nil
 }
 
