@@ -77,6 +77,7 @@ func (e evidence) make(wish web.ReportWish, now time.Time) (report.Report, error
 		return report.Report{}, fmt.Errorf("read the incidents: %w", err)
 	}
 	snapshot, _ := e.source.Snapshot()
+	all = abroadNamed(all)
 	f := report.Facts{
 		Router: snapshot.Router, Version: snapshot.Version, From: wish.From, To: wish.To, Now: now, Zone: now.Location(), WAN: wish.WAN,
 		Incidents: all,
@@ -91,6 +92,23 @@ func (e evidence) make(wish web.ReportWish, now time.Time) (report.Report, error
 	}
 	f.Gaps = e.gaps(f.WANs, report.Span{From: wish.From, To: wish.To}, now)
 	return report.Make(f), nil
+}
+
+// abroadNamed has the other router's lines be told from this one's, and leaves out when it was off, or the house offline there: this router may have
+// carried it.
+func abroadNamed(all []router.Incident) []router.Incident {
+	kept := make([]router.Incident, 0, len(all))
+	for _, i := range all {
+		switch {
+		case !i.Elsewhere:
+		case i.WAN == "":
+			continue
+		default:
+			i.WAN += " at " + i.Router
+		}
+		kept = append(kept, i)
+	}
+	return kept
 }
 
 // gaps are when nobody looked, at any line and at each one: to the minute within the last day, which is what is kept of it, to

@@ -27,7 +27,10 @@ func (r *remembering) Incidents(from, to time.Time) ([]router.Incident, error) {
 		return nil, r.err
 	}
 	return []router.Incident{{Cause: router.CauseWAN, WAN: "fibre", State: "down", Start: start, End: start.Add(5 * time.Minute), Lasted: router.Seconds(5 * time.Minute),
-		Clock: true, Sentence: "fibre was down for 5 min: no cable in wan0."}}, r.err
+		Clock: true, Sentence: "fibre was down for 5 min: no cable in wan0."},
+		{Router: "backup", Elsewhere: true, Cause: router.CauseWAN, WAN: "fibre", State: "down", Start: start, End: start.Add(7 * time.Minute), Lasted: router.Seconds(7 * time.Minute),
+			Clock: true, Sentence: "fibre was down for 7 min."},
+		{Router: "backup", Elsewhere: true, Cause: router.CauseOffline, Start: start, End: start.Add(9 * time.Minute), Lasted: router.Seconds(9 * time.Minute), Clock: true}}, r.err
 }
 
 func (r *remembering) History(hours int) router.Measures {
@@ -65,6 +68,9 @@ func TestReport(t *testing.T) {
 		{nil, 0, "Somebody looked for 2 h of 30 d"},
 		{[]string{"--wan", "fibre"}, 0, "Outages of fibre, seen by main"},
 		{[]string{"--from", "2h"}, 0, "fibre                 1              5 min"},
+		{[]string{"--from", "2h"}, 0, "2. fibre at backup was down for 7 min\n"},
+		{[]string{"--from", "2h"}, 0, "the house             0"},
+		{[]string{"--wan", "fibre at backup"}, 0, "Outages of fibre at backup, seen by main"},
 		{[]string{"--format", "csv", "--from", "2h"}, 0, "\r\n1,main,fibre,wan,down,"},
 		{[]string{"--format", "html"}, 0, "<!doctype html>"},
 		{[]string{"--format", "json"}, 0, `{"router":"main"`},

@@ -44,6 +44,7 @@ func printStatus(w io.Writer, s *router.Snapshot, colour bool) {
 	fmt.Fprintf(w, "%s\n\n", s.Sentence)
 	printWANs(w, s, colour)
 	printVirtual(w, s, colour)
+	printPair(w, s, colour)
 	printHouse(w, s.House)
 	printNames(w, s.DDNS)
 	if s.Pending != nil {
