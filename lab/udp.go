@@ -51,13 +51,20 @@ func (d *Device) startUDP(to netip.AddrPort, interval, patience time.Duration) (
 	return p, err
 }
 
-// openUDP is a probe that sends nothing by itself.
+// openUDP is a probe that sends nothing by itself. Of IPv6 it keeps the source that it begins with, as a call does: a device has several, and
+// chooses anew for each datagram of a socket that has none.
 func (d *Device) openUDP(to netip.AddrPort, interval, patience time.Duration) (*UDPProbe, error) {
-	family := "udp4"
-	if to.Addr().Is6() {
-		family = "udp6"
-	}
-	return d.openProbe(net.UDPAddrFromAddrPort(to), interval, patience, func() (net.PacketConn, error) { return net.ListenPacket(family, ":0") })
+	return d.openProbe(net.UDPAddrFromAddrPort(to), interval, patience, func() (net.PacketConn, error) {
+		if to.Addr().Is4() {
+			return net.ListenPacket("udp4", ":0")
+		}
+		chosen, err := net.Dial("udp6", to.String())
+		if err != nil {
+			return nil, err
+		}
+		defer chosen.Close()
+		return net.ListenUDP("udp6", &net.UDPAddr{IP: chosen.LocalAddr().(*net.UDPAddr).IP})
+	})
 }
 
 func (d *Device) openProbe(to net.Addr, interval, patience time.Duration, open func() (net.PacketConn, error)) (*UDPProbe, error) {
