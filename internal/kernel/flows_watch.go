@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/netip"
+	"log/slog"
 	"os"
 	"syscall"
 	"time"
@@ -35,11 +35,12 @@ const (
 // The kernel does not tell of the end of a flow that began while nobody listened (nf_conntrack_events is 2 by itself), and loses news when they
 // come too fast. So all flows are counted again from time to time, and at once after a loss; only the difference is told.
 func (k *Kernel) WatchFlows(ctx context.Context, own func(firewall.Mark) bool, tell func(flow.Change)) error {
-	return keepWatching(ctx, k.log, func() error { return newFlowWatch(own, tell).run(ctx) })
+	return keepWatching(ctx, k.log, func() error { return newFlowWatch(k.log, own, tell).run(ctx) })
 }
 
 // flowWatch is one subscription.
 type flowWatch struct {
+	log   *slog.Logger
 	conn  *netlink.Conn
 	raw   syscall.RawConn
 	house houseEnds
@@ -57,9 +58,9 @@ type flowWatch struct {
 	again  time.Time     // the earliest next count after a loss
 }
 
-func newFlowWatch(own func(firewall.Mark) bool, tell func(flow.Change)) *flowWatch {
+func newFlowWatch(log *slog.Logger, own func(firewall.Mark) bool, tell func(flow.Change)) *flowWatch {
 	return &flowWatch{
-		own: own, tell: tell, batch: make(map[flow.Flow]bool),
+		log: log, own: own, tell: tell, batch: make(map[flow.Flow]bool),
 		size: receiveBuffer, buffer: make([]byte, 1<<16), every: flowRecount,
 	}
 }
@@ -246,98 +247,12 @@ func (w *flowWatch) count(ctx context.Context, first bool) error {
 		w.pause = w.every
 		w.tell(told)
 	}
+	if missed := w.book.Missed(); missed > 0 && first {
+		w.log.Warn("there are more connections than can be handed over", "over", missed)
+	}
 	took := time.Since(start)
 	w.lost = false
 	w.again = start.Add(max(flowRepair, took*flowShare/10))
 	w.due = start.Add(max(w.pause, took*flowShare))
 	return nil
 }
-
-// eachTracked reads every conntrack entry into the buffer, one after the other.
-func eachTracked(ctx context.Context, buffer []byte, take func(*tracked)) error {
-	c, err := netlink.Dial(unix.NETLINK_NETFILTER, nil)
-	if err != nil {
-		return fmt.Errorf("open conntrack: %w", err)
-	}
-	defer c.Close()
-	defer context.AfterFunc(ctx, func() { _ = c.Close() })()
-	_ = c.SetReadDeadline(time.Now().Add(10 * time.Second)) // the kernel answers at once; this only bounds one that does not
-	all := netlink.Message{Header: netlink.Header{Type: trackGet, Flags: netlink.Request | netlink.Dump}, Data: make([]byte, netfilterStart)}
-	if _, err = c.Send(all); err != nil {
-		return fmt.Errorf("list flows: %w", err)
-	}
-	raw, err := c.SyscallConn()
-	for done := false; err == nil && !done; {
-		done, err = readDump(raw, buffer, take)
-	}
-	if err != nil {
-		return fmt.Errorf("list flows: %w", err)
-	}
-	return nil
-}
-
-// readDump reads one piece of a dump.
-func readDump(raw syscall.RawConn, buffer []byte, take func(*tracked)) (done bool, err error) {
-	var n int
-	var failed error
-	err = raw.Read(func(fd uintptr) bool {
-		n, _, failed = unix.Recvfrom(int(fd), buffer, unix.MSG_DONTWAIT)
-		return failed != unix.EAGAIN && failed != unix.EINTR
-	})
-	if err = errors.Join(err, failed); err != nil {
-		return true, err
-	}
-	for h, body := range netlinkMessages(buffer[:n]) {
-		switch h.Type {
-		case unix.NLMSG_DONE:
-			return true, nil
-		case unix.NLMSG_ERROR:
-			return true, unix.Errno(-int32(value(body)))
-		default:
-			t := readTracked(body)
-			take(&t)
-		}
-	}
-	return false, nil
-}
-
-// houseEnds knows which addresses are in the house, as long as nothing changes there.
-type houseEnds struct {
-	handle *rtnetlink.Handle
-	inside map[netip.Addr]bool
-}
-
-// houseMost bounds what is remembered: a stranger on the Internet has many addresses.
-const houseMost = 4096
-
-// of returns a flow as its end in the house sends it: if that began the flow, as it began; else as it answers, whatever addresses the other
-// end believes to have reached. What has no end in the house is the router's own.
-func (h *houseEnds) of(t *tracked) (flow.Flow, bool) {
-	source, destination := t.original.Ends()
-	answering, _ := t.reply.Ends()
-	// An address that was translated is looked at last: the other end of a forwarded port is anybody, and there are many of them.
-	redirected := destination != answering
-	switch {
-	case redirected && h.has(answering.Addr()) && !h.has(source.Addr()):
-		return t.reply, true
-	case h.has(source.Addr()):
-		return t.original, true
-	case !redirected && h.has(answering.Addr()):
-		return t.reply, true
-	}
-	return flow.Flow{}, false
-}
-
-func (h *houseEnds) has(a netip.Addr) bool {
-	known, seen := h.inside[a]
-	if !seen {
-		known = inHouse(h.handle, a)
-		if h.inside == nil || len(h.inside) >= houseMost {
-			h.inside = make(map[netip.Addr]bool)
-		}
-		h.inside[a] = known
-	}
-	return known
-}
-
-func (h *houseEnds) forget() { h.inside = nil }

@@ -3,6 +3,7 @@ package kernel
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/netip"
 	"slices"
@@ -35,6 +36,8 @@ type watched struct {
 	flows   map[flow.Flow]bool
 	first   bool
 }
+
+var quiet = slog.New(slog.DiscardHandler)
 
 func onlyFirst(m firewall.Mark) bool { return m == firewall.MarkOf(0) }
 
@@ -170,7 +173,7 @@ func send(t *testing.T, from *sandbox.Namespace, port int, to string) {
 func TestWatchFlows(t *testing.T) {
 	b, client, server := flowHome(t)
 	early := dialThrough(t, client, server, "198.51.100.1:7000")
-	watch := newFlowWatch(nil, nil)
+	watch := newFlowWatch(quiet, nil, nil)
 	watch.every = time.Second
 	w := b.watch(watch)
 	first := w.has("TCP that was there", "198.51.100.1:7000", 6)
@@ -209,7 +212,7 @@ func TestWatchFlows(t *testing.T) {
 
 func TestWatchFlowsLeavesOutTheRest(t *testing.T) {
 	b, client, _ := flowHome(t)
-	w := b.watch(newFlowWatch(nil, nil))
+	w := b.watch(newFlowWatch(quiet, nil, nil))
 	w.until("nothing", func() bool { return true })
 	for _, to := range []string{"198.51.100.1:4000", "198.51.100.1:4001", "192.168.1.1:53"} {
 		send(t, client, 0, to) // by another line, lent, to the router
@@ -226,7 +229,7 @@ func TestWatchFlowsCountsAgain(t *testing.T) {
 	b, _, _ := flowHome(t)
 	mark := firewall.MarkOf(0)
 	b.fill(many(100, mark)...) // while nobody listens
-	counting := newFlowWatch(nil, nil)
+	counting := newFlowWatch(quiet, nil, nil)
 	counting.every = 100 * time.Millisecond
 	w := b.watch(counting)
 	w.until("what was there", func() bool { return len(w.flows) == 100 })
@@ -236,7 +239,7 @@ func TestWatchFlowsCountsAgain(t *testing.T) {
 
 func TestWatchFlowsMakesUpForWhatIsLost(t *testing.T) {
 	b, _, _ := flowHome(t)
-	deaf := newFlowWatch(nil, nil)
+	deaf := newFlowWatch(quiet, nil, nil)
 	deaf.size, deaf.every = 4096, time.Hour
 	w := b.watch(deaf)
 	w.until("nothing", func() bool { return true })
@@ -249,7 +252,7 @@ func TestWatchFlowsMakesUpForWhatIsLost(t *testing.T) {
 // A flow that begins and ends within a moment is nobody's news, and one that ended and began again has not changed.
 func TestWatchFlowsSettles(t *testing.T) {
 	var told []flow.Change
-	w := newFlowWatch(nil, func(c flow.Change) { told = append(told, c) })
+	w := newFlowWatch(quiet, nil, func(c flow.Change) { told = append(told, c) })
 	f, g := flow.Flow{From: 1}, flow.Flow{From: 2}
 	for _, step := range []struct {
 		batch map[flow.Flow]bool
@@ -282,7 +285,7 @@ func BenchmarkCountFlows(b *testing.B) {
 			box.settle()
 			box.fill(many(n, firewall.MarkOf(0))...)
 			err := box.Do(func() error {
-				w := newFlowWatch(onlyFirst, func(flow.Change) {})
+				w := newFlowWatch(quiet, onlyFirst, func(flow.Change) {})
 				if err := w.open(); err != nil {
 					return err
 				}
@@ -309,7 +312,7 @@ func BenchmarkWatchFlows(b *testing.B) {
 	flows := many(n, firewall.MarkOf(0))
 	told := 0
 	err := box.Do(func() error {
-		w := newFlowWatch(onlyFirst, func(c flow.Change) { told += len(c.Begun) + len(c.Ended) })
+		w := newFlowWatch(quiet, onlyFirst, func(c flow.Change) { told += len(c.Begun) + len(c.Ended) })
 		if err := w.open(); err != nil {
 			return err
 		}
