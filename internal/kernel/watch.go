@@ -22,6 +22,9 @@ const (
 	lastWait  = 30 * time.Second
 )
 
+// nftMessage is the subsystem in the type of nftables' messages (nfnetlink.h).
+const nftMessage = unix.NFNL_SUBSYS_NFTABLES << 8
+
 // source is one kernel subsystem and the groups of it that tell of changes to what this package owns.
 // Neighbours are left out: they change all the time.
 type source struct {
@@ -144,9 +147,18 @@ func (k *Kernel) listen(c *netlink.Conn, changed func()) error {
 }
 
 // renewed reports whether a message tells of a virtual address, or of the connected route that the kernel gives an IPv6
-// address with a lifetime: both come once a second, and no plan has either.
+// address with a lifetime: both come once a second, and no plan has either. Nor has it the connections of the other router, which come and go all
+// the time; that there is a new generation of nftables (NFT_MSG_NEWGEN) comes with everything that changes there.
 func renewed(m netlink.Message) bool {
 	switch m.Header.Type {
+	case nftMessage | unix.NFT_MSG_NEWGEN:
+		return true
+	case nftMessage | unix.NFT_MSG_NEWSETELEM, nftMessage | unix.NFT_MSG_DELSETELEM:
+		for kind, v := range attributes(m.Data, netfilterStart) {
+			if kind == unix.NFTA_SET_ELEM_LIST_TABLE {
+				return text(v) == divertTable
+			}
+		}
 	case unix.RTM_NEWADDR:
 		return ofVirtual(m)
 	case unix.RTM_NEWROUTE:

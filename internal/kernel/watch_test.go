@@ -109,6 +109,27 @@ func TestWatchSeesNftables(t *testing.T) {
 	b.await(look)
 }
 
+// The other router's connections come and go all the time: nobody has to look again for them.
+func TestWatchLeavesOutTheConnectionsOfThePair(t *testing.T) {
+	b := newBox(t)
+	look, calls := b.watching()
+	if _, err := b.Feed("nft -f -", "table inet "+divertTable+" { set kept4 { type ipv4_addr; }\n}\ntable inet other { set kept4 { type ipv4_addr; }\n}"); err != nil {
+		t.Fatal(err)
+	}
+	b.drain(look)
+	before := calls.Load()
+	b.must("nft add element inet " + divertTable + " kept4 { 192.0.2.1, 192.0.2.2 }")
+	b.must("nft delete element inet " + divertTable + " kept4 { 192.0.2.1 }")
+	b.drain(look)
+	if n := calls.Load() - before; n != 0 {
+		t.Errorf("%d calls for connections of the pair", n)
+	}
+	b.must("nft add element inet other kept4 { 192.0.2.1 }")
+	b.await(look)
+	b.must("nft delete table inet " + divertTable)
+	b.await(look)
+}
+
 func TestWatchSurvivesABurst(t *testing.T) {
 	b := newBox(t)
 	p := plan([]line{fibre, cable}, 1)
