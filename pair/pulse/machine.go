@@ -171,7 +171,7 @@ func (m *Machine) Unlink(now time.Time) {
 
 // doubt forgets what was known.
 func (m *Machine) doubt(now time.Time, reason string) {
-	m.heard = 0
+	m.heard, m.heeds = 0, false
 	m.trust(time.Time{})
 	m.become(now, Unknown, reason)
 }
@@ -236,7 +236,7 @@ func (m *Machine) question(now time.Time) (ask bool) {
 		m.ask = now.Add(apart)
 		return true
 	}
-	m.heard = 0
+	m.heard, m.heeds = 0, false
 	m.become(now, Gone, fmt.Sprintf("%s gives no sign of life and answers nothing", m.name))
 	m.ask = now.Add(slowest)
 	return false
