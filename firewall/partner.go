@@ -31,9 +31,21 @@ func (b *builder) lend() {
 		}
 	}
 	b.chain("choose_lent", append(rules, Rule{goTo("lent")})...)
-	b.chain("from_partner", append(b.restore(b.uplinks()),
+	b.chain("from_partner", append(append(b.restore(b.uplinks()), b.crossed()...),
 		Rule{wan(ConnMark, 0), known(), accept()},
 		Rule{goTo("choose_lent")})...)
+}
+
+// crossed drops what belongs to a flow that went back to the other router before it was known: it was given no address of a line then, and would leave
+// without one now. The router ends these flows.
+func (b *builder) crossed() []Rule {
+	var rules []Rule
+	for _, w := range b.ways {
+		if w.Peer {
+			rules = append(rules, Rule{wan(ConnMark, w.Mark), b.count("back"), drop()})
+		}
+	}
+	return rules
 }
 
 // lent is what becomes of the other router's packets that no policy is for: IPv6 by its source, and else by the lines that Policy.Lent names. Without these

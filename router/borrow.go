@@ -43,7 +43,7 @@ func (s *State) beyond(l *line, c condition) condition {
 	switch best, works := s.lent(); {
 	case s.bond.Gone != (vrrp.Gone{}):
 		return down(BlameNobody, "the other router is gone")
-	case !s.bond.Linked || s.bond.Lines == nil: // it has said nothing
+	case !s.bond.Linked || s.bond.Lines == nil || !works && s.beginning(): // it has said nothing
 		return c
 	case !works:
 		blame, why := s.broken()
@@ -53,6 +53,11 @@ func (s *State) beyond(l *line, c condition) condition {
 		c.Reason = fmt.Sprintf("the other router's %s: %s", best.Name, best.Reason)
 	}
 	return c
+}
+
+// beginning reports whether the other router does not know yet how one of its lines is, as after it was started.
+func (s *State) beginning() bool {
+	return slices.ContainsFunc(s.bond.Lines, func(p PartnerLine) bool { return p.State == health.Unknown.String() })
 }
 
 // broken says why none of the other router's lines works, in brackets, and whose fault its best line's is.
@@ -115,6 +120,22 @@ func (s *State) partnerMAC(peer netip.Addr) string {
 		}
 	}
 	return ""
+}
+
+// sweepCrossed ends what may have gone back to the other router before its Ethernet address was known. A flow that goes there rightly goes on: what
+// is known of it here is half of it, and is known again with its next packet.
+func (s *State) sweepCrossed(now time.Time) {
+	for _, l := range s.lines {
+		if l.config.Kind != Peer {
+			continue
+		}
+		if mac := s.partnerMAC(l.config.Peer); mac != l.partner {
+			l.partner = mac
+			w := sweepAll(now, l)
+			w.quiet, w.until = true, now.Add(2*time.Second)
+			s.sweeps = append(s.sweeps, w)
+		}
+	}
 }
 
 // keepForward has the firewall send what comes from the other router on by lines of this one's own.

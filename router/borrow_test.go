@@ -63,7 +63,7 @@ func TestAPeerIsAsGoodAsWhatIsBehindIt(t *testing.T) {
 	if e.Blame != BlameCable {
 		t.Errorf("blamed on %q", e.Blame)
 	}
-	if len(h.swept) == 0 || h.swept[0].WAN != "lte" || !h.swept[0].Tell {
+	if !slices.Contains(h.swept, Vacate{WAN: "lte", Mark: firewall.MarkOf(1), Tell: true}) {
 		t.Errorf("ended %v, want what was on lte, told", h.swept)
 	}
 	limping := cableLine()
@@ -85,6 +85,8 @@ func TestAPeerWithoutALinkIsCheckedOnly(t *testing.T) {
 	h.lends(broken(cableLine()))
 	h.wantCarrying("fibre")
 	h.fold(TogetherSeen{Together{Since: noon, Lines: []PartnerLine{broken(cableLine())}, Reason: "another secret"}})
+	h.wantCarrying("fibre", "lte")
+	h.lends(PartnerLine{Name: "cable", State: "unknown", Reason: "asking for an address"}, broken(cableLine())) // it has just been started
 	h.wantCarrying("fibre", "lte")
 	h.fold(TogetherSeen{Together{Linked: true, Since: noon}}) // an older program: it says nothing of its lines
 	h.wantCarrying("fibre", "lte")
@@ -177,6 +179,21 @@ func TestWhatThePartnerSendsGoesOnByOwnLines(t *testing.T) {
 	h.fold(TogetherSeen{Together{}})
 	h.fold(VRRPSeen{vrrp.Status{Speakers: []vrrp.Speaker{{Source: h.state.config.Pair.Peer, MAC: "00:00:5e:00:01:33"}, {Source: h.state.config.Pair.Peer, MAC: partnerMAC}}}})
 	want("known by its adverts", nil, false)
+}
+
+// What went back to the other router before it was known has no address of a line, and would leave without one by a line of this router's own.
+func TestWhatWentBackIsEnded(t *testing.T) {
+	h := sharing(t, shared(0))
+	h.lends(cableLine())
+	if want := (Vacate{WAN: "lte", Mark: firewall.MarkOf(1)}); !slices.Contains(h.swept, want) || slices.ContainsFunc(h.swept, func(v Vacate) bool { return v != want }) {
+		t.Errorf("ended %v, want %v, and nobody told", h.swept, want)
+	}
+	for range 9 {
+		h.pass(time.Second)
+	}
+	if n := len(h.swept); n > 4 {
+		t.Errorf("ended %d times", n)
+	}
 }
 
 func TestThePartnersIPv6GoesThere(t *testing.T) {

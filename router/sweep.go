@@ -25,6 +25,7 @@ type sweep struct {
 	mark  firewall.Mark
 	gone  bool      // the WAN is not configured any more
 	six   bool      // of IPv6 alone
+	quiet bool      // nobody is told: they go on at once
 	began time.Time // of the outage
 	full  time.Time // from here on idle flows are ended too
 	ended bool      // they have been
@@ -41,8 +42,9 @@ func (s *State) scheduleSweeps(now time.Time, d Decision) {
 	}
 	s.sweeps = slices.DeleteFunc(s.sweeps, func(w sweep) bool {
 		i := s.index(w.wan)
-		return d.FailOpen || i < 0 && !w.gone || i >= 0 && s.alives[w.wan] && !s.moving(d, i) && (!w.six || s.alives6[w.wan])
+		return !w.quiet && (d.FailOpen || i < 0 && !w.gone || i >= 0 && s.alives[w.wan] && !s.moving(d, i) && (!w.six || s.alives6[w.wan]))
 	})
+	s.sweepCrossed(now)
 	if d.FailOpen {
 		return
 	}
@@ -106,7 +108,7 @@ func (s *State) DueSweeps(now time.Time) []Vacate {
 		if l := s.line(w.wan); l != nil && !w.gone {
 			w.spare(now, l)
 		}
-		v := Vacate{WAN: w.wan, Mark: w.mark, OnlyIPv6: w.six, Tell: true}
+		v := Vacate{WAN: w.wan, Mark: w.mark, OnlyIPv6: w.six, Tell: !w.quiet}
 		w.next = now.Add(time.Second)
 		if now.Before(w.full) {
 			// Whoever spoke since the outage began has lost packets already; the others need not notice.
