@@ -27,10 +27,10 @@ const (
 type Standing struct {
 	Silent bool // the other router is to be asked over the lines
 	Router string
-	Them   string // the other router's name
-	State  string // of our election for the house
-	House  string // the address that both would serve
-	Hears  bool   // something of the other router still comes over the LAN
+	Them   string    // the other router's name
+	State  string    // of our election for the house
+	House  string    // the address that both would serve
+	Heard  time.Time // when something of the other router came over the LAN last
 	Secret string
 	Port   uint16
 	Ours   []Way
@@ -154,7 +154,7 @@ func (a *asking) send(ctx context.Context, st Standing) {
 		if socket == nil {
 			continue
 		}
-		text, err := a.box.write(st.Secret, word{Router: st.Router, Line: p.from.Line, State: st.State, Hears: st.Hears})
+		text, err := a.box.write(st.Secret, word{Router: st.Router, Line: p.from.Line, State: st.State, Hears: a.hears(st)})
 		if err == nil {
 			_, err = socket.WriteTo(text, net.UDPAddrFromAddrPort(netip.AddrPortFrom(p.to.Address, st.Port)))
 		}
@@ -245,7 +245,7 @@ func (a *asking) say(st Standing) {
 	var view *router.SecondView
 	switch {
 	case !a.at.IsZero() && now.Sub(a.at) < unheard:
-		view = answered(st, a.newest)
+		view = answered(st, a.hears(st), a.newest)
 	case a.paths && now.Sub(a.began) >= unheard:
 		view = &router.SecondView{Sentence: fmt.Sprintf("%s answers neither over the LAN nor over its line.", title(cmp.Or(st.Them, a.newest.Router)))}
 	default:
@@ -263,13 +263,16 @@ func (a *asking) say(st Standing) {
 	a.tell(router.SecondSeen{View: view})
 }
 
+// hears reports whether something still comes over the LAN. What came before the silence says nothing.
+func (a *asking) hears(st Standing) bool { return st.Heard.After(a.began) }
+
 // answered is what follows from a word of the other router.
-func answered(st Standing, w word) *router.SecondView {
+func answered(st Standing, hears bool, w word) *router.SecondView {
 	them := cmp.Or(w.Router, st.Them, "the other router")
 	v := &router.SecondView{Answers: true, Line: w.Line, State: w.State, HearsUs: w.Hears, Split: st.State == "active" && w.State == "active"}
 	switch {
 	case v.Split:
-		v.Sentence = fmt.Sprintf("Split brain: %s; both serve %s. Look at the cables and switches between them.", direction(st, w, them), cmp.Or(st.House, "the house"))
+		v.Sentence = fmt.Sprintf("Split brain: %s; both serve %s. Look at the cables and switches between them.", direction(st, hears, w, them), cmp.Or(st.House, "the house"))
 	case w.State == "active":
 		v.Sentence = fmt.Sprintf("Over the LAN nothing is heard of %s, but it answers over %s: it serves the house.", them, w.Line)
 	case st.State == "active":
@@ -281,11 +284,11 @@ func answered(st Standing, w word) *router.SecondView {
 }
 
 // direction says what of the LAN between the two does not work.
-func direction(st Standing, w word, them string) string {
+func direction(st Standing, hears bool, w word, them string) string {
 	switch {
-	case w.Hears && !st.Hears:
+	case w.Hears && !hears:
 		return fmt.Sprintf("the LAN between the two routers works in one direction only: what %s sends does not reach %s", them, cmp.Or(st.Router, "this router"))
-	case st.Hears && !w.Hears:
+	case hears && !w.Hears:
 		return fmt.Sprintf("the LAN between the two routers works in one direction only: what %s sends does not reach %s", cmp.Or(st.Router, "this router"), them)
 	}
 	return "the LAN between the two routers is cut"

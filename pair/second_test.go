@@ -189,7 +189,7 @@ func TestASplitBrainIsSeenOverTheLines(t *testing.T) {
 func TestTheBrokenDirectionIsNamed(t *testing.T) {
 	apart(t, func(t *testing.T, _ *abroad, main, backup *half) {
 		main.set(silent)
-		backup.set(func(s *Standing) { s.Silent, s.Hears = true, true })
+		backup.set(func(s *Standing) { s.Silent, s.Heard = true, time.Now().Add(time.Second) })
 		time.Sleep(5 * time.Second)
 		const want = "what backup sends does not reach main; both serve 192.168.1.1."
 		for _, h := range []*half{main, backup} {

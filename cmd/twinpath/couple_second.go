@@ -149,7 +149,7 @@ func (a *abroad) stand() twin.Standing {
 		return twin.Standing{}
 	}
 	st := twin.Standing{
-		Silent: true, Router: s.Router, Them: s.Pair.Router, State: s.Side.Standing(), Hears: s.Pair.Heard,
+		Silent: true, Router: s.Router, Them: s.Pair.Router, State: s.Side.Standing(), Heard: heardOf(s),
 		Secret: cfg.Pair.Secret, Port: cfg.Pair.Port, Ours: ownWays(s),
 	}
 	for _, v := range s.VRRP {
@@ -163,6 +163,16 @@ func (a *abroad) stand() twin.Standing {
 	st.Theirs = a.theirs
 	a.mu.Unlock()
 	return st
+}
+
+// heardOf is when the other router's adverts came last.
+func heardOf(s *router.Snapshot) (last time.Time) {
+	for _, sp := range s.Speakers {
+		if sp.Source == s.Pair.Peer && sp.Last.After(last) {
+			last = sp.Last
+		}
+	}
+	return last
 }
 
 // ownWays are the addresses of our own lines that work.
