@@ -39,6 +39,7 @@ type Machine struct {
 	made          int
 	listed        bool // at the last step
 	learnt        bool // Keeps came after Learns
+	yields        bool // Prepares came after Keeps: the list holds until everything can go to the other router
 	spent         bool // a metered line has had its time
 	gone          bool
 	owed          debt
@@ -155,6 +156,7 @@ func (m *Machine) enter(now time.Time, phase Phase) {
 	m.phase, m.since = phase, now
 	switch phase {
 	case Prepares:
+		m.yields = was == Keeps
 		m.askOwn()
 	case Learns:
 		m.ask(false)
@@ -199,7 +201,11 @@ func (m *Machine) orders(now time.Time) Orders {
 			o.Diversion.Gateway6 = netip.Addr{}
 		}
 	}
-	o.Kept = m.phase == Learns || m.phase == Lists || m.phase == Keeps
+	yields := m.phase == Prepares && m.yields // devices that have not heard of the move yet still send here
+	if yields {
+		o.Diversion.Mode = Listed
+	}
+	o.Kept = m.phase == Learns || m.phase == Lists || m.phase == Keeps || yields
 	o.Own = m.phase == Prepares || m.phase == Ready
 	o.Next = m.next
 	return o

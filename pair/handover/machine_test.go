@@ -159,6 +159,20 @@ func TestSlowLists(t *testing.T) {
 	}
 }
 
+// The house goes back: devices that have not heard of it yet go on sending here for a moment.
+func TestTheListHoldsUntilEverythingCanGoBack(t *testing.T) {
+	r := newRoom(t).step(standing(Active), partnerActive(false)).is(Keeps, "load late")
+	r.slow = true
+	r.step(standing(Backup), partnerActive(true), own(2)).is(Prepares, "load own")
+	if d := r.last.Diversion; d.Mode != Listed || !r.last.Kept || !r.last.Own {
+		t.Errorf("while this router's own list is being loaded: %+v", r.last)
+	}
+	r.step(func(f *Facts) { f.OwnLoaded = r.m.loadOwn }).is(Ready)
+	if d := r.last.Diversion; d.Mode != All || r.last.Kept {
+		t.Errorf("ready: %+v", r.last)
+	}
+}
+
 func TestNothingToLearn(t *testing.T) {
 	r := newRoom(t).step(list(0)).is(Ready)
 	r.slow = true
