@@ -30,11 +30,11 @@ func (d *duet) up(s link.Session) {
 }
 
 // down hears from the link that the session has ended.
-func (d *duet) down(reason error, bye bool) {
+func (d *duet) down(error, bool) {
 	d.do(func(now time.Time) {
 		d.unlink()
 		d.session, d.since = nil, now
-		d.pulse.End(bye)
+		d.pulse.End(false) // who says good-bye may be restarting Twinpath, and its kernel goes on: whether its box lives is asked
 		for _, t := range d.topics {
 			t.Down()
 		}
@@ -125,7 +125,10 @@ func (d *duet) hearFlows(body []byte) {
 	}
 	d.anew = d.anew || c.Anew
 	news := d.theirs.Apply(c)
-	d.listed = d.listed || d.anew && !c.More
+	if !d.listed && d.anew && !c.More {
+		d.listed = true
+		d.log.Info("the other router's connections are known", "flows", d.theirs.Len(), "took", time.Since(d.since))
+	}
 	if d.orders.Kept && !news.Empty() {
 		d.hands.put(news, false, 0)
 	}

@@ -15,7 +15,7 @@ import (
 // Times of a planned move. All are bounds: nothing that an owner has asked for waits longer for the other router.
 const (
 	prepares = 3 * time.Second  // for the other router's word that it is ready (issue 8)
-	leaves   = 2 * time.Second  // for the house to have left, once it may
+	leaves   = 2 * time.Second  // for the house to have left, once it may, and short connections to end
 	aside    = 60 * time.Second // for the new configuration to work
 	works    = 2 * time.Second  // before its first word is believed: a line that is made anew still has its old one
 )
@@ -204,7 +204,8 @@ func (m *mover) around(next router.Config) (after func()) {
 	}
 }
 
-// left waits until the house has left this router, or until it has had its time.
+// left waits until the house has left this router and its last connection has ended, or until they have had their time: most of what is
+// under way at any moment is short.
 func (m *mover) left() {
 	late := time.NewTimer(leaves)
 	defer late.Stop()
@@ -212,7 +213,7 @@ func (m *mover) left() {
 		m.mu.Lock()
 		s, changed := m.view, m.changed
 		m.mu.Unlock()
-		if !serving(s) {
+		if !serving(s) && s.Pair != nil && s.Pair.Left == 0 {
 			return
 		}
 		select {

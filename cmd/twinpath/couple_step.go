@@ -41,11 +41,12 @@ func sooner(a, b time.Time) time.Time {
 func (d *duet) gather(now time.Time) {
 	f := &d.facts
 	side := d.snap.Side
-	f.Off, f.Keep, f.Linked = d.config.Pair.NoHandOver, d.config.Pair.Keep, d.session != nil
+	lines := d.lending.Lines()
+	f.Off, f.Keep = d.config.Pair.NoHandOver, d.config.Pair.Keep
+	f.Linked = d.session != nil && lines != nil // one that has not said which lines it has could seem to have none
 	f.Standing, f.Elsewhere = d.standing(now, side)
 	f.Life = lifeOf(d.life)
 	f.Partner = handover.Partner{Active: side.Partner > 0}
-	lines := d.lending.Lines()
 	for _, l := range lines {
 		f.Partner.Usable4, f.Partner.Usable6 = f.Partner.Usable4 || l.Usable, f.Partner.Usable6 || l.Usable6
 	}
