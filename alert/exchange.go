@@ -15,6 +15,10 @@ import (
 // silence is for how long the other router may fail to take letters until they are told here.
 const silence = 30 * time.Second
 
+// truce is how long after the two have last found each other over their lines only they go on as then: the LAN is well again a moment before
+// one of them gives way.
+const truce = 15 * time.Second
+
 // Between two bundles for the other router.
 const (
 	soonest = 5 * time.Second
@@ -46,6 +50,9 @@ type exchange struct {
 	peer   string
 
 	serving bool      // this router is the one that serves the house
+	met     bool      // the two find each other over their lines only
+	parted  time.Time // when that ended
+	later   bool      // of two that both serve the house it is the other one that tells what both see
 	lost    time.Time // since when the other router does not take bundles; zero: it does, as far as is known
 	fails   int
 	busy    bool
@@ -60,6 +67,7 @@ type exchange struct {
 func (x *exchange) use(cfg router.Config, reachable bool) {
 	x.on = reachable && cfg.Pair.Peer.IsValid() && cfg.Pair.Secret != ""
 	x.router, x.own, x.peer = cfg.Name, cfg.LAN.Address.Addr().String(), cfg.Pair.Peer.String()
+	x.later = x.on && cfg.Pair.Peer.Less(cfg.LAN.Address.Addr())
 	x.serving = !x.on || !cfg.LAN.Address.IsValid() || cfg.LAN.Address.Addr().Less(cfg.Pair.Peer)
 }
 
@@ -71,6 +79,11 @@ func (x *exchange) see(now time.Time, s *router.Snapshot) {
 	if len(s.VRRP) > 0 {
 		x.serving = serves(s.VRRP)
 	}
+	met := s.Pair != nil && s.Pair.Second != nil && s.Pair.Second.Answers
+	if x.met && !met {
+		x.parted = now
+	}
+	x.met = met
 	switch {
 	case s.Pair == nil:
 	case s.Pair.Connected && x.fails == 0:
@@ -101,12 +114,20 @@ func (x *exchange) ours(now time.Time, k *kept, able bool) bool {
 	switch {
 	case !x.on || k.From != "":
 		return true
+	case x.yields(now, k.Letter):
+		return false
 	case k.stuck || x.gone(now):
 		return able || x.serving
 	case k.Handed:
 		return false
 	}
 	return x.serving
+}
+
+// yields reports whether a letter is left to the other router, which sees the same, can tell it over its line, and cannot be asked to.
+func (x *exchange) yields(now time.Time, l Letter) bool {
+	lead := l.lead()
+	return x.later && (x.met || !x.parted.IsZero() && now.Sub(x.parted) < truce) && lead != nil && shared(*lead)
 }
 
 // offers reports whether the other router is to be asked to tell a letter, or whether it has.
@@ -136,6 +157,9 @@ func (x *exchange) bundle(now time.Time, o *Outbox, able bool) *Bundle {
 	default:
 		x.busy = true
 		return &b
+	}
+	if !x.parted.IsZero() && len(o.letters) > 0 {
+		x.look(now, x.parted.Add(truce))
 	}
 	if !x.lost.IsZero() && len(o.letters) > 0 {
 		x.look(now, x.lost.Add(silence)) // from then on they are told here

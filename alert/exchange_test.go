@@ -190,3 +190,56 @@ func TestARouterWithoutChannelsAsksTheOther(t *testing.T) {
 		}
 	})
 }
+
+// The LAN between the two is cut, and both serve the house: they find each other over their lines, and one of them tells.
+func TestASplitBrainIsToldOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPair(t)
+		defer p.stop()
+		show := func(n int, state string, second *router.SecondView) {
+			p.worlds[n].show(router.Snapshot{VRRP: []router.VRRPSnapshot{{ID: 51, Family: "ipv4", State: state}},
+				Pair: &router.PairView{Connected: second == nil, Second: second}}, "fibre")
+		}
+		p.sever(true)
+		var all [2][]router.Incident
+		for n := range 2 {
+			show(n, "active", &router.SecondView{Answers: true, Split: true})
+			for _, cause := range []router.Cause{router.CausePeer, router.CauseTwo} {
+				i := outage(string(cause)+[2]string{"main", "spare"}[n], "")
+				i.Cause, i.WAN, i.Router = cause, "", [2]string{"main", "spare"}[n]
+				all[n] = append(all[n], i)
+				p.desks[n].Take(i)
+			}
+		}
+		for range 10 {
+			time.Sleep(10 * time.Second)
+			for n := range 2 {
+				show(n, "active", &router.SecondView{Answers: true, Split: true})
+			}
+		}
+		if got := p.worlds[0].read(); len(got) == 0 || len(got) > 2 {
+			t.Errorf("main tells %+v", got)
+		}
+		titled(t, p.worlds[1].read())
+		p.sever(false)
+		show(0, "active", nil)
+		show(1, "active", nil) // for a moment more
+		time.Sleep(time.Second)
+		show(1, "backup", nil)
+		for n := range 2 {
+			for _, i := range all[n] {
+				p.desks[n].Take(ended(i))
+			}
+		}
+		time.Sleep(time.Hour)
+		titled(t, p.worlds[1].read())
+		for _, m := range p.worlds[0].read() {
+			if !m.Resolved {
+				t.Errorf("main tells again: %+v", m)
+			}
+		}
+		if p.worlds[0].waiting()+p.worlds[1].waiting() != 0 {
+			t.Errorf("%d and %d letters wait", p.worlds[0].waiting(), p.worlds[1].waiting())
+		}
+	})
+}

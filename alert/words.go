@@ -60,7 +60,7 @@ func began(i router.Incident) string {
 	case router.CauseVRRP:
 		return i.VRRP + " cannot be served here"
 	case router.CauseTwo:
-		return "two routers serve " + i.VRRP
+		return "two routers serve " + cmp.Or(i.VRRP, "the house")
 	case router.CausePeer:
 		return "the other router does not answer"
 	case router.CauseDisk:
@@ -89,7 +89,7 @@ func over(i router.Incident) string {
 	case router.CauseVRRP:
 		return i.VRRP + " can be served here again" + after
 	case router.CauseTwo:
-		return "one router serves " + i.VRRP + " again" + after
+		return "one router serves " + cmp.Or(i.VRRP, "the house") + " again" + after
 	case router.CausePeer:
 		return "the other router is back" + after
 	case router.CauseDisk:
