@@ -24,7 +24,8 @@ type asker struct {
 	mac    net.HardwareAddr // of the other router; nil: not known
 	arp    *os.File
 	echo   *os.File
-	number uint16 // of the echo
+	link   *session // to look at the own device
+	number uint16   // of the echo
 }
 
 func openAsker(w pulse.Way) (a *asker, err error) {
@@ -45,7 +46,10 @@ func openAsker(w pulse.Way) (a *asker, err error) {
 	if a.arp, err = open(unix.AF_PACKET, unix.SOCK_DGRAM, 0, a.hearARP); err != nil { // 0: hears nothing until bound
 		return a, err
 	}
-	a.echo, err = open(unix.AF_INET, unix.SOCK_RAW, unix.IPPROTO_ICMP, a.hearEchoes)
+	if a.echo, err = open(unix.AF_INET, unix.SOCK_RAW, unix.IPPROTO_ICMP, a.hearEchoes); err != nil {
+		return a, err
+	}
+	a.link, err = dial()
 	return a, err
 }
 
@@ -99,14 +103,17 @@ func (a *asker) Ask() error {
 }
 
 func (a *asker) who(to net.HardwareAddr) error {
-	own, err := macOf(a.way.Device) // it may have changed
-	if err != nil {
-		return err
-	}
-	question := arpQuestion(own[:], a.way.Own, a.way.Partner)
 	address := &unix.SockaddrLinklayer{Protocol: bigEndian(unix.ETH_P_ARP), Ifindex: a.index, Halen: 6}
 	copy(address.Addr[:], to)
-	return control(a.arp, func(fd int) error { return unix.Sendto(fd, question, unix.MSG_DONTWAIT, address) })
+	return control(a.arp, func(fd int) error {
+		name, err := unix.Getsockname(fd)
+		own, ok := name.(*unix.SockaddrLinklayer)
+		if err != nil || !ok {
+			return errors.Join(errors.New("look at the own Ethernet address"), err)
+		}
+		// The device's address may have changed since.
+		return unix.Sendto(fd, arpQuestion(own.Addr[:6], a.way.Own, a.way.Partner), unix.MSG_DONTWAIT, address)
+	})
 }
 
 // arpQuestion asks who has an address (RFC 826).
@@ -159,14 +166,9 @@ func heard(f *os.File, is func([]byte) bool) (answered bool) {
 
 // Carrier implements pulse.Prober.
 func (a *asker) Carrier() (changes uint32, up bool, err error) {
-	s, err := dial()
-	if err != nil {
-		return 0, false, err
-	}
-	defer s.close()
 	about := nl.NewIfInfomsg(unix.AF_UNSPEC)
 	about.Index = int32(a.index)
-	bodies, err := s.request(unix.RTM_GETLINK, 0, []nl.NetlinkRequestData{about, number(unix.IFLA_EXT_MASK, skipStatistics)}).Execute(unix.NETLINK_ROUTE, 0)
+	bodies, err := a.link.request(unix.RTM_GETLINK, 0, []nl.NetlinkRequestData{about, number(unix.IFLA_EXT_MASK, skipStatistics)}).Execute(unix.NETLINK_ROUTE, 0)
 	if err != nil || len(bodies) == 0 || len(bodies[0]) < unix.SizeofIfInfomsg {
 		return 0, false, errors.Join(fmt.Errorf("look at the link of %s", a.way.Device), err)
 	}
@@ -185,6 +187,9 @@ func (a *asker) Close() error {
 		if f != nil {
 			errs = append(errs, f.Close())
 		}
+	}
+	if a.link != nil {
+		a.link.close()
 	}
 	return errors.Join(errs...)
 }
