@@ -17,7 +17,7 @@ type Crossings struct {
 
 // Witness has the switch count what passes between two routers.
 func (h *House) Witness(one, other *Box) (*Witness, error) {
-	text := strings.NewReplacer("ONE", one.macs["lan0"], "OTHER", other.macs["lan0"]).Replace(witnessing)
+	text := strings.NewReplacer("ONES", one.lan.Addr().String(), "OTHERS", other.lan.Addr().String(), "ONE", one.macs["lan0"], "OTHER", other.macs["lan0"]).Replace(witnessing)
 	if _, err := h.lan.Feed("nft -f -", text); err != nil {
 		return nil, fmt.Errorf("count what %s and %s send each other: %w", one.Name, other.Name, err)
 	}
@@ -25,7 +25,7 @@ func (h *House) Witness(one, other *Box) (*Witness, error) {
 }
 
 // The house's own addresses are 192.168.0.0/16 and link-local ones; what routers say to each other has one of these at its other end, too.
-// A router takes one hop off: a device's packet has 63 on its way to the second router.
+// What a router itself sends is no device's, and looks for the first hops with few left. A router takes one hop off: a device's packet has 63 on its way to the second router.
 const witnessing = `
 table bridge witness {
 	counter there { }
@@ -42,6 +42,7 @@ table bridge witness {
 		ether saddr { ONE, OTHER } ether daddr { ONE, OTHER } jump out
 	}
 	chain out {
+		ip saddr { ONES, OTHERS } accept
 		ip saddr 192.168.0.0/16 ip daddr != { 192.168.0.0/16, 224.0.0.0/4 } jump crossing
 		ip6 saddr 2000::/3 ip6 daddr 2000::/3 jump crossing
 	}
