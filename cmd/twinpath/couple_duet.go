@@ -103,6 +103,7 @@ func (d *duet) adopt() {
 	}
 	if left.Mode != handover.None {
 		d.machine.Adopt(d.since, left)
+		d.hands.want(left) // or they would remove it before the first step
 	}
 }
 
