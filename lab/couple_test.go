@@ -139,6 +139,7 @@ func TestASplitBrainIsNamedOverTheLines(t *testing.T) {
 			t.Errorf("%s: %+v", b.Name, i)
 		}
 	}
+	plugged := time.Now()
 	must(t, h.PlugTrunk())
 	for _, b := range h.Boxes {
 		await(t, b, "the two are linked again", func(s Status) bool { return s.Pair.Linked })
@@ -146,15 +147,18 @@ func TestASplitBrainIsNamedOverTheLines(t *testing.T) {
 		if v := sees(t, b, "that the LAN is well", func(p router.PairView) bool { return p.Second == nil }); !v.Linked {
 			t.Errorf("%s: %+v", b.Name, v)
 		}
+		t.Logf("%s is one of a pair again %s after the cable was plugged", b.Name, round(time.Since(plugged)))
 	}
 	if n, err := sockets(h.Boxes[0]); err != nil || n > 0 {
 		t.Errorf("%d sockets on a line when the LAN is well (%v)", n, err)
 	}
 
 	must(t, h.Blackhole("lte", Beyond))
+	cut = time.Now()
 	must(t, h.CutTrunk())
 	const silent = "backup answers neither over the LAN nor over its line."
 	sees(t, h.Boxes[0], "that nothing answers", func(p router.PairView) bool { return p.Second != nil && p.Second.Sentence == silent })
+	t.Logf("main says so %s after the cut", round(time.Since(cut)))
 }
 
 // sockets counts what a router has open for the second path.
