@@ -28,7 +28,7 @@ const (
 )
 
 // WatchFlows tells which flows of the house go to the Internet by lines of this router: those whose WAN's mark own accepts. It begins
-// with all that there are, Anew, and goes on with what changes, at most 20 times a second, until ctx ends; then it returns nil. A TCP flow has
+// with all that there are, Anew and in pieces, and goes on with what changes, at most 20 times a second, until ctx ends; then it returns nil. A TCP flow has
 // ended when it is closed: conntrack keeps it for two minutes more. The router's own flows are left out, and those that the other router lent
 // to this one's lines (firewall.MarkLent). All calls of own and tell come from the calling goroutine.
 //
@@ -219,33 +219,15 @@ func (w *flowWatch) settle() {
 	}
 }
 
-// count compares with all that conntrack has, and tells what is different.
+// count compares with all that conntrack has, and says when to do so again.
 func (w *flowWatch) count(ctx context.Context, first bool) error {
 	start := time.Now()
-	w.house.forget()
-	told := flow.Change{Anew: first}
-	part := flow.Change{Anew: true, More: true}
-	apply := func() {
-		news := w.book.Apply(part)
-		told.Begun, told.Ended = append(told.Begun, news.Begun...), append(told.Ended, news.Ended...)
-		part = flow.Change{More: true, Begun: part.Begun[:0]}
-	}
-	err := eachTracked(ctx, w.buffer, func(t *tracked) {
-		if f, ok := w.ours(t); ok && !t.closed() {
-			if part.Begun = append(part.Begun, f); len(part.Begun) == flow.Piece {
-				apply()
-			}
-		}
-	})
+	different, err := w.compare(ctx, first)
 	if err != nil {
 		return err
 	}
-	part.More = false
-	apply()
-	w.pause = max(w.every, min(2*w.pause, flowRest))
-	if !told.Empty() {
+	if w.pause = max(w.every, min(2*w.pause, flowRest)); different {
 		w.pause = w.every
-		w.tell(told)
 	}
 	if missed := w.book.Missed(); missed > 0 && first {
 		w.log.Warn("there are more connections than can be handed over", "over", missed)
@@ -255,4 +237,36 @@ func (w *flowWatch) count(ctx context.Context, first bool) error {
 	w.again = start.Add(max(flowRepair, took*flowShare/10))
 	w.due = start.Add(max(w.pause, took*flowShare))
 	return nil
+}
+
+// compare tells what is different; the first time, that is everything.
+func (w *flowWatch) compare(ctx context.Context, first bool) (different bool, err error) {
+	w.house.forget()
+	part := flow.Change{Anew: true, More: true}
+	apply := func() {
+		news := w.book.Apply(part)
+		if first {
+			news.Anew, news.More = part.Anew, part.More
+		}
+		if !news.Empty() {
+			different = true
+			w.tell(news)
+		}
+		part = flow.Change{More: true, Begun: part.Begun[:0]}
+	}
+	err = eachTracked(ctx, w.buffer, func(t *tracked) {
+		f, ok := w.ours(t)
+		if !ok || t.closed() {
+			return
+		}
+		if len(part.Begun) == flow.Piece { // so that the last piece is never an empty one
+			apply()
+		}
+		part.Begun = append(part.Begun, f)
+	})
+	if err == nil {
+		part.More = false
+		apply()
+	}
+	return different, err
 }

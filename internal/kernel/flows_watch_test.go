@@ -34,7 +34,8 @@ type watched struct {
 	t       testing.TB
 	changes chan flow.Change
 	flows   map[flow.Flow]bool
-	first   bool
+	begun   bool // the list
+	first   bool // not yet all of it
 }
 
 var quiet = slog.New(slog.DiscardHandler)
@@ -44,7 +45,7 @@ func onlyFirst(m firewall.Mark) bool { return m == firewall.MarkOf(0) }
 // watch starts a watch that has told nothing yet.
 func (b *box) watch(w *flowWatch) *watched {
 	b.t.Helper()
-	seen := &watched{b.t, make(chan flow.Change, 10000), make(map[flow.Flow]bool), true}
+	seen := &watched{b.t, make(chan flow.Change, 10000), make(map[flow.Flow]bool), false, true}
 	w.own, w.tell = onlyFirst, func(c flow.Change) { seen.changes <- c }
 	ctx, cancel := context.WithCancel(b.t.Context())
 	ended := make(chan error)
@@ -76,10 +77,10 @@ func (w *watched) until(what string, good func() bool) time.Duration {
 
 func (w *watched) take(c flow.Change) {
 	w.t.Helper()
-	if c.Anew != w.first || c.More {
+	if c.Anew == w.begun || c.More && !w.first {
 		w.t.Errorf("a change with anew %v and more %v", c.Anew, c.More)
 	}
-	w.first = false
+	w.begun, w.first = true, c.More
 	for _, f := range c.Ended {
 		if !w.flows[f] {
 			w.t.Errorf("%v has ended, and was not told of", f)
@@ -235,6 +236,14 @@ func TestWatchFlowsCountsAgain(t *testing.T) {
 	w.until("what was there", func() bool { return len(w.flows) == 100 })
 	b.vacate(router.Vacate{WAN: "fibre", Mark: mark})
 	w.until("the end that nobody told of", func() bool { return len(w.flows) == 0 })
+}
+
+// Two whole pieces, of which the second is the last.
+func TestWatchFlowsBeginsInPieces(t *testing.T) {
+	b, _, _ := flowHome(t)
+	b.fill(many(2*flow.Piece, firewall.MarkOf(0))...)
+	w := b.watch(newFlowWatch(quiet, nil, nil))
+	w.until("what was there", func() bool { return len(w.flows) == 2*flow.Piece })
 }
 
 func TestWatchFlowsMakesUpForWhatIsLost(t *testing.T) {
