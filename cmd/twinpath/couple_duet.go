@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"net/netip"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -29,6 +28,8 @@ type duet struct {
 
 	snap     *router.Snapshot
 	side     router.Link // of the LAN, as last settled
+	appeared time.Time   // when the LAN was first seen
+	doubtful bool        // its link-local address is not proved yet
 	settings link.Settings
 	session  *link.Session // nil: not linked
 	partner  link.Greeting // the newest one
@@ -57,6 +58,7 @@ const (
 	acquaint = 5 * time.Second        // between two tables of neighbours, and two looks of the topics
 	figures  = time.Second            // between two news that are only of numbers
 	funeral  = 100 * time.Millisecond // for the kernel to stop sending to a dead router, before the house moves all the same
+	vouched  = 3 * time.Second        // for a link-local address to be proved to be nobody else's (RFC 4862 §5.4)
 	divided  = 2 * time.Second        // for the addresses of the house to move together
 )
 
@@ -115,7 +117,7 @@ func (d *duet) loop(ctx context.Context) error {
 	defer regular.Stop()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	d.settle()
+	d.settle(time.Now())
 	for {
 		select {
 		case <-ctx.Done():
@@ -132,11 +134,14 @@ func (d *duet) loop(ctx context.Context) error {
 				d.config = *cfg
 			}
 			d.hands.check()
-			d.settle()
+			d.settle(time.Now())
 		case <-regular.C:
 			d.look(time.Now())
 			d.acquaint()
 		case <-timer.C:
+			if d.doubtful {
+				d.settle(time.Now())
+			}
 		}
 		d.step(time.Now())
 		timer.Reset(max(time.Until(d.wake), 0))
@@ -148,29 +153,47 @@ func (d *duet) look(now time.Time) {
 	for _, t := range d.topics {
 		t.Look(now, d.snap)
 	}
-	if d.snap.Side.Link != d.side {
-		d.settle()
+	if d.snap.Side.Link != d.side || d.doubtful {
+		d.settle(now)
 	}
 }
 
 // settle tells the link and the signs of life who the two routers are.
-func (d *duet) settle() {
+func (d *duet) settle(now time.Time) {
 	side := d.snap.Side.Link
-	own := netip.Addr{}
-	if side.Index != 0 {
-		var err error
-		if own, err = d.kernel.LinkLocal(side.Index); err != nil {
-			d.log.Warn("addresses not listed", "err", err)
-		}
+	if side.Index != d.side.Index {
+		d.appeared = now
 	}
-	pair := d.config.Pair
 	d.side = side
-	d.settings = link.Settings{
-		Own: d.config.LAN.Address.Addr(), Partner: pair.Peer, Port: pair.Port, Device: side.Name, Index: side.Index, Secret: pair.Secret,
-		Router: d.config.Name, Version: version, MAC: side.MAC, LinkLocal: own, Beat: pair.Beat,
+	s := d.identity(side)
+	if d.config.LAN.IPv6 && !s.LinkLocal.IsValid() && now.Sub(d.appeared) < vouched && side.Index != 0 {
+		d.doubtful = true // it would end the link when it comes
+		return
 	}
-	d.link.Use(d.settings)
+	d.doubtful = false
+	d.settings = s
+	d.link.Use(s)
 	d.direct()
+}
+
+// identity is who this router is to the other one.
+func (d *duet) identity(side router.Link) link.Settings {
+	pair := d.config.Pair
+	s := link.Settings{
+		Own: d.config.LAN.Address.Addr(), Partner: pair.Peer, Port: pair.Port, Device: side.Name, Index: side.Index, Secret: pair.Secret,
+		Router: d.config.Name, Version: version, MAC: side.MAC, Beat: pair.Beat,
+	}
+	if side.Index == 0 {
+		return s
+	}
+	own, err := d.kernel.LinkLocal(side.Index)
+	if err != nil {
+		d.log.Warn("addresses not listed", "err", err)
+	}
+	if s.LinkLocal = own; !own.IsValid() && side.Index == d.settings.Index {
+		s.LinkLocal = d.settings.LinkLocal // it is being proved again
+	}
+	return s
 }
 
 // direct tells the signs of life where the other router is.

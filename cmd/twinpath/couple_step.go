@@ -27,6 +27,9 @@ func (d *duet) step(now time.Time) {
 		d.log.Info("hand-over", "phase", d.orders.Phase.String(), "flows", d.theirs.Len(), "own", d.own.Len())
 	}
 	d.wake = sooner(now.Add(acquaint), d.orders.Next)
+	if d.doubtful {
+		d.wake = sooner(d.wake, d.appeared.Add(vouched))
+	}
 	d.report(now)
 }
 
@@ -45,7 +48,9 @@ func (d *duet) gather(now time.Time) {
 	f.Off, f.Keep = d.config.Pair.NoHandOver, d.config.Pair.Keep
 	f.Linked = d.session != nil && lines != nil // one that has not said which lines it has could seem to have none
 	f.Standing, f.Elsewhere = d.standing(now, side)
-	f.Life = lifeOf(d.life)
+	if f.Life = lifeOf(d.life); d.mover.deserted() {
+		f.Life = handover.Gone
+	}
 	f.Partner = handover.Partner{Active: side.Partner > 0}
 	for _, l := range lines {
 		f.Partner.Usable4, f.Partner.Usable6 = f.Partner.Usable4 || l.Usable, f.Partner.Usable6 || l.Usable6
