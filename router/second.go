@@ -88,9 +88,9 @@ func (e *evidence) split() string {
 }
 
 // showPair adds it to the other router's view, which is this snapshot's alone.
-func (e *evidence) showPair(view *PairView) {
+func (e *evidence) showPair(view *PairView, breaks bool) {
 	if view != nil {
-		view.Differences, view.Second = e.differences, e.second
+		view.Differences, view.Second, view.Breaks = e.differences, e.second, breaks
 	}
 }
 

@@ -33,7 +33,7 @@ func TestADifferenceIsSaidOnce(t *testing.T) {
 			t.Errorf("%q says %q, want %q", step.seen, got, step.want)
 		}
 		view := new(PairView)
-		e.showPair(view)
+		e.showPair(view, false)
 		if len(view.Differences) != len(step.seen) {
 			t.Errorf("%q shows %q", step.seen, view.Differences)
 		}

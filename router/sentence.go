@@ -110,7 +110,7 @@ func (s *State) Snapshot(now time.Time, version string, d Decision) *Snapshot {
 	s.bond.show(snap, s.config.Pair.Peer)
 	s.leave.show(snap)
 	snap.Side = s.side(d)
-	s.evidence.showPair(snap.Pair)
+	s.evidence.showPair(snap.Pair, s.config.Pair.NoHandOver)
 	return snap
 }
 

@@ -147,6 +147,7 @@ type PairView struct {
 	Drained     bool         `json:"drained,omitempty"`     // it leaves the house to this one
 	Differences []string     `json:"differences,omitempty"` // what of the two configurations does not fit together
 	Second      *SecondView  `json:"second,omitempty"`      // nil: the LAN between the two is enough
+	Breaks      bool         `json:"breaks,omitempty"`      // connections break when the house moves: this router's owner wants it so
 
 	Linked     bool          `json:"linked,omitempty"`      // the two routers work together
 	LinkReason string        `json:"link_reason,omitempty"` // why they do not, or not as they should

@@ -58,6 +58,8 @@ func bondWords(p *router.PairView, them string) string {
 		return fmt.Sprintf("The other router, %s, gives no sign of life and answers nothing.", name)
 	case !p.Connected:
 		return fmt.Sprintf("The other router, %s, does not answer.", name)
+	case p.Linked && p.Breaks:
+		return fmt.Sprintf("This router and %s are linked. Connections break when the house moves: the configuration wants it so.", name)
 	case p.Linked:
 		return fmt.Sprintf("This router and %s work together: connections survive when the house moves.", name)
 	}

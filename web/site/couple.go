@@ -114,6 +114,8 @@ func (c *couple) moving(ours string) []string {
 		all = append(all, fmt.Sprintf("%d connections still use %s; they move by ending.", p.FlowsHandedOver, c.Them))
 	case p.Phase == "ready":
 		all = append(all, "Ready: should the house move here, what runs over "+c.Them+" goes on.")
+	case p.Breaks:
+		all = append(all, "Connections break when the house moves: the configuration wants it so.")
 	case p.Linked && ours == "active":
 		all = append(all, "Should the house move to "+c.Them+", what runs over "+c.Us+" goes on.")
 	}
@@ -131,7 +133,7 @@ func (c *couple) moving(ours string) []string {
 func (c *couple) odd(s *router.Snapshot) []string {
 	p := c.PairView
 	all := slices.Clone(p.Differences)
-	if !p.Linked && p.LinkReason != "" && p.Connected {
+	if !p.Linked && p.LinkReason != "" && p.Connected && !p.Breaks {
 		all = append([]string{"The two do not work together: " + p.LinkReason + ". Connections break when the house moves."}, all...)
 	}
 	if p.Connected && len(p.Differences) == 0 && p.Version != s.Version && p.Version != "" {
