@@ -40,6 +40,16 @@ func (m *Machine) relieve(now time.Time) {
 	clear(m.routers)
 }
 
+// suppose takes it that devices know the prefixes of the other router's lines. One that has just booted, and serves the house before it has heard
+// an advert of the other one's, would leave them with addresses that they prefer and that it cannot send anything from.
+func (m *Machine) suppose(now time.Time) {
+	for _, p := range m.want.Others {
+		if !m.memory.knows(p) {
+			m.unsaved = m.memory.overheard(now, []Told{{Prefix: p, Valid: longest}}) || m.unsaved
+		}
+	}
+}
+
 // sayBye returns the good-byes that are due.
 func (m *Machine) sayBye(now time.Time) (out []Packet) {
 	kept := m.byes[:0]

@@ -101,6 +101,7 @@ func (m *Machine) Want(now time.Time, w Wanted) {
 	if !old.Serves {
 		m.relieve(now)
 	}
+	m.suppose(now)
 	if !old.Serves || old.Index != w.Index || old.source() != w.source() || old.Carrier != w.Carrier {
 		m.sense = ""
 	}

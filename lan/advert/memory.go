@@ -68,6 +68,11 @@ func (m *memory) one(now time.Time, t Told) (changed bool) {
 	return false
 }
 
+// knows reports whether a prefix is in it.
+func (m *memory) knows(p netip.Prefix) bool {
+	return slices.ContainsFunc(m.all, func(k mark) bool { return k.Prefix == p })
+}
+
 // forget drops what no device can know any more.
 func (m *memory) forget(now time.Time) (changed bool) {
 	before := len(m.all)

@@ -29,6 +29,7 @@ type Wanted struct {
 	VirtualMAC net.HardwareAddr // that frames come from then; empty: the house side's own
 	Default    bool             // this router leads to the Internet
 	Prefixes   []Prefix         // each once
+	Others     []netip.Prefix   // of the other router's lines: devices may know them, whether or not this one heard that
 	MTU        int              // for every device in the house, in bytes
 	Resolver   bool             // this router answers names
 	Domain     string           // of the house; empty: none
@@ -59,7 +60,23 @@ func For(cfg router.Config, house House, snap *router.Snapshot) Wanted {
 	for _, line := range snap.WANs {
 		w.take(line, l.Translate)
 	}
+	if snap.Pair != nil && !l.Translate {
+		w.others(snap.Pair.Lines)
+	}
 	return w
+}
+
+// others adds what the other router's lines give the house: the first /64 of each network, as of this router's own.
+func (w *Wanted) others(lines []router.PartnerLine) {
+	for _, line := range lines {
+		for _, network := range line.Sources6 {
+			p := netip.PrefixFrom(network.Masked().Addr(), 64)
+			ours := slices.ContainsFunc(w.Prefixes, func(o Prefix) bool { return o.Prefix == p })
+			if network.Bits() <= 64 && !ours && !slices.Contains(w.Others, p) {
+				w.Others = append(w.Others, p)
+			}
+		}
+	}
 }
 
 // take adds a line's prefix, and its size where the house is to use it. The prefix of a line that stands by is announced as
