@@ -83,12 +83,14 @@ func TestConfigurationMovesTheHouseAround(t *testing.T) {
 	p.straight(t)
 }
 
-// TestMachineThatStopsLeavesFirst stops main as systemd does when the machine restarts.
+// TestMachineThatStopsLeavesFirst stops main as systemd does when the machine restarts: what runs goes on until the daemon ends, whose
+// kernel objects go with it, and is told then.
 func TestMachineThatStopsLeavesFirst(t *testing.T) {
 	dir := t.TempDir()
-	must(t, os.WriteFile(filepath.Join(dir, "systemctl"), []byte("#!/bin/sh\necho stopping\nexit 1\n"), 0o755))
+	must(t, os.WriteFile(filepath.Join(dir, "systemctl"), []byte("#!/bin/sh\necho 812 twinpath.service stop running\n"), 0o755))
 	t.Setenv("PATH", dir+":"+os.Getenv("PATH"))
 	p := openDuo(t)
+	doomed := p.traffic(t, Load{Streams: 5, Idle: 2, Interval: 50 * time.Millisecond, Six: true})
 	traffic := p.traffic(t, Load{Streams: 5, Idle: 2, Calls: 5, Interval: 50 * time.Millisecond, Six: true})
 	began := time.Now()
 	said, err := p.main.Call(t.Context(), "leave") // ExecStop=
@@ -99,9 +101,17 @@ func TestMachineThatStopsLeavesFirst(t *testing.T) {
 		t.Errorf("%s has the address after %s", held, round(took))
 	}
 	p.serves(t, "backup")
+	must(t, pause(t.Context(), time.Second))
+	p.wantUnharmed(t, traffic)
+	mark := time.Now()
 	must(t, p.main.Stop())
-	must(t, pause(t.Context(), 2*time.Second))
-	p.wantUnharmed(t, traffic) // the kernel goes on for as long as the machine does
+	p.await(t, "every client knows", func() bool { _, all := doomed.Told(mark); return all })
+	told, _ := doomed.Told(mark)
+	t.Logf("the last client knows %s after the stop: %s", round(told), doomed.Stop())
+	if told > ToldPromise+slackHere {
+		t.Errorf("the last client knows %s after the stop, want %s at most", told, ToldPromise)
+	}
+	p.tidy(t, p.backup)
 	p.serves(t, "backup")
 }
 

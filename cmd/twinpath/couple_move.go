@@ -37,6 +37,7 @@ type mover struct {
 	number  uint64                     // of our newest question
 	answers map[uint64]chan<- readying // to ours
 	asked   *readying                  // the other router's, until it is answered
+	parting bool                       // the other router has said that it is about to be stopped
 	home    time.Time                  // from when on the house may come back; zero: it was not moved
 }
 
@@ -55,7 +56,7 @@ func (h *household) newMover(cfg router.Config) *mover {
 func (m *mover) Up(_ link.Session, send func(link.Kind, []byte)) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.send = send
+	m.send, m.parting = send, false
 }
 
 // Down implements topic.
@@ -72,6 +73,12 @@ func (m *mover) Down() {
 // Hear implements topic.
 func (m *mover) Hear(_ time.Time, kind link.Kind, body []byte) {
 	var r readying
+	if kind == link.Leaves {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		m.parting = true
+		return
+	}
 	if kind != link.Prepare && kind != link.Prepared || json.Unmarshal(body, &r) != nil {
 		return
 	}
@@ -138,6 +145,30 @@ type movable struct {
 
 // Drain implements web.Source.
 func (m movable) Drain(wan string, off bool) error { return m.mover.Drain(wan, off) }
+
+// leave has the house leave this router, which is about to be stopped for good, as Drain and left do, and tells the other one that nothing is to be sent
+// here after that.
+func (m *mover) leave() {
+	m.log.Info("this router is about to be stopped")
+	m.mu.Lock()
+	s, send := m.view, m.send
+	m.mu.Unlock()
+	if send == nil {
+		return
+	}
+	if serving(s) && able(s.Pair) {
+		_ = m.Drain("", false) // of the whole router: it cannot be unknown
+		m.left()
+	}
+	send(link.Leaves, nil)
+}
+
+// deserted reports whether the other router has been stopped by its own word, so that its kernel carries nothing any more.
+func (m *mover) deserted() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.parting && m.send == nil
+}
 
 // ask returns why the other router would not keep the connections of the house; empty: it would. A router that does not serve the house has
 // nothing to ask for.

@@ -226,3 +226,44 @@ func TestAConfigurationIsNotHeldUp(t *testing.T) {
 		}
 	})
 }
+
+func TestARouterThatIsStoppedLeavesFirst(t *testing.T) {
+	for name, c := range map[string]struct {
+		set  func(*moved)
+		sent []link.Kind
+		wait time.Duration
+	}{
+		"it serves":        {func(m *moved) { m.connect(); m.shows(true, "") }, []link.Kind{link.Prepare, link.Leaves}, prepares + leaves},
+		"it does not":      {func(m *moved) { m.connect(); m.shows(false, "ready") }, []link.Kind{link.Leaves}, 0},
+		"nobody else can":  {func(m *moved) { m.connect(); m.shows(true, ""); m.view.Pair.Lines[0].Usable = false }, []link.Kind{link.Leaves}, 0},
+		"there is no link": {func(m *moved) { m.shows(true, "") }, nil, 0},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			m := newMoved(house())
+			c.set(m)
+			began := time.Now()
+			m.leave()
+			if took := time.Since(began); took != c.wait || !slices.Equal(m.sent, c.sent) || (len(m.drained) > 0) != (c.wait > 0) {
+				t.Errorf("%s: %v, sent %v, drained %q", name, took, m.sent, m.drained)
+			}
+		})
+	}
+}
+
+func TestAStoppedRouterIsDeserted(t *testing.T) {
+	m := newMoved(house())
+	m.connect()
+	m.hears(link.Leaves, readying{})
+	if m.deserted() {
+		t.Error("it is still there")
+	}
+	m.Down()
+	if !m.deserted() {
+		t.Error("it is thought to go on")
+	}
+	m.connect()
+	m.Down()
+	if m.deserted() {
+		t.Error("one that was there again need not be gone for ever")
+	}
+}

@@ -188,19 +188,16 @@ func depart(ctx context.Context, client *web.Client, wait time.Duration, out io.
 	if err != nil || !serving(s) || !able(s.Pair) {
 		return false
 	}
-	fmt.Fprintf(out, "The house moves to %s.\n", s.Pair.Peer)
+	fmt.Fprintln(out, "The house moves to the other router.")
 	if err := client.Drain(short, ""); err != nil {
 		fmt.Fprintln(out, err)
 		return false
 	}
-	d := &departure{wait: max(wait, within), out: out}
-	if wait == 0 {
-		d.out = io.Discard
-	}
 	bound, cancel := context.WithTimeout(ctx, max(wait, within))
 	defer cancel()
+	d := &departure{wait: max(wait, within), out: out}
 	_ = client.Watch(bound, func(s *router.Snapshot) {
-		if !serving(s) && wait == 0 || d.see(s) {
+		if d.see(s) {
 			cancel()
 		}
 	})
@@ -215,29 +212,27 @@ func departing(ctx context.Context, client *web.Client, wait time.Duration, out 
 	return func() { _ = client.Resume(context.WithoutCancel(ctx), "") }
 }
 
-// runLeave is "twinpath leave", with which systemd begins to stop the daemon: when it is the machine that stops, the house moves to the other
-// router first. A mere restart of the daemon nobody is to notice.
+// runLeave is "twinpath leave", with which systemd begins to stop the daemon: when that is not to come back at once, the house moves to the other
+// router first. A mere restart nobody is to notice.
 func runLeave(ctx context.Context, args []string, std stdio) error {
 	flags, socket := asking("leave")
 	if _, err := parse(flags, args, 0, 0); err != nil {
 		return err
 	}
-	return leaveFor(ctx, web.NewClient(*socket), machineStops, std.out)
-}
-
-func leaveFor(ctx context.Context, client *web.Client, stops func(context.Context) bool, out io.Writer) error {
-	ctx, cancel := context.WithTimeout(ctx, within)
+	ctx, cancel := context.WithTimeout(ctx, within+time.Second)
 	defer cancel()
-	if stops(ctx) {
-		depart(ctx, client, 0, out)
+	if !stopped(ctx) {
+		return nil
 	}
-	return nil
+	return web.NewClient(*socket).Post(ctx, "leave", nil, nil)
 }
 
-// machineStops reports whether systemd is about to stop the machine (systemctl(1), is-system-running).
-func machineStops(ctx context.Context) bool {
+// stopped reports whether systemd is about to stop the service, alone or with the machine, and not to restart it (systemctl(1), list-jobs: number,
+// unit, job, state).
+func stopped(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
-	said, _ := exec.CommandContext(ctx, "systemctl", "is-system-running").Output() // its status is not 0 for anything but "running"
-	return strings.TrimSpace(string(said)) == "stopping"
+	said, err := exec.CommandContext(ctx, "systemctl", "list-jobs", "--no-legend", "--plain", "twinpath.service").Output()
+	words := strings.Fields(string(said))
+	return err == nil && len(words) > 2 && words[2] == "stop"
 }

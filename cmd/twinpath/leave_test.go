@@ -1,8 +1,9 @@
 package main
 
 import (
-	"context"
 	"io"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -86,29 +87,24 @@ func TestWaitingForTheLastConnection(t *testing.T) {
 	}
 }
 
-func TestAMachineThatStopsLeavesTheHouseFirst(t *testing.T) {
-	yes, no := func(context.Context) bool { return true }, func(context.Context) bool { return false }
-	cannot := leaving(true, 9, false)
-	cannot.Pair.Lines[0].Usable = false
-	for name, c := range map[string]struct {
-		stops func(context.Context) bool
-		shown *router.Snapshot
-		want  []string
-	}{
-		"it stops":             {yes, leaving(true, 9, false), []string{`drain "" off false`}},
-		"only the daemon does": {no, leaving(true, 9, false), nil},
-		"the house is there":   {yes, leaving(false, 9, false), nil},
-		"the other one cannot": {yes, cannot, nil},
+func TestAServiceThatIsStoppedLeavesTheHouseFirst(t *testing.T) {
+	path := os.Getenv("PATH")
+	for said, want := range map[string][]string{
+		"echo 812 twinpath.service stop running":    {"leave"},
+		"echo 812 twinpath.service restart running": nil,
+		"true":   nil, // it has ended by itself
+		"exit 1": nil,
 	} {
-		p, socket := answering(t)
-		p.snapshot, p.changed = c.shown, make(chan struct{})
-		p.moves = func() { p.snapshot = leaving(false, 9, false) }
-		if err := leaveFor(t.Context(), web.NewClient(socket), c.stops, io.Discard); err != nil || !slices.Equal(p.got, c.want) {
-			t.Errorf("%s: %v, the daemon got %q, want %q", name, err, p.got, c.want)
+		dir := t.TempDir()
+		script := "#!/bin/sh\n[ \"$*\" = 'list-jobs --no-legend --plain twinpath.service' ] && " + said + "\n"
+		if err := os.WriteFile(filepath.Join(dir, "systemctl"), []byte(script), 0o755); err != nil {
+			t.Fatal(err)
 		}
-	}
-	if err := leaveFor(t.Context(), web.NewClient(t.TempDir()+"/none"), yes, io.Discard); err != nil {
-		t.Errorf("without a daemon: %v", err)
+		t.Setenv("PATH", dir+":"+path)
+		p, socket := answering(t)
+		if got := play(t.Context(), "leave", "--socket", socket); got != (outcome{}) || !slices.Equal(p.got, want) {
+			t.Errorf("%s: %+v, the daemon got %q, want %q", said, got, p.got, want)
+		}
 	}
 }
 
