@@ -27,6 +27,7 @@ const (
 	Past
 	Sight              // what is seen over another path than the LAN
 	Release            // asks a router that does not serve the house to end its connections: they have no way to it any more
+	Leaves             // says that the sender's kernel carries no connection any more as soon as the link ends
 	breath  Kind = 255 // nothing was sent for a while
 )
 
