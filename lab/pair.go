@@ -37,6 +37,26 @@ table bridge deaf-ROUTER {
 	}
 }`
 
+// HushBeats makes the switch forward none of a router's signs of life to the other one; all else passes.
+func (h *House) HushBeats(router string) error {
+	_, err := h.lan.Feed("nft -f -", strings.ReplaceAll(hushing, "ROUTER", router))
+	return err
+}
+
+const hushing = `
+table bridge hushed-ROUTER {
+	chain forward {
+		type filter hook forward priority 0;
+		iifname "ROUTER" udp dport 61112 drop
+	}
+}`
+
+// HearBeats ends HushBeats.
+func (h *House) HearBeats(router string) error {
+	_, err := h.lan.Run("nft delete table bridge hushed-" + router)
+	return err
+}
+
 // Undeafen ends Deafen.
 func (h *House) Undeafen(router string) error {
 	_, err := h.lan.Run("nft delete table bridge deaf-" + router)

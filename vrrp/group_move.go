@@ -7,9 +7,11 @@ import (
 
 // apply steps one member and makes the others follow it out of being Active.
 func (g *Group) apply(now time.Time, m *Machine, e Event) {
-	was := m.state
+	was, stood := m.state, m.standing
 	m.apply(now, e)
 	switch {
+	case e.Kind == Configure && stood != m.standing && m.standing == alone:
+		g.truce = truce{} // its rival is dead
 	case m.state == Fault && was != Fault:
 		g.leave(now, m, fmt.Sprintf("%s of its group is in fault: %s", m.key, m.reason), e.Keep)
 	case was == Active && m.state == Backup:

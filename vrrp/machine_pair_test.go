@@ -126,6 +126,39 @@ func TestGone(t *testing.T) {
 	tt.configure(2*time.Second, gone(s, other), took(s, buried)...)
 }
 
+// A truce is for rivals that live.
+func TestGoneEndsATruce(t *testing.T) {
+	tt := duo(t, plain(100), 100)
+	tt.rise()
+	tt.hear(4*time.Second, other, 150, "send 100 1s", "release", "active>backup: "+other+" announces priority 150, ours is 100",
+		"wan send 0 1s", "wan active>backup: lan ipv4 of its group has to leave: "+other+" announces priority 150, ours is 100")
+	tt.step(4100*ms, wan, heard(lower, 150, time.Second), "wan release")
+	tt.configure(5*time.Second, gone(plain(100), other))
+	tt.step(5*time.Second, wan, Event{Kind: Configure, Settings: gone(plain(100), lower)},
+		"send 100 1s", "hold", "announce", "backup>active: "+buried,
+		"wan send 100 1s", "wan hold", "wan announce",
+		"wan backup>active: "+lower+" is gone: it gives no sign of life and answers nothing")
+}
+
+// Nor does one of long ago delay anybody.
+func TestTruceIsForgotten(t *testing.T) {
+	tt := duo(t, plain(100), 100)
+	tt.rise()
+	tt.hear(4*time.Second, other, 150, "send 100 1s", "release", "active>backup: "+other+" announces priority 150, ours is 100",
+		"wan send 0 1s", "wan active>backup: lan ipv4 of its group has to leave: "+other+" announces priority 150, ours is 100")
+	tt.step(4100*ms, wan, heard(lower, 150, time.Second), "wan release")
+	last := 4 * time.Second
+	for last < 2*time.Minute {
+		last += time.Second
+		tt.hear(last, other, 150)
+		tt.step(last+100*ms, wan, heard(lower, 150, time.Second))
+	}
+	tt.tick(last + down100)
+	reason := lower + " has been silent for 3.61 s (limit 3.61 s)"
+	tt.tick(last+100*ms+down100, "send 100 1s", "hold", "announce", "backup>active: "+other+" has been silent for 3.61 s (limit 3.61 s)",
+		"wan send 100 1s", "wan hold", "wan announce", "wan backup>active: "+reason)
+}
+
 // It is told once. Who is heard afterwards is alive, the same router or a better one.
 func TestGoneIsNews(t *testing.T) {
 	s := gone(plain(100), other)

@@ -42,6 +42,9 @@ func (t *truce) call(now time.Time, loser *Machine) {
 
 // over reports whether the group may come back now, as far as the truce goes.
 func (t *truce) over(now time.Time) bool {
+	if now.Sub(t.last) > truceOver {
+		t.wait = 0 // groups that fight would have met again
+	}
 	if t.wait > 0 && t.until.IsZero() {
 		t.until = now.Add(t.wait)
 	}

@@ -32,7 +32,7 @@ func TestTruce(t *testing.T) {
 
 // A truce counts from when the group could come back.
 func TestTruceCountsFromChance(t *testing.T) {
-	tr := truce{wait: time.Second}
+	tr := truce{wait: time.Second, last: epoch}
 	tr.pause()
 	if tr.over(epoch) || tr.over(epoch.Add(999*ms)) {
 		t.Error("over too soon")

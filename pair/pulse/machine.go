@@ -116,13 +116,14 @@ func (m *Machine) heed(now time.Time, age time.Duration) {
 	}
 }
 
-// Answer takes an answer of the other router's kernel, or another proof that its box lives.
+// Answer takes an answer of the other router's kernel, or another proof that its box lives. One that was gone has forgotten everything if it
+// only answers: it stays gone until it gives signs of life, or there is another session.
 func (m *Machine) Answer(now time.Time) {
 	m.lives(now)
 	m.answered = now
 	switch m.state {
 	case Gone:
-		m.doubt(now, fmt.Sprintf("%s answers again", m.name))
+		m.become(now, Gone, fmt.Sprintf("%s answers again, and gives no sign of life: it has been started anew", m.name))
 	case Alive, Deaf:
 		if !m.ask.IsZero() {
 			m.pause = min(max(2*m.pause, m.quiet()), slowest)

@@ -63,6 +63,7 @@ const (
 	deafIn  = "the signs of life of backup do not reach this router, though it answers"
 	deafOut = "what this router sends does not reach backup"
 	killed  = "backup answers, but Twinpath there does not"
+	anew    = "backup answers again, and gives no sign of life: it has been started anew"
 	blind   = "this router's own link to the house is or was down"
 )
 
@@ -207,8 +208,9 @@ func TestBack(t *testing.T) {
 	tt.until(5 * time.Second)
 	tt.shows(Gone, dead)
 	tt.answers(5100 * ms)
-	tt.shows(Unknown, "backup answers again")
+	tt.shows(Gone, anew)
 	tt.until(time.Minute)
+	tt.shows(Gone, anew)
 	tt.hears(time.Minute+200*ms, 10*ms)
 	tt.shows(Alive, "")
 
