@@ -18,6 +18,7 @@ type Pinger struct {
 	conn  *icmp.PacketConn
 	to    *net.IPAddr
 	kinds echoKinds
+	late  time.Duration // when an answer is too late to count
 	stop  chan struct{}
 	tasks sync.WaitGroup
 
@@ -47,11 +48,15 @@ const pingID = 0x7470
 
 // StartPinger starts pinging; after 65,536 requests the numbers would repeat, which no lab run reaches.
 func (d *Device) StartPinger(target string, interval time.Duration) (*Pinger, error) {
+	return d.startPinger(target, interval, pingPatience)
+}
+
+func (d *Device) startPinger(target string, interval, late time.Duration) (*Pinger, error) {
 	a, err := netip.ParseAddr(target)
 	if err != nil {
 		return nil, err
 	}
-	p := &Pinger{to: &net.IPAddr{IP: a.AsSlice()}, kinds: echo4, stop: make(chan struct{}), rtt: map[int]time.Duration{}}
+	p := &Pinger{to: &net.IPAddr{IP: a.AsSlice()}, kinds: echo4, late: late, stop: make(chan struct{}), rtt: map[int]time.Duration{}}
 	if a.Is6() {
 		p.kinds = echo6
 	}
@@ -111,7 +116,7 @@ func (p *Pinger) answered(number int) {
 	if _, again := p.rtt[number]; again || number >= len(p.sent) {
 		return
 	}
-	if rtt := time.Since(p.sent[number]); rtt <= pingPatience {
+	if rtt := time.Since(p.sent[number]); rtt <= p.late {
 		p.rtt[number] = rtt
 	}
 }

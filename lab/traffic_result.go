@@ -2,6 +2,7 @@ package lab
 
 import (
 	"fmt"
+	"net/netip"
 	"time"
 )
 
@@ -16,6 +17,7 @@ type TrafficResult struct {
 	PingGap         time.Duration
 	Late            time.Duration // the worst delay of a sender itself: the precision of the rest
 	First           error         // why the first stream broke
+	Mover           string        // the first flow that moved, and the source addresses that it was seen with
 }
 
 func (r *TrafficResult) stream(s StreamResult) {
@@ -30,21 +32,27 @@ func (r *TrafficResult) stream(s StreamResult) {
 	}
 }
 
-func (r *TrafficResult) datagrams(u UDPResult) {
+func (r *TrafficResult) datagrams(kind string, u UDPResult) {
 	r.Flows++
 	r.Sent, r.Lost = r.Sent+u.Sent, r.Lost+u.Lost
 	r.Gap, r.Late = max(r.Gap, u.Gap), max(r.Late, u.Late)
-	if len(u.Via) > 1 {
-		r.Moved++
+	r.ways(kind, u.Via)
+}
+
+func (r *TrafficResult) ways(kind string, via []netip.Addr) {
+	if len(via) < 2 {
+		return
+	}
+	r.Moved++
+	if r.Mover == "" {
+		r.Mover = fmt.Sprintf("%s, seen from %s", kind, via)
 	}
 }
 
-func (r *TrafficResult) tunnel(u TunnelResult) {
+func (r *TrafficResult) tunnel(kind string, u TunnelResult) {
 	r.Flows++
 	r.Sent, r.Lost = r.Sent+u.Sent, r.Lost+u.Lost
-	if len(u.Via) > 1 {
-		r.Moved++
-	}
+	r.ways(kind, u.Via)
 }
 
 func (r *TrafficResult) ping(p PingResult) {
@@ -67,6 +75,9 @@ func (r TrafficResult) String() string {
 	}
 	if r.First != nil {
 		s += fmt.Sprintf("; first: %v", r.First)
+	}
+	if r.Mover != "" {
+		s += "; moved: " + r.Mover
 	}
 	return s + fmt.Sprintf("; sender up to %s late", round(r.Late))
 }
