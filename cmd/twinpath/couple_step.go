@@ -2,6 +2,7 @@ package main
 
 import (
 	"reflect"
+	"slices"
 	"time"
 
 	"github.com/twinpath/twinpath/pair/flow"
@@ -46,6 +47,9 @@ func (d *duet) gather(now time.Time) {
 	side := d.snap.Side
 	lines := d.lending.Lines()
 	f.Off, f.Keep = d.config.Pair.NoHandOver, d.config.Pair.Keep
+	if slices.ContainsFunc(d.snap.WANs, func(w router.WANSnapshot) bool { return w.Active && w.Kind == router.Peer.String() }) {
+		f.Keep = 0 // new connections go there, too, for as long as the owner's configuration says so
+	}
 	f.Linked = d.session != nil && lines != nil // one that has not said which lines it has could seem to have none
 	f.Standing, f.Elsewhere = d.standing(now, side)
 	if f.Life = lifeOf(d.life); d.mover.deserted() {

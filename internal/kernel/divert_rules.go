@@ -107,10 +107,11 @@ func (d *diversion) strays() {
 	for _, f := range d.families() {
 		d.chain("stray"+f.digit, append(d.sources(f), goTo("divert_stray"))...)
 		d.outside(f, "stray"+f.digit)
+		// Whose state is known is no stray, nor is what goes there already: most packets pass one rule.
+		known := firewall.Masked{Field: firewall.ConnState, Mask: word32(ctInvalid | ctNew), Value: word32(0)}
 		invalid := firewall.Bits{Field: firewall.ConnState, Value: word32(ctInvalid)}
-		unknown := firewall.Bits{Field: firewall.ConnState, Value: word32(ctInvalid | ctNew)}
 		midstream := firewall.Masked{Field: firewall.TCPFlags, Mask: firewall.Value{Bytes: []byte{tcpOpening}}, Not: true, Value: firewall.Value{Bytes: []byte{tcpSYN}}}
-		rules := [][]expr.Any{slices.Concat(d.want(unknown, midstream), goTo("outside"+f.digit))}
+		rules := [][]expr.Any{slices.Concat(d.want(known), back()), slices.Concat(d.want(midstream), goTo("outside"+f.digit))}
 		for _, kind := range f.errors {
 			rules = append(rules, slices.Concat(d.want(invalid, firewall.Match{Field: f.icmp, Value: firewall.Value{Bytes: []byte{kind}}}), goTo("outside"+f.digit)))
 		}

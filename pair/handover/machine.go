@@ -59,7 +59,7 @@ func (m *Machine) Adopt(now time.Time, left Diversion) {
 	m.partner = Partner{Usable4: left.Gateway4.IsValid(), Usable6: left.Gateway6.IsValid()}
 	switch left.Mode {
 	case All:
-		m.phase, m.trust = Ready, most // should the other router be gone by now, everything would be lost
+		m.phase = Ready // should the other router be gone by now, an Active flips in time all the same
 	case Listed:
 		m.phase, m.learnt = Keeps, left.Seen
 	}
