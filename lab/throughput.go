@@ -41,6 +41,11 @@ func (h *House) Throughput(ctx context.Context, d *Device, payload int, span tim
 		return Rate{}, err
 	}
 	defer unix.Close(socket)
+	return h.throughput(ctx, socket, payload, span)
+}
+
+// throughput is Throughput of a flow that there is already.
+func (h *House) throughput(ctx context.Context, socket, payload int, span time.Duration) (Rate, error) {
 	before, err := h.discarded()
 	if err != nil {
 		return Rate{}, err
@@ -120,10 +125,15 @@ func (h *House) Bulk(ctx context.Context, d *Device, span time.Duration) (Rate, 
 		return Rate{}, err
 	}
 	defer conn.Close()
+	return bulk(ctx, conn, span)
+}
+
+// bulk is Bulk by a connection that there is already.
+func bulk(ctx context.Context, conn net.Conn, span time.Duration) (Rate, error) {
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	defer stop()
 	busy, start := startBusy(), time.Now()
-	buffer, sent := make([]byte, 128<<10), 0
+	buffer, sent := make([]byte, 128<<10), unacknowledged(conn)
 	for time.Since(start) < span {
 		n, err := conn.Write(buffer)
 		sent += n
