@@ -126,10 +126,16 @@ func (h *heart) take(now time.Time, d datagram) {
 }
 
 func (h *heart) hear(now time.Time, bytes []byte) {
+	before := h.cipher.heard
 	b, how := h.cipher.open(bytes)
 	h.count([...]*uint64{&h.counts.Strange, &h.counts.Forged, &h.counts.Replayed, &h.counts.Heard}[how])
 	if how != accepted {
 		return
+	}
+	if before > 0 && b.number > before+1 {
+		h.mu.Lock()
+		h.counts.Lost += b.number - before - 1
+		h.mu.Unlock()
 	}
 	age := b.age
 	if b.heard == 0 {

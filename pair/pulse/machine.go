@@ -16,7 +16,7 @@ const (
 	deafening = time.Second           // of silence, at least 5 beats, before it has a name
 	idle      = 10 * time.Second      // without a beat and without a link, the own beats become rare
 	forgetful = time.Hour             // until half of what was learned of a bad network is forgotten
-	mistaken  = 3 * time.Second       // after the verdict: no box starts in so little time
+	mistaken  = 3 * time.Second       // after the verdict, a sign of life of the same session says that it was wrong
 	late      = 20 * time.Millisecond // behind its time a timer does not fire in a process that runs
 )
 
@@ -91,12 +91,15 @@ func (m *Machine) nameable() time.Duration { return max(deafening, 5*m.pace) }
 
 // Hear takes an authentic beat: how old the newest one of ours was that its sender had heard when it sent it; below 0: it has heard none.
 func (m *Machine) Hear(now time.Time, age time.Duration) {
-	m.lives(now)
+	m.unsuspect(now)
 	m.last, m.heard = now, m.heard+1
 	m.trust(now.Add(m.quiet()))
 	m.pause = 0
 	m.heed(now, age)
 	if m.state == Gone {
+		if now.Sub(m.since) < mistaken {
+			m.care.learn(now, 2*m.care.needs(now))
+		}
 		m.doubt(now, fmt.Sprintf("%s gives signs of life again", m.name))
 		m.heard = 1
 	}
@@ -119,7 +122,7 @@ func (m *Machine) heed(now time.Time, age time.Duration) {
 // Answer takes an answer of the other router's kernel, or another proof that its box lives. One that was gone has forgotten everything if it
 // only answers: it stays gone until it gives signs of life, or there is another session.
 func (m *Machine) Answer(now time.Time) {
-	m.lives(now)
+	m.unsuspect(now)
 	m.answered = now
 	switch m.state {
 	case Gone:
@@ -133,12 +136,9 @@ func (m *Machine) Answer(now time.Time) {
 	}
 }
 
-// lives is told of each proof of life: what was just suspected, or believed, was wrong.
-func (m *Machine) lives(now time.Time) {
-	switch {
-	case m.state == Gone && now.Sub(m.since) < mistaken:
-		m.care.learn(now, 2*m.care.needs(now))
-	case m.state != Gone && !m.ask.IsZero():
+// unsuspect is told of each proof of life: what was suspected was wrong.
+func (m *Machine) unsuspect(now time.Time) {
+	if m.state != Gone && !m.ask.IsZero() {
 		m.care.learn(now, 2*m.asked+1)
 	}
 }

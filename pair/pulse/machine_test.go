@@ -299,3 +299,34 @@ func TestAgree(t *testing.T) {
 		}
 	}
 }
+
+// Who was taken for dead by mistake is asked more often before the next verdict, for some hours; who was dead is not.
+func TestMistake(t *testing.T) {
+	verdict := func(tt *tester) time.Duration {
+		last := tt.now
+		for tt.View().State != Gone {
+			tt.until(tt.now + ms)
+		}
+		return tt.now - last
+	}
+	tt := lively(t)
+	if took := verdict(tt); took != 210*ms {
+		t.Error(took)
+	}
+	tt.hears(tt.now+time.Second, 10*ms)
+	if took := verdict(tt); took < 290*ms || took > 300*ms {
+		t.Errorf("after a mistake the verdict takes %s, want 125 ms and ten rounds", took)
+	}
+	tt.answers(tt.now + 500*ms) // it has been dead
+	tt.Machine = NewMachine(epoch.Add(tt.now), "backup", 50*ms, tt.Care())
+	tt.hears(tt.now+time.Second, 10*ms)
+	if took := verdict(tt); took < 290*ms || took > 300*ms {
+		t.Errorf("in the next session the verdict takes %s, want the same", took)
+	}
+	tt.now += 2 * time.Hour
+	tt.Machine = NewMachine(epoch.Add(tt.now), "backup", 50*ms, tt.Care())
+	tt.hears(tt.now+time.Second, 10*ms)
+	if took := verdict(tt); took < 205*ms || took > 215*ms {
+		t.Errorf("hours later the verdict takes %s, want what it was", took)
+	}
+}

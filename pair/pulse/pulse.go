@@ -59,6 +59,7 @@ func Agree(own, partner time.Duration) time.Duration {
 // Counts are of one Pulse since it was made.
 type Counts struct {
 	Sent, Heard uint64 // signs of life
+	Lost        uint64 // of those between two that were heard
 	Forged      uint64 // not from the other router, or changed on the way
 	Replayed    uint64 // heard before, or overtaken by a newer one
 	Strange     uint64 // of another session or version
