@@ -115,10 +115,10 @@ func (t *single) kept() bool {
 // double is the tale of a pair of routers.
 type double struct{ stories []PairStory }
 
-func (*double) home() Home { return Pair() }
+func (*double) home() Home { return pairAtPlay() }
 
 func (*double) start(ctx context.Context, h *House, binary string) error {
-	return startPair(ctx, h, binary, func(router string) string { return PairConfig(router) + PairPageConfig(router) })
+	return startPair(ctx, h, binary, func(router string) string { return dualRouter(PairConfig(router)) + PairPageConfig(router) })
 }
 
 func (t *double) play(ctx context.Context, w io.Writer, h *House, phase time.Duration) error {

@@ -25,11 +25,16 @@ password = "$2a$10$XxznlxtEwUWoRtPxEe/K9OYoBrCAmIrP230DN8bcn4EpktrbANrNu"
 
 // PairPageConfig is PageConfig for one of the Pair's routers, which shows the other one too.
 func PairPageConfig(router string) string {
+	return PageConfig + PairLinkConfig(router)
+}
+
+// PairLinkConfig links one of the Pair's routers with the other one.
+func PairLinkConfig(router string) string {
 	peer := "192.168.1.3"
 	if router != "main" {
 		peer = "192.168.1.2"
 	}
-	return PageConfig + fmt.Sprintf("\n[pair]\npeer   = %q\nsecret = %q\n", peer, "known to both in the lab")
+	return fmt.Sprintf("\n[pair]\npeer   = %q\nsecret = %q\n", peer, "known to both in the lab")
 }
 
 // PageAddress is where on the machine's loopback the flags of Command want the home's page, and whether they do.

@@ -5,19 +5,19 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"time"
 )
 
-// The promises of the pair's story (issue 3, "must show").
+// The promises of the pair's story (issues 3 and 8, "must show").
 const (
 	// SilencePromise is the longest time in which the gateway's address itself answers nobody while a router that can still
 	// speak hands it over, or is not needed at all.
 	SilencePromise = 20 * time.Millisecond
 	// SeveralPromise is how long two routers may have the address.
 	SeveralPromise = 100 * time.Millisecond
-	// PowerPromise is what the protocol allows when a router says no good-bye: three intervals and the Backup's skew time
-	// (RFC 9568 §6.1), and a moment to take the address and to tell the house.
-	PowerPromise = 3*pairInterval + (256-sparePriority)*pairInterval/256 + 100*time.Millisecond
+	// PowerPromise is how long a power cut is felt, whatever the interval of the adverts is: VRRP alone waits for three of them.
+	PowerPromise = 250 * time.Millisecond
 )
 
 const (
@@ -26,6 +26,8 @@ const (
 	// unnoticed is how long after a crash nothing must have happened: the sentinel waits 2 s for the daemon, and a Backup that has
 	// heard its good-bye less than one more.
 	unnoticed = 4 * time.Second
+	// orphaned is how long the connections of a router whose daemon stays dead may go on there, and how long finding that out may take.
+	orphaned = 20 * time.Second
 )
 
 // pairStage is where a pair's story plays: the stage's box is the main router, its good line that of main.
@@ -42,8 +44,8 @@ type scene struct {
 }
 
 // PlayPair plays the story of two routers in a Pair whose daemons run: main's daemon crashes and comes back at once, crashes and stays
-// away, starts again; main's provider dies and comes back; main loses its power. It prints to w what the first client felt,
-// and a table in the end. The error is of a story that could not be played to its end.
+// away, starts again; main's provider dies and comes back; main is drained and resumes; main loses its power. It prints to w what the first
+// client felt, and a table in the end. The error is of a story that could not be played to its end.
 func PlayPair(ctx context.Context, w io.Writer, h *House) (PairStory, error) {
 	return playPairAt(ctx, w, h, 0)
 }
@@ -86,15 +88,28 @@ func (s *pairStage) scenes() []scene {
 	main, backup := s.box.Name, s.other.Name
 	return []scene{
 		{PairChapter{Title: main + "'s daemon killed, back at once", From: main, To: main, Silence: SilencePromise}, s.crash},
-		{PairChapter{Title: main + "'s daemon killed for good", From: main, To: backup, Silence: SilencePromise},
+		{PairChapter{Title: main + "'s daemon killed for good", From: main, To: backup, Breaks: true, Silence: SilencePromise},
 			func(context.Context) error { return s.box.Kill() }},
 		{PairChapter{Title: main + "'s daemon started", From: backup, To: main, Silence: SilencePromise}, s.box.Restart},
-		{PairChapter{Title: main + "'s provider dead, cable fine", From: main, To: backup, Gap: HolePromise, Silence: SilencePromise},
+		{PairChapter{Title: main + "'s provider dead, cable fine", From: main, To: backup, Breaks: true, Gap: HolePromise, Silence: SilencePromise},
 			func(context.Context) error { return s.house.Blackhole(s.good.Name, Beyond) }},
 		{PairChapter{Title: main + "'s provider back", From: backup, To: main, Silence: SilencePromise},
 			func(context.Context) error { return s.house.Heal(s.good.Name) }},
-		{PairChapter{Title: main + " loses its power", From: main, To: backup, Gap: PowerPromise, Silence: PowerPromise},
+		{PairChapter{Title: main + " drained, as before an update", From: main, To: backup, Silence: SilencePromise}, s.order("drain")},
+		{PairChapter{Title: main + " resumes", From: backup, To: main, Silence: SilencePromise}, s.order("resume")},
+		{PairChapter{Title: main + " loses its power", From: main, To: backup, Breaks: true, Gap: PowerPromise, Silence: PowerPromise},
 			func(context.Context) error { return s.house.PowerOff(main) }},
+	}
+}
+
+// order gives main's daemon one.
+func (s *pairStage) order(word string) func(context.Context) error {
+	return func(ctx context.Context) error {
+		said, err := s.box.Call(ctx, word)
+		if said = strings.TrimSpace(said); said != "" {
+			s.say("%s says: %s", s.box.Name, said)
+		}
+		return err
 	}
 }
 
@@ -118,7 +133,7 @@ func (s *pairStage) opening(ctx context.Context) error {
 		state string
 	}{{s.box, "active"}, {s.other, "backup"}} {
 		status, err := want.box.AwaitStatus(ctx, func(st Status) bool {
-			return st.All("up") && len(st.VRRP) > 0 && st.VRRP[0].State == want.state
+			return st.All("up") && len(st.VRRP) > 0 && st.VRRP[0].State == want.state && st.Pair.Linked
 		})
 		if err != nil {
 			return err
@@ -138,8 +153,21 @@ func (s *pairStage) moved(ctx context.Context, to *Box) error {
 			return fmt.Errorf("wait for %s to have %s: %w\n%s", to.Name, PairGateway, err, s.holders.Story())
 		}
 	}
-	return s.carried(ctx, s.line(to))
+	if err := s.carried(ctx, s.line(to)); err != nil || !s.six() {
+		return err
+	}
+	for {
+		if from, err := s.device.Seen6(ctx); err == nil && s.line(to).Carries(from) {
+			return nil
+		}
+		if err := pause(ctx, look); err != nil {
+			return fmt.Errorf("wait for a new flow of IPv6 by %s: %w", s.line(to).Name, err)
+		}
+	}
 }
+
+// six reports whether the house has IPv6 by both lines.
+func (s *pairStage) six() bool { return s.good.IPv6().IsValid() && s.spare.IPv6().IsValid() }
 
 func (s *pairStage) line(of *Box) *Line { return of.lines[0] }
 

@@ -10,18 +10,21 @@ import (
 type PairChapter struct {
 	Title    string
 	From, To string        // the routers that serve the house before and after
+	Breaks   bool          // the running connections end: their router is dead, or its line
 	Gap      time.Duration // longest UDP gap allowed; 0: no datagram may be lost
 	Silence  time.Duration // longest time allowed in which the gateway's address does not answer
 	Serves   string        // who has the address at the end
 	Line     string        // that carries new flows at the end, as the Internet sees it
 	Sentence string        // of the serving daemon's status at the end
-	Took     time.Duration // from the event until To's line carried a new flow or a running one
+	Took     time.Duration // from the event until To's line carried new flows, or where they break also those that ran
 	UDP      UDPResult
 	Ping     PingResult // of the gateway's address itself
 	Stream   StreamResult
+	Stream6  *StreamResult // by IPv6; nil in a house without
 	Connect  ConnectResult
 	Told     time.Duration // from the move until Stream broke; 0 while it lives
-	Holders  HolderTimes   // of the gateway's address, from the event on
+	Told6    time.Duration
+	Holders  HolderTimes // of the gateway's address, from the event on
 }
 
 // moves reports whether the house changes its router.
@@ -37,20 +40,23 @@ func (c PairChapter) kept(slack time.Duration) bool {
 		return false
 	case c.UDP.Gap > c.Gap+slack || c.Gap+slack == 0 && c.UDP.Lost > 0:
 		return false
-	case c.moves():
-		return c.Stream.Cause != nil && c.Told <= c.tellBound()+slack
+	case c.Breaks:
+		return c.told(c.Stream, c.Told, slack) && (c.Stream6 == nil || c.told(*c.Stream6, c.Told6, slack))
+	case !c.Stream.survived() || c.Stream6 != nil && !c.Stream6.survived():
+		return false
 	}
-	return c.Stream.survived() && c.Connect.Failed == 0 && c.Holders.Changes == 0
+	return c.Connect.Failed == 0 && len(c.UDP.Via) <= 1 && (c.moves() || c.Holders.Changes == 0)
 }
 
-// tellBound is when the client of a running TCP connection knows of its end, which comes with the address that it had at the
-// Internet. The new router knows nothing of the connection, so the client hears of it when it next says something: a sender doubles the time
-// between two tries (RFC 6298 §5.5), so that is at most as long after an outage as it lasted.
-func (c PairChapter) tellBound() time.Duration { return ToldPromise + c.UDP.Gap }
+// told reports whether the client of a connection that ends knew it in time.
+func (c PairChapter) told(s StreamResult, after, slack time.Duration) bool {
+	return s.Cause != nil && after <= ToldPromise+slack
+}
 
 // pairInstruments are the flows of one chapter.
 type pairInstruments struct {
 	stream  *Stream
+	stream6 *Stream // nil in a house without IPv6
 	udp     *UDPProbe
 	ping    *Pinger
 	connect *Connector
@@ -59,9 +65,15 @@ type pairInstruments struct {
 // gatewayPing is the time between two pings of the gateway's address: the resolution of its silence.
 const gatewayPing = 5 * time.Millisecond
 
-func (d *Device) measurePair(ctx context.Context) (i pairInstruments, err error) {
+func (d *Device) measurePair(ctx context.Context, six bool) (i pairInstruments, err error) {
 	if i.stream, err = d.StartStream(ctx, StreamInterval); err != nil {
 		return i, err
+	}
+	if six {
+		if i.stream6, err = d.startStream(ctx, echoServer6(), StreamInterval); err != nil {
+			i.stop(new(PairChapter))
+			return i, err
+		}
 	}
 	if i.udp, err = d.StartUDP(UDPInterval); err != nil {
 		i.stop(new(PairChapter))
@@ -89,13 +101,17 @@ func (i pairInstruments) stop(c *PairChapter) {
 	if i.stream != nil {
 		c.Stream = i.stream.Stop()
 	}
+	if i.stream6 != nil {
+		r := i.stream6.Stop()
+		c.Stream6 = &r
+	}
 }
 
 // chapter lets something happen and measures it.
 func (s *pairStage) chapter(ctx context.Context, one scene) (PairChapter, error) {
 	c := one.PairChapter
 	bounded, cancel := context.WithTimeout(ctx, before+switchBound)
-	i, err := s.device.measurePair(bounded)
+	i, err := s.device.measurePair(bounded, s.six())
 	cancel()
 	if err != nil {
 		return c, err
@@ -146,7 +162,7 @@ func (s *pairStage) stayed(ctx context.Context, c *PairChapter, _ pairInstrument
 	return pause(ctx, time.Until(mark.Add(unnoticed)))
 }
 
-// switched waits until the other router serves the house, then until the client of the TCP stream knows.
+// switched waits until the other router serves the house, then, if the running connections end, until their client knows.
 func (s *pairStage) switched(ctx context.Context, c *PairChapter, i pairInstruments, mark time.Time) error {
 	bounded, cancel := context.WithTimeout(ctx, returnBound)
 	defer cancel()
@@ -154,11 +170,12 @@ func (s *pairStage) switched(ctx context.Context, c *PairChapter, i pairInstrume
 	stop := s.narrate(bounded, to)
 	err := s.moved(bounded, to)
 	stop()
-	if err != nil {
+	c.Took = time.Since(mark)
+	if err != nil || !c.Breaks {
 		return err
 	}
 	var first time.Time
-	err = s.await(ctx, switchBound, func() bool {
+	err = s.await(ctx, orphaned, func() bool {
 		first = i.udp.First(mark, s.line(to))
 		return !first.IsZero()
 	})
@@ -166,11 +183,19 @@ func (s *pairStage) switched(ctx context.Context, c *PairChapter, i pairInstrume
 		return fmt.Errorf("wait for the running flow on %s: %w", s.line(to).Name, err)
 	}
 	c.Took = first.Sub(mark)
-	if err := s.await(ctx, toldBound, func() bool { return i.stream.Result().Cause != nil }); ctx.Err() != nil {
+	if err := s.await(ctx, toldBound, i.broken); ctx.Err() != nil {
 		return err // else it is a broken promise, which the table shows
 	}
 	c.Told = i.stream.Result().Told(first)
+	if i.stream6 != nil {
+		c.Told6 = i.stream6.Result().Told(first)
+	}
 	return nil
+}
+
+// broken reports whether the running connections have ended.
+func (i pairInstruments) broken() bool {
+	return i.stream.Result().Cause != nil && (i.stream6 == nil || i.stream6.Result().Cause != nil)
 }
 
 // narrate says how a router's line becomes better, so that a long proof does not look like a hang.

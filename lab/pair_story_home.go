@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"os/exec"
+	"strings"
 	"time"
 )
 
@@ -75,6 +77,23 @@ id        = 51
 priority  = %d
 addresses = ["192.168.1.1/24"]
 `
+
+// pairAtPlay is the Pair of the story: with IPv6 by both lines, where the machine has the providers' servers for that.
+func pairAtPlay() Home {
+	home := Pair()
+	for _, server := range []string{"radvd", "dhcpd"} {
+		if _, err := exec.LookPath(server); err != nil {
+			return home
+		}
+	}
+	home.ISPs[0].IPv6, home.ISPs[1].IPv6 = "2001:db8:f::/48", "2001:db8:e::/48"
+	return home
+}
+
+// dualRouter adds the router that devices send IPv6 to, to the config of one of the Pair's routers.
+func dualRouter(config string) string {
+	return strings.Replace(config, `["192.168.1.1/24"]`, `["192.168.1.1/24", "fe80::51/64"]`, 1)
+}
 
 // startPair starts the daemons of a Pair, each with what config says.
 func startPair(ctx context.Context, h *House, binary string, config func(router string) string) error {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -17,7 +18,7 @@ func quickPair(router string) string {
 
 // bounded is the time of the whole test: a story that keeps its promises uses a third of it.
 func bounded(t *testing.T) context.Context {
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	t.Cleanup(cancel)
 	return ctx
 }
@@ -26,19 +27,19 @@ func bounded(t *testing.T) context.Context {
 func TestPairStory(t *testing.T) {
 	t.Parallel()
 	ctx := bounded(t)
-	home := Pair()
+	home := pairAtPlay()
 	home.Tag = fmt.Sprintf("s%d-", tags.Add(1))
 	h, err := Build(ctx, home)
 	must(t, err)
 	t.Cleanup(h.Close)
-	must(t, startPair(ctx, h, built(t), quickPair))
+	must(t, startPair(ctx, h, built(t), func(router string) string { return dualRouter(quickPair(router)) + PairLinkConfig(router) }))
 
 	var out bytes.Buffer
 	story, err := PlayPair(ctx, &out, h)
 	t.Log(out.String())
 	must(t, err)
-	if len(story) != 6 {
-		t.Fatalf("%d chapters, want 6", len(story))
+	if len(story) != 8 {
+		t.Fatalf("%d chapters, want 8", len(story))
 	}
 	for _, c := range story {
 		if !c.kept(slackHere) {
@@ -91,8 +92,8 @@ func TestPairKept(t *testing.T) {
 	broken := StreamResult{Sent: 9, Answered: 8, Stall: time.Millisecond, Cause: net.ErrClosed}
 	alive := StreamResult{Sent: 9, Answered: 8, Stall: 30 * time.Millisecond}
 	unfelt := PairChapter{From: "a", To: "a", Serves: "a", Stream: alive}
-	planned := PairChapter{From: "a", To: "b", Serves: "b", Silence: SilencePromise, Stream: broken}
-	dead := PairChapter{From: "a", To: "b", Serves: "b", Gap: HolePromise, Silence: SilencePromise, Stream: broken, UDP: UDPResult{Lost: 9, Gap: time.Second}}
+	planned := PairChapter{From: "a", To: "b", Serves: "b", Silence: SilencePromise, Stream: alive, Stream6: &alive}
+	dead := PairChapter{From: "a", To: "b", Serves: "b", Breaks: true, Stream6: &broken, Gap: HolePromise, Silence: SilencePromise, Stream: broken, UDP: UDPResult{Lost: 9, Gap: time.Second}}
 	for name, c := range map[string]struct {
 		chapter PairChapter
 		change  func(*PairChapter)
@@ -108,10 +109,15 @@ func TestPairKept(t *testing.T) {
 		"moved with a loss": {planned, func(c *PairChapter) { c.UDP.Lost = 1 }, false},
 		"silent":            {planned, func(c *PairChapter) { c.Ping.Gap = SilencePromise + 1 }, false},
 		"two holders":       {planned, func(c *PairChapter) { c.Holders.Several = SeveralPromise + 1 }, false},
-		"never told":        {planned, func(c *PairChapter) { c.Stream = alive }, false},
-		"told late":         {planned, func(c *PairChapter) { c.Told = ToldPromise + 1 }, false},
+		"moved and broke":   {planned, func(c *PairChapter) { c.Stream = broken }, false},
+		"IPv6 broke":        {planned, func(c *PairChapter) { c.Stream6 = &broken }, false},
+		"no IPv6":           {planned, func(c *PairChapter) { c.Stream6 = nil }, true},
+		"another way":       {planned, func(c *PairChapter) { c.UDP.Via = []netip.Addr{{}, {}} }, false},
 		"dead":              {dead, func(*PairChapter) {}, true},
-		"told at next try":  {dead, func(c *PairChapter) { c.Told = time.Second }, true},
+		"never told":        {dead, func(c *PairChapter) { c.Stream = alive }, false},
+		"IPv6 never told":   {dead, func(c *PairChapter) { c.Stream6 = &alive }, false},
+		"told late":         {dead, func(c *PairChapter) { c.Told = ToldPromise + 1 }, false},
+		"IPv6 told late":    {dead, func(c *PairChapter) { c.Told6 = ToldPromise + 1 }, false},
 		"long gap":          {dead, func(c *PairChapter) { c.UDP.Gap = HolePromise + 1 }, false},
 	} {
 		c.change(&c.chapter)
@@ -126,7 +132,7 @@ func TestPairKept(t *testing.T) {
 
 func TestPrintPair(t *testing.T) {
 	story := PairStory{
-		{Title: "gone", From: "a", To: "b", Gap: HolePromise, Silence: SilencePromise, Serves: "b",
+		{Title: "gone", From: "a", To: "b", Breaks: true, Gap: HolePromise, Silence: SilencePromise, Serves: "b",
 			UDP: UDPResult{Gap: 1260 * time.Millisecond, Lost: 608}, Took: time.Second},
 		{Title: "killed", From: "a", To: "a", Silence: SilencePromise, Serves: "a",
 			Stream: StreamResult{Sent: 9, Answered: 8, Stall: time.Millisecond}},
@@ -134,7 +140,7 @@ func TestPrintPair(t *testing.T) {
 	var out bytes.Buffer
 	story.Print(&out)
 	printPairRuns(&out, []PairStory{story, story})
-	for _, want := range []string{"never told", "gap ≤ 2s, silent ≤ 20ms: BROKEN", "nothing lost, silent ≤ 20ms, TCP lives: kept", "608 / 608"} {
+	for _, want := range []string{"never told", "gap ≤ 2s, silent ≤ 20ms, told ≤ 500ms: BROKEN", "nothing lost, silent ≤ 20ms, TCP lives: kept", "608 / 608", "keepalived"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("%q is missing:\n%s", want, out.String())
 		}
