@@ -13,7 +13,7 @@ import (
 	"github.com/twinpath/twinpath/web"
 )
 
-// within bounds a move to the other router: its word that it is ready, the move, and a second for a busy machine.
+// within bounds a move to the other router: its word that it is ready, and the move.
 const within = prepares + leaves
 
 // waiting is the flag --wait, which needs no value: ten minutes are more than most connections last, and less than an owner's patience.
@@ -61,11 +61,10 @@ type departure struct {
 	wait time.Duration // for the last connection; 0: it is not waited for
 	out  io.Writer
 
-	told bool
-	left int // as last said
-	now  int // as last counted
-	over bool
-	err  error
+	told bool // that it has begun
+	left int  // as last said
+	now  int  // as last counted
+	used bool // new connections still come, as last seen
 }
 
 // follow tells how the house leaves, until nothing is left or there is no time any more.
@@ -79,23 +78,24 @@ func (d *departure) follow(ctx context.Context, client *web.Client) error {
 	}
 	bound, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
+	over := false
 	err := client.Watch(bound, func(s *router.Snapshot) {
-		if !d.over && d.see(s) {
-			d.over = true
+		if !over && d.see(s) {
+			over = true
 			cancel()
 		}
 	})
 	switch {
-	case d.over || d.err != nil:
-		return d.err
-	case ctx.Err() != nil || err != nil:
+	case over || err != nil:
 		return err
-	case d.wait == 0 && !d.told && d.now >= 0:
-		d.say("The house has not left it yet: no other router has taken over.\n")
+	case ctx.Err() != nil: // the owner has pressed Ctrl-C
+		return saidError(no)
+	case d.wait == 0 && d.used:
+		d.say("No other router has taken the house over yet.\n")
 		return nil
 	case d.wait == 0:
 		return nil
-	case !d.told:
+	case d.used:
 		return fmt.Errorf("after %s the house still uses it", d.wait)
 	}
 	return fmt.Errorf("after %s, %s still there", d.wait, connections(d.now, "is", "are"))
@@ -104,7 +104,7 @@ func (d *departure) follow(ctx context.Context, client *web.Client) error {
 // see takes a snapshot in and reports whether there is nothing more to wait for.
 func (d *departure) see(s *router.Snapshot) bool {
 	left, since, known, used := d.look(s)
-	d.now = left
+	d.now, d.used = left, used
 	switch {
 	case since.IsZero() && d.wan == "": // a snapshot of before
 		return false
