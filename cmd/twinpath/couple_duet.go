@@ -56,7 +56,8 @@ type duet struct {
 // Times of the loop. Chosen here.
 const (
 	acquaint = 5 * time.Second        // between two tables of neighbours, and two looks of the topics
-	figures  = time.Second            // between two news that are only of numbers
+	figures  = time.Second            // between two news that are only of numbers that somebody may wait for
+	idly     = 10 * time.Second       // the same of those that nobody waits for
 	funeral  = 100 * time.Millisecond // for the kernel to stop sending to a dead router, before the house moves all the same
 	vouched  = 3 * time.Second        // for a link-local address to be proved to be nobody else's (RFC 4862 §5.4)
 	divided  = 2 * time.Second        // for the addresses of the house to move together

@@ -173,6 +173,7 @@ func (d *duet) report(now time.Time) {
 		MAC: d.partner.MAC, Gateway4: d.settings.Partner, Gateway6: d.partner.LinkLocal, Lines: d.lending.Lines(), Vain: d.vain(),
 		Phase: d.phase(), Left: d.own.Len(), HandOvers: d.handovers,
 	}
+	view.BeatsLost = d.pulse.Counts().Lost
 	view.Ready = view.Phase == router.HandOverReady
 	if d.orders.Phase == handover.Keeps {
 		view.Kept = d.theirs.Len()
@@ -195,14 +196,20 @@ func (d *duet) report(now time.Time) {
 	d.publish(now, view)
 }
 
-// publish tells the router, of mere figures at most once a second.
+// publish tells the router. Each news costs it a round, and whoever looks at its page a new one: mere figures wait.
 func (d *duet) publish(now time.Time, view router.Together) {
 	if reflect.DeepEqual(view, d.told) {
 		return
 	}
-	same := d.told
-	same.Kept, same.Left = view.Kept, view.Left
-	if next := d.toldAt.Add(figures); reflect.DeepEqual(view, same) && now.Before(next) && (view.Kept == 0) == (d.told.Kept == 0) {
+	same := view
+	same.Left, same.BeatsLost = d.told.Left, d.told.BeatsLost
+	wait := idly
+	if view.Kept != d.told.Kept || d.snap.Drained {
+		wait = figures
+	}
+	same.Kept = d.told.Kept
+	ends := (view.Kept == 0) != (d.told.Kept == 0) || (view.Left == 0) != (d.told.Left == 0)
+	if next := d.toldAt.Add(wait); !ends && reflect.DeepEqual(same, d.told) && now.Before(next) {
 		d.wake = sooner(d.wake, next)
 		return
 	}
