@@ -61,18 +61,21 @@ func (e *evidence) foldDifferences(now time.Time, f DifferencesSeen) []Event {
 	return events
 }
 
-// foldSecond books two routers that both serve the house, which only a second path between them can tell, and says what else it finds.
+// foldSecond books two routers that both serve the house, which only a second path between them can tell, and says what else it finds. One that
+// falls silent may go on serving.
 func (e *evidence) foldSecond(now time.Time, f SecondSeen) []Event {
-	was := e.second
+	was, before := e.second, e.divided
 	e.second = f.View
-	split, is := was != nil && was.Split, f.View != nil && f.View.Split
+	begins := ""
 	switch {
-	case is != split:
-		begins := ""
-		if is {
-			begins = f.View.Sentence
-		}
-		return turn(now, EventPair, CauseTwo, split, is, begins, "The two routers no longer both serve the house.")
+	case f.View == nil:
+		e.divided = false
+	case f.View.Answers:
+		e.divided, begins = f.View.Split, f.View.Sentence
+	}
+	switch {
+	case e.divided != before:
+		return turn(now, EventPair, CauseTwo, before, e.divided, begins, "The two routers no longer both serve the house.")
 	case f.View != nil && (was == nil || was.Sentence != f.View.Sentence):
 		return []Event{{Time: now, Kind: EventPair, Sentence: f.View.Sentence}}
 	}

@@ -45,6 +45,7 @@ func TestASplitBrainIsAnIncident(t *testing.T) {
 	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 	split := &SecondView{Answers: true, Split: true, Sentence: "Split brain: both serve 192.168.1.1."}
 	calm := &SecondView{Answers: true, Sentence: "backup answers over lte: it leaves the house to this router."}
+	mute := &SecondView{Sentence: "backup answers neither over the LAN nor over its line."}
 	for _, step := range []struct {
 		name  string
 		view  *SecondView
@@ -56,6 +57,8 @@ func TestASplitBrainIsAnIncident(t *testing.T) {
 		{"still", calm, "", "", ""},
 		{"split", split, CauseTwo, "begins", split.Sentence},
 		{"still split", split, "", "", ""},
+		{"no word any more", mute, "", "", mute.Sentence},
+		{"split as before", split, "", "", split.Sentence},
 		{"one gives way", calm, CauseTwo, "ends", "The two routers no longer both serve the house."},
 		{"split again", split, CauseTwo, "begins", split.Sentence},
 		{"the LAN is well", nil, CauseTwo, "ends", "The two routers no longer both serve the house."},
