@@ -7,13 +7,14 @@ import (
 
 // How long things may take. Chosen here: a window of one second sees every flow that speaks at least so often, and the list knows the others.
 const (
-	window = time.Second      // the least time to learn
-	most   = 3 * time.Second  // the most: a list of 100,000 flows is loaded in less than one
-	after  = time.Second      // how long what was learnt counts beside the list, which is 100 ms late
-	linger = time.Second      // how long an empty list may stay empty before everything is removed
-	hold   = 10 * time.Second // how long a machine that answers goes on though its daemon says nothing: a restart takes less
-	doubt  = time.Second      // the same of one that nothing is known of
-	settle = 5 * time.Second  // how long it may take until it is clear who serves the house
+	window = time.Second            // the least time to learn
+	most   = 3 * time.Second        // the most: a list of 100,000 flows is loaded in less than one
+	after  = time.Second            // how long what was learnt counts beside the list, which is 100 ms late
+	linger = time.Second            // how long an empty list may stay empty before everything is removed
+	hold   = 10 * time.Second       // how long a machine that answers goes on though its daemon says nothing: a restart takes less
+	doubt  = time.Second            // the same of one that nothing is known of
+	settle = 5 * time.Second        // how long it may take until it is clear who serves the house
+	behind = 300 * time.Millisecond // until this router's own list has what began here last: it is 100 ms late
 )
 
 // Machine decides about hand-overs. The zero value has seen nothing. It is not safe for use by several goroutines.
@@ -30,6 +31,7 @@ type Machine struct {
 	served  time.Time     // when that ended
 	was     Standing      // at the last step
 	changed time.Time     // when that began
+	ceased  time.Time     // when this router last stopped serving the house
 	empty   time.Time     // since when the list is; zero: it is not
 	fresh   bool          // every flow of the list began after the last moment at which this router knew that there was none
 	four    bool          // went to the other router at the last step
@@ -101,6 +103,9 @@ func (m *Machine) note(now time.Time, f Facts) {
 	}
 	m.serves = serves
 	if f.Standing != m.was {
+		if m.was == Active {
+			m.ceased = now
+		}
 		m.was, m.changed = f.Standing, now
 	}
 	m.noteList(now, f)

@@ -33,20 +33,25 @@ func (m *Machine) backup(now time.Time, f Facts) Phase {
 		switch {
 		case !serves:
 			return Idle
-		case f.Own == 0 || f.OwnLoaded == m.loadOwn:
-			return Ready
+		case m.recent(now) || f.Own > 0 && f.OwnLoaded != m.loadOwn:
+			return Prepares
 		}
-		return Prepares
+		return Ready
 	case Keeps:
 		return m.yield(now, f)
 	}
 	switch {
 	case !serves || !f.Linked:
 		return Idle
-	case f.Own == 0:
-		return Ready
+	case f.Own > 0 || m.recent(now):
+		return Prepares
 	}
-	return Prepares
+	return Ready
+}
+
+// recent reports whether something may have begun here that is not yet on this router's own list.
+func (m *Machine) recent(now time.Time) bool {
+	return !m.ceased.IsZero() && m.before(now, m.ceased.Add(behind))
 }
 
 // held keeps a phase for a moment after its reason may have gone.
@@ -65,10 +70,10 @@ func (m *Machine) yield(now time.Time, f Facts) Phase {
 			return Keeps
 		}
 		return Idle
-	case f.Own == 0:
-		return Ready
+	case f.Own > 0 || m.recent(now):
+		return Prepares
 	}
-	return Prepares
+	return Ready
 }
 
 // active hands over: what this router learns before it flips, and keeps after.

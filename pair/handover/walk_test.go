@@ -32,7 +32,7 @@ func (w *walk) check(now time.Time, f Facts, o Orders) {
 		w.fail("everything goes to the other router, and devices send to this one all the time")
 	case !w.learns.IsZero() && now.Sub(w.learns) > 4*time.Second:
 		w.fail("it learns and learns")
-	case d.Mode == Listed && f.Linked && f.Listed && f.List == 0 && o.Next.IsZero():
+	case o.Phase == Keeps && f.Linked && f.Listed && f.List == 0 && o.Next.IsZero():
 		w.fail("the last flow has ended, and something is left for ever")
 	case !o.Next.IsZero() && !o.Next.After(now):
 		w.fail("the next step is due already")
