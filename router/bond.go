@@ -23,6 +23,7 @@ type bond struct {
 	met    bool // they have been linked, and nothing else has been said since
 	parted bool // they are not linked
 	keeps  bool // connections stay with the other one
+	leans  bool // the house's new connections go there, too: that some are there is no news
 }
 
 // presence says when the other router stops answering in any way, and when it answers again. Page is how it shows itself; nil: nobody has
@@ -66,6 +67,7 @@ func (b *bond) fold(now time.Time, view Together) []Event {
 func (b *bond) keeping() []string {
 	keeps := b.Phase == HandOverKeeps
 	switch {
+	case keeps && !b.keeps && b.leans:
 	case keeps && b.Kept == 1 && !b.keeps:
 		b.keeps = true
 		return []string{fmt.Sprintf("1 connection stays with %s until it ends.", b.name())}

@@ -76,6 +76,7 @@ func (s *State) broken() (Blame, string) {
 // foldTogether takes in how the two routers work together.
 func (s *State) foldTogether(now time.Time, view Together) []Event {
 	_, worked := s.lent()
+	s.bond.leans = slices.ContainsFunc(s.carrying, func(name string) bool { return s.borrows(s.line(name)) })
 	events := append(s.bond.fold(now, view), s.bond.presence(now, s.evidence.peer)...)
 	s.learnLent(now, worked)
 	return events

@@ -80,6 +80,23 @@ func TestAPeerIsAsGoodAsWhatIsBehindIt(t *testing.T) {
 	}
 }
 
+func TestThatConnectionsAreSharedIsNoNews(t *testing.T) {
+	for cost, said := range map[int]bool{0: false, 50: true} {
+		h := sharing(t, shared(cost))
+		h.lends(cableLine())
+		for _, view := range []Together{{Phase: HandOverKeeps, Kept: 7}, {}} {
+			view.Linked, view.Since, view.Lines = true, noon, []PartnerLine{cableLine()}
+			h.fold(TogetherSeen{view})
+		}
+		if got := slices.ContainsFunc(h.events, func(e Event) bool { return strings.Contains(e.Sentence, "7 connections stay with") }); got != said {
+			t.Errorf("at cost %d: said %v, want %v", cost, got, said)
+		}
+		if got := slices.ContainsFunc(h.events, func(e Event) bool { return strings.Contains(e.Sentence, "No connection is left") }); got != said {
+			t.Errorf("at cost %d: the end said %v, want %v", cost, got, said)
+		}
+	}
+}
+
 func TestAPeerWithoutALinkIsCheckedOnly(t *testing.T) {
 	h := sharing(t, shared(0))
 	h.lends(broken(cableLine()))

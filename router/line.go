@@ -40,7 +40,7 @@ type line struct {
 	tally     *health.Tally // of its probes, over all monitors
 	suspect   bool          // the next monitor starts from failing: the line was lost
 	hold      health.Hold
-	volume    bool // a peer's: what the other router sends on by is paid by volume
+	volume    bool   // a peer's: what the other router sends on by is paid by volume
 	partner   string // a peer's Ethernet address as the firewall knows it; empty: it does not
 	drained   bool
 	rehearsed time.Time // until then a rehearsal has it count as failed

@@ -2,6 +2,7 @@ package main
 
 import (
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -76,6 +77,14 @@ func (l *lending) Down() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.send = nil
+}
+
+// leans reports whether new connections of the house go by the other router's lines, too: by everybody's way, or by a policy.
+func leans(cfg router.Config, s *router.Snapshot) bool {
+	return slices.ContainsFunc(s.WANs, func(w router.WANSnapshot) bool {
+		named := slices.ContainsFunc(cfg.Policies, func(p router.Policy) bool { return slices.Contains(p.WANs, w.Name) })
+		return w.Kind == router.Peer.String() && (w.Active || named)
+	})
 }
 
 // say sends, where somebody hears it and there is something to say.

@@ -52,3 +52,19 @@ func TestLendingIsHeard(t *testing.T) {
 		t.Errorf("nonsense, and another topic's: believed %v", all)
 	}
 }
+
+// Connections that go to the other router because the owner wants it are not ended after a while, as those that are only left there.
+func TestLeans(t *testing.T) {
+	wans := []router.WANSnapshot{{Name: "fibre", Kind: "dhcp", Active: true}, {Name: "neighbour", Kind: "peer"}}
+	named := router.Config{Policies: []router.Policy{{WANs: []string{"neighbour"}}}}
+	if leans(router.Config{}, &router.Snapshot{WANs: wans}) {
+		t.Error("nothing goes there")
+	}
+	if !leans(named, &router.Snapshot{WANs: wans}) {
+		t.Error("a policy names it")
+	}
+	wans[1].Active = true
+	if !leans(router.Config{}, &router.Snapshot{WANs: wans}) {
+		t.Error("it carries the house")
+	}
+}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"reflect"
-	"slices"
 	"time"
 
 	"github.com/twinpath/twinpath/pair/flow"
@@ -31,6 +30,9 @@ func (d *duet) step(now time.Time) {
 	if d.doubtful {
 		d.wake = sooner(d.wake, d.appeared.Add(vouched))
 	}
+	if at := d.mixed.Add(divided); !d.mixed.IsZero() && now.Before(at) {
+		d.wake = sooner(d.wake, at)
+	}
 	d.report(now)
 }
 
@@ -47,7 +49,7 @@ func (d *duet) gather(now time.Time) {
 	side := d.snap.Side
 	lines := d.lending.Lines()
 	f.Off, f.Keep = d.config.Pair.NoHandOver, d.config.Pair.Keep
-	if slices.ContainsFunc(d.snap.WANs, func(w router.WANSnapshot) bool { return w.Active && w.Kind == router.Peer.String() }) {
+	if leans(d.config, d.snap) {
 		f.Keep = 0 // new connections go there, too, for as long as the owner's configuration says so
 	}
 	f.Linked = d.session != nil && lines != nil // one that has not said which lines it has could seem to have none
