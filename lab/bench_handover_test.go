@@ -220,6 +220,7 @@ func (p *duo) comparePackets(b *testing.B, flows map[string]underway) {
 	}
 	note("rate of handed over to owner %s", rate[handed].by(rate[owner]).text("%.3f"))
 	note("rate of handed over to taker %s", rate[handed].by(rate[taker]).text("%.3f"))
+	note("CPU of owner to handed over  %s", cost[owner].by(cost[handed]).text("%.3f"))
 	note("main's part of the CPU, own to handed over %s", cost[taker].less(cost[direct]).by(cost[handed].less(cost[owner])).text("%.3f"))
 	note("main adds to the backup's flow %s ns a packet, to its own %s ns", cost[handed].less(cost[owner]).text("%.0f"), cost[taker].less(cost[direct]).text("%.0f"))
 	only(b, rate[handed].by(rate[owner]).median(), "of-owner")
