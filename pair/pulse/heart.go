@@ -156,7 +156,7 @@ func (h *heart) tick(now time.Time) {
 	behind := now.Sub(h.due)
 	h.drain(now)
 	if behind > late {
-		h.machine.Anew(now)
+		h.machine.Anew(now, behind)
 	}
 	h.see(now)
 	asking := h.machine.Asking()

@@ -149,10 +149,14 @@ func (m *Machine) Care() Care { return m.care }
 // trust ends a suspicion until a time.
 func (m *Machine) trust(until time.Time) { m.hush, m.ask, m.asked = until, time.Time{}, 0 }
 
-// Anew is for a driver that stood still: answers may have come and gone meanwhile, so all questions are asked again before the verdict.
-func (m *Machine) Anew(now time.Time) {
-	if m.state != Gone && !m.ask.IsZero() {
-		m.ask, m.asked = now, 0
+// Anew is for a driver that stood still for so long: perhaps its whole box did, and could not hear answers, so that it asks again before the
+// verdict, twice at least, and after a longer time everything.
+func (m *Machine) Anew(now time.Time, still time.Duration) {
+	if m.state == Gone || m.ask.IsZero() {
+		return
+	}
+	if m.ask, m.asked = now, min(m.asked, m.care.needs(now)-2); still >= leastHush {
+		m.asked = 0
 	}
 }
 

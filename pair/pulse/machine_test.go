@@ -256,20 +256,24 @@ func TestRareBeats(t *testing.T) {
 	}
 }
 
-// A router that stood still asks everything again, however long it did.
+// A router that stood still asks twice more before the verdict, and after a longer time everything.
 func TestStoodStill(t *testing.T) {
-	for _, still := range []time.Duration{21 * ms, 100 * ms, 5 * time.Second, time.Hour} {
+	for _, c := range []struct {
+		still time.Duration
+		asked int // again
+	}{{21 * ms, 2}, {99 * ms, 2}, {100 * ms, 5}, {5 * time.Second, 5}, {time.Hour, 5}} {
 		tt := lively(t)
-		tt.until(1150 * ms)
-		now := epoch.Add(1150*ms + still)
-		tt.Anew(now)
+		tt.until(1200 * ms) // all was asked
 		first := len(tt.asked)
-		tt.until(1150*ms + still + 84*ms)
+		end := 1200*ms + c.still
+		tt.Anew(epoch.Add(end), c.still)
+		end += time.Duration(c.asked) * apart
+		tt.until(end - ms)
 		tt.shows(Alive, "")
-		if n := len(tt.asked) - first; n != 5 {
-			t.Errorf("after %s: asked %d times", still, n)
+		if n := len(tt.asked) - first; n != c.asked {
+			t.Errorf("after %s: asked %d times, want %d", c.still, n, c.asked)
 		}
-		tt.until(1150*ms + still + 85*ms)
+		tt.until(end)
 		tt.shows(Gone, dead)
 	}
 }
