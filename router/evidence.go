@@ -79,6 +79,7 @@ type evidence struct {
 	differences []string // between the two routers' configurations
 	second      *SecondView
 	divided     bool // both routers serve the house, as far as is known
+	healed      time.Time
 }
 
 // fold keeps what others know, and says what begins or ends with it. Each fact replaces the one before.

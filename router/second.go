@@ -73,6 +73,9 @@ func (e *evidence) foldSecond(now time.Time, f SecondSeen) []Event {
 	case f.View.Answers:
 		e.divided, begins = f.View.Split, f.View.Sentence
 	}
+	if before && !e.divided {
+		e.healed = now
+	}
 	switch {
 	case e.divided != before:
 		return turn(now, EventPair, CauseTwo, before, e.divided, begins, "The two routers no longer both serve the house.")
@@ -80,6 +83,12 @@ func (e *evidence) foldSecond(now time.Time, f SecondSeen) []Event {
 		return []Event{{Time: now, Kind: EventPair, Sentence: f.View.Sentence}}
 	}
 	return nil
+}
+
+// healing reports whether two Actives that hear each other are only about to end what is known already.
+func (e *evidence) healing(now time.Time) bool {
+	const settles = 10 * time.Second
+	return e.divided || !e.healed.IsZero() && now.Sub(e.healed) < settles
 }
 
 // split is what there is to complain of when both routers serve the house; empty: nothing.

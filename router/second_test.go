@@ -76,3 +76,19 @@ func TestASplitBrainIsAnIncident(t *testing.T) {
 		}
 	}
 }
+
+func TestTheEndOfASplitBrainIsNoConflict(t *testing.T) {
+	var e evidence
+	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+	if e.healing(now) {
+		t.Error("without a split brain")
+	}
+	e.fold(now, SecondSeen{&SecondView{Answers: true, Split: true, Sentence: "Split brain."}})
+	if !e.healing(now.Add(time.Hour)) {
+		t.Error("not while it lasts")
+	}
+	e.fold(now, SecondSeen{})
+	if !e.healing(now.Add(time.Second)) || e.healing(now.Add(time.Minute)) {
+		t.Error("not for a moment after it")
+	}
+}

@@ -124,7 +124,7 @@ func (s *State) foldReports(now time.Time, reports []vrrp.Report) []Event {
 		case vrrp.Transition:
 			e.From, e.To = r.From.String(), r.To.String()
 		case vrrp.Conflict:
-			if s.rivals.add(now, r) {
+			if s.rivals.add(now, r) && !s.evidence.healing(now) {
 				e.Cause, e.To = CauseTwo, "begins"
 			}
 		}
