@@ -50,9 +50,17 @@ func (f *fakeDiverter) Divert(d handover.Diversion) (bool, error) {
 	if err := f.say("%s", d.Mode); err != nil {
 		return false, err
 	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	made := f.have == handover.None && d.Mode != handover.None
 	f.have = d.Mode
 	return made, nil
+}
+
+func (f *fakeDiverter) mode() handover.Mode {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.have
 }
 
 func (f *fakeDiverter) list(name string, c flow.Change) error {
