@@ -52,7 +52,9 @@ func nftPolicies() map[string]firewall.Policy {
 	six.WANs[0].Sources6, six.WANs[0].Alive6, six.WANs[0].Open6 = []netip.Prefix{netip.MustParsePrefix("2001:db8:1::/56")}, true, true
 	six.WANs[0].Translate, six.WANs[1].Sources6 = netip.MustParsePrefix("2001:db8:1:7::/64"), []netip.Prefix{netip.MustParsePrefix("2001:db8:2::7/128")}
 	six.Forwards = append(slices.Clone(full.Forwards), firewall.Forward{Proto: "udp", Ports: full.Forwards[1].Ports, To: netip.MustParseAddrPort("[::10]:0")})
-	return map[string]firewall.Policy{"full": full, "six": six, "single": single, "no LAN": {WANs: wans[:2]}, "crowd": crowd, "metered": metered,
+	lent := six
+	lent.Partner, lent.PartnerAddress, lent.Lent = "02:00:00:00:00:99", netip.MustParseAddr("192.168.1.3"), full.Shares[:2]
+	return map[string]firewall.Policy{"full": full, "lent": lent, "six": six, "single": single, "no LAN": {WANs: wans[:2]}, "crowd": crowd, "metered": metered,
 		"virtual": virtual, "server": {Refused: virtual.Refused}}
 }
 
