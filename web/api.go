@@ -89,8 +89,6 @@ type API struct {
 	// Letters takes what the other router of the pair wants told, and returns an answer, both sealed. An error with Again() is answered
 	// with 409 and what that returns: the other router is to try again with it.
 	Letters func(sealed []byte) (answer []byte, err error)
-	// Leave has the house leave this router, which is about to be stopped for good. It takes a few seconds at most.
-	Leave func()
 	// PairLeases is Letters for who in the house has which address.
 	PairLeases func(sealed []byte) (answer []byte, err error)
 	// HouseLeases returns who in the house has which address.
@@ -148,7 +146,6 @@ func (a *API) routes() []route {
 		{"POST /api/v1/revert", owner, a.Configs != nil, a.revert},
 		{"POST /api/v1/drain", owner, true, a.drain(false)},
 		{"POST /api/v1/resume", owner, true, a.drain(true)},
-		{"POST /api/v1/leave", owner, a.Leave != nil, a.leave},
 		{"GET /api/v1/ports", owner, a.Ports != nil, a.ports},
 		{"POST /api/v1/alert/test", owner, a.TestAlert != nil || a.TestAlerts != nil, a.testAlert},
 		{"POST /api/v1/pair/offer", owner, a.Pairing != nil, a.offerPair},

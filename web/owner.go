@@ -74,11 +74,6 @@ func (a *API) drain(off bool) http.HandlerFunc {
 	}
 }
 
-func (a *API) leave(w http.ResponseWriter, _ *http.Request) {
-	a.Leave()
-	w.WriteHeader(http.StatusNoContent)
-}
-
 func (a *API) ports(w http.ResponseWriter, r *http.Request) {
 	ports, err := a.Ports(r.Context())
 	answer(w, ports, err, http.StatusInternalServerError)

@@ -48,7 +48,7 @@ func answering(t *testing.T) (*pretender, string) {
 				Checks: []router.CheckSnapshot{}},
 		},
 	}}
-	s := &web.Socket{Path: filepath.Join(t.TempDir(), "s"), Handler: (&web.API{Source: p, History: p, Applier: p, Leave: func() { _ = p.note("leave") }}).Handler()}
+	s := &web.Socket{Path: filepath.Join(t.TempDir(), "s"), Handler: (&web.API{Source: p, History: p, Applier: p}).Handler()}
 	if err := s.Claim(); err != nil {
 		t.Fatal(err)
 	}

@@ -27,7 +27,8 @@ type mover struct {
 		Drain(wan string, off bool) error
 		Tell(router.Fact)
 	}
-	log *slog.Logger
+	stopped func(context.Context) bool // whether the program is being stopped for good, and not restarted
+	log     *slog.Logger
 
 	mu      sync.Mutex
 	send    func(link.Kind, []byte) // nil: there is no link
@@ -49,7 +50,7 @@ type readying struct {
 }
 
 func (h *household) newMover(cfg router.Config) *mover {
-	return &mover{router: h.router, log: h.log, config: cfg, changed: make(chan struct{}), answers: map[uint64]chan<- readying{}}
+	return &mover{router: h.router, stopped: stopped, log: h.log, config: cfg, changed: make(chan struct{}), answers: map[uint64]chan<- readying{}}
 }
 
 // Up implements topic.
@@ -146,16 +147,26 @@ type movable struct {
 // Drain implements web.Source.
 func (m movable) Drain(wan string, off bool) error { return m.mover.Drain(wan, off) }
 
-// leave has the house leave this router, which is about to be stopped for good, as Drain and left do, and tells the other one that nothing is to be sent
-// here after that.
-func (m *mover) leave() {
-	m.log.Info("this router is about to be stopped")
+// lasting is a context that ends with ctx, or after the house has left a router that is stopped for good: within prepares and leaves.
+func (m *mover) lasting(ctx context.Context) (longer context.Context, cancel func()) {
+	longer, end := context.WithCancelCause(context.WithoutCancel(ctx))
+	forget := context.AfterFunc(ctx, func() {
+		m.leave(longer)
+		end(context.Cause(ctx))
+	})
+	return longer, func() { forget(); end(nil) }
+}
+
+// leave has the house leave a router that is about to be stopped for good, and tells the other one that nothing is to be sent here after that. A
+// mere restart of the program nobody is to notice.
+func (m *mover) leave(ctx context.Context) {
 	m.mu.Lock()
 	s, send := m.view, m.send
 	m.mu.Unlock()
-	if send == nil {
+	if send == nil || !m.stopped(ctx) {
 		return
 	}
+	m.log.Info("this router is stopped for good: the house leaves it")
 	if serving(s) && able(s.Pair) {
 		_ = m.Drain("", false) // of the whole router: it cannot be unknown
 		m.left()

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"net/netip"
 	"slices"
@@ -31,7 +33,7 @@ func (m *moved) Tell(f router.Fact) { m.aside = append(m.aside, f.(router.StandA
 
 func newMoved(cfg router.Config) *moved {
 	m := &moved{}
-	m.mover = &mover{router: m, log: slog.New(slog.DiscardHandler), config: cfg, changed: make(chan struct{}), answers: map[uint64]chan<- readying{}}
+	m.mover = &mover{router: m, stopped: func(context.Context) bool { return true }, log: slog.New(slog.DiscardHandler), config: cfg, changed: make(chan struct{}), answers: map[uint64]chan<- readying{}}
 	return m
 }
 
@@ -237,12 +239,25 @@ func TestARouterThatIsStoppedLeavesFirst(t *testing.T) {
 		"it does not":      {func(m *moved) { m.connect(); m.shows(false, "ready") }, []link.Kind{link.Leaves}, 0},
 		"nobody else can":  {func(m *moved) { m.connect(); m.shows(true, ""); m.view.Pair.Lines[0].Usable = false }, []link.Kind{link.Leaves}, 0},
 		"there is no link": {func(m *moved) { m.shows(true, "") }, nil, 0},
+		"a restart": {func(m *moved) {
+			m.connect()
+			m.shows(true, "")
+			m.stopped = func(context.Context) bool { return false }
+		}, nil, 0},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			m := newMoved(house())
 			c.set(m)
 			began := time.Now()
-			m.leave()
+			why := errors.New("terminated")
+			ctx, stop := context.WithCancelCause(t.Context())
+			longer, cancel := m.lasting(ctx)
+			defer cancel()
+			stop(why)
+			<-longer.Done()
+			if !errors.Is(context.Cause(longer), why) {
+				t.Errorf("%s: it ends for %v", name, context.Cause(longer))
+			}
 			if took := time.Since(began); took != c.wait || !slices.Equal(m.sent, c.sent) || (len(m.drained) > 0) != (c.wait > 0) {
 				t.Errorf("%s: %v, sent %v, drained %q", name, took, m.sent, m.drained)
 			}

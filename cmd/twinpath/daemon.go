@@ -137,6 +137,8 @@ func assemble(keeper *config.Keeper, h *household) (*household, error) {
 
 // run starts everything in one group and stops it together.
 func (h *household) run(ctx context.Context) error {
+	ctx, cancel := h.couple.mover.lasting(ctx)
+	defer cancel()
 	kept := h.keep(ctx)
 	hangups := make(chan os.Signal, 1) // caught before anybody can know that we are here: uncaught it would end us
 	signal.Notify(hangups, syscall.SIGHUP)

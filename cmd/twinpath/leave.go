@@ -212,21 +212,6 @@ func departing(ctx context.Context, client *web.Client, wait time.Duration, out 
 	return func() { _ = client.Resume(context.WithoutCancel(ctx), "") }
 }
 
-// runLeave is "twinpath leave", with which systemd begins to stop the daemon: when that is not to come back at once, the house moves to the other
-// router first. A mere restart nobody is to notice.
-func runLeave(ctx context.Context, args []string, std stdio) error {
-	flags, socket := asking("leave")
-	if _, err := parse(flags, args, 0, 0); err != nil {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(ctx, within+time.Second)
-	defer cancel()
-	if !stopped(ctx) {
-		return nil
-	}
-	return web.NewClient(*socket).Post(ctx, "leave", nil, nil)
-}
-
 // stopped reports whether systemd is about to stop the service, alone or with the machine, and not to restart it (systemctl(1), list-jobs: number,
 // unit, job, state).
 func stopped(ctx context.Context) bool {

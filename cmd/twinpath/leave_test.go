@@ -87,13 +87,13 @@ func TestWaitingForTheLastConnection(t *testing.T) {
 	}
 }
 
-func TestAServiceThatIsStoppedLeavesTheHouseFirst(t *testing.T) {
+func TestAStopIsNoRestart(t *testing.T) {
 	path := os.Getenv("PATH")
-	for said, want := range map[string][]string{
-		"echo 812 twinpath.service stop running":    {"leave"},
-		"echo 812 twinpath.service restart running": nil,
-		"true":   nil, // it has ended by itself
-		"exit 1": nil,
+	for said, want := range map[string]bool{
+		"echo 812 twinpath.service stop running":    true,
+		"echo 812 twinpath.service restart running": false,
+		"true":   false, // it was killed
+		"exit 1": false, // there is no systemd
 	} {
 		dir := t.TempDir()
 		script := "#!/bin/sh\n[ \"$*\" = 'list-jobs --no-legend --plain twinpath.service' ] && " + said + "\n"
@@ -101,9 +101,8 @@ func TestAServiceThatIsStoppedLeavesTheHouseFirst(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Setenv("PATH", dir+":"+path)
-		p, socket := answering(t)
-		if got := play(t.Context(), "leave", "--socket", socket); got != (outcome{}) || !slices.Equal(p.got, want) {
-			t.Errorf("%s: %+v, the daemon got %q, want %q", said, got, p.got, want)
+		if got := stopped(t.Context()); got != want {
+			t.Errorf("%s: %v", said, got)
 		}
 	}
 }

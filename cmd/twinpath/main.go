@@ -82,7 +82,6 @@ func commands() []command {
 		{"console", "", "", runConsole},
 		{"sentinel", "", "", runSentinel}, // only the daemon starts these
 		{"web", "", "", runWeb},
-		{"leave", "", "", runLeave}, // only systemd does
 		{"verify", "", "", runVerify},
 		{"shout", "", "", runShout},
 		{"setup", "", "", runSetup}, // only the image's unit does

@@ -34,7 +34,6 @@ func (h *household) openPage(cfg router.Config) {
 	out := &lookout{record: h.record}
 	entry.Guessed = func(source netip.Addr) { out.guessed(time.Now(), source) }
 	api := &web.API{
-		Leave:  h.couple.mover.leave,
 		Source: movable{h.router, h.couple.mover}, History: h.store, Applier: h, Configs: kept{h}, Door: entry,
 		Measures: h.past, Counters: h.kernel.Counters, Pairing: h.pairing(), Drills: drills{h.drill},
 		Settings: h.page.Settings, Serves: h.page.Serves, Ports: h.newPorts().list, TestAlert: h.testAlert,
