@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ti-mo/conntrack"
 	"golang.org/x/sys/unix"
 
 	"github.com/twinpath/twinpath/firewall"
@@ -97,7 +98,7 @@ func divertSubnets() []netip.Prefix {
 	return []netip.Prefix{netip.MustParsePrefix("192.168.1.0/24"), netip.MustParsePrefix("2001:db8:1::/64"), netip.MustParsePrefix("2001:db8:3::/64")}
 }
 
-// serve answers at a provider: each packet and each byte of a connection with the provider's number and the hop limit that was left.
+// serve answers at a provider: each byte of a connection with the provider's number, each packet with that and the hop limit that was left.
 func (h *divertHouse) serve(i int) {
 	var tcp net.Listener
 	var udp *net.UDPConn
@@ -112,55 +113,65 @@ func (h *divertHouse) serve(i int) {
 		h.t.Fatal(err)
 	}
 	h.t.Cleanup(func() { tcp.Close(); udp.Close() })
-	raw, _ := udp.SyscallConn()
+	go serveStreams(tcp, byte('0'+i))
+	go servePackets(udp, i)
+}
+
+func serveStreams(l net.Listener, answer byte) {
+	for {
+		c, err := l.Accept()
+		if err != nil {
+			return
+		}
+		go func() {
+			defer c.Close()
+			b := make([]byte, 1)
+			for {
+				if _, err := io.ReadFull(c, b); err != nil {
+					return
+				}
+				if _, err := c.Write([]byte{answer}); err != nil {
+					return
+				}
+			}
+		}()
+	}
+}
+
+func servePackets(c *net.UDPConn, isp int) {
+	raw, _ := c.SyscallConn()
 	_ = raw.Control(func(fd uintptr) {
-		_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_RECVTTL, 1)
-		_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_IPV6, unix.IPV6_RECVHOPLIMIT, 1)
-		_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_PKTINFO, 1)
-		_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_IPV6, unix.IPV6_RECVPKTINFO, 1)
+		for level, options := range map[int][]int{unix.IPPROTO_IP: {unix.IP_RECVTTL, unix.IP_PKTINFO}, unix.IPPROTO_IPV6: {unix.IPV6_RECVHOPLIMIT, unix.IPV6_RECVPKTINFO}} {
+			for _, option := range options {
+				_ = unix.SetsockoptInt(int(fd), level, option, 1)
+			}
+		}
 	})
-	go func() {
-		for {
-			c, err := tcp.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer c.Close()
-				b := make([]byte, 1)
-				for {
-					if _, err := io.ReadFull(c, b); err != nil {
-						return
-					}
-					if _, err := c.Write([]byte{byte('0' + i)}); err != nil {
-						return
-					}
-				}
-			}()
+	data, control := make([]byte, 100), make([]byte, 500)
+	for {
+		_, n, _, from, err := c.ReadMsgUDPAddrPort(data, control)
+		if err != nil {
+			return
 		}
-	}()
-	go func() {
-		data, control := make([]byte, 100), make([]byte, 500)
-		for {
-			_, n, _, from, err := udp.ReadMsgUDPAddrPort(data, control)
-			if err != nil {
-				return
-			}
-			hops, answer := 0, []byte(nil)
-			messages, _ := unix.ParseSocketControlMessage(control[:n])
-			for _, m := range messages {
-				switch {
-				case m.Header.Level == unix.IPPROTO_IP && m.Header.Type == unix.IP_TTL, m.Header.Level == unix.IPPROTO_IPV6 && m.Header.Type == unix.IPV6_HOPLIMIT:
-					hops = int(m.Data[0])
-				case m.Header.Level == unix.IPPROTO_IP && m.Header.Type == unix.IP_PKTINFO:
-					answer = unix.PktInfo4(&unix.Inet4Pktinfo{Spec_dst: [4]byte(m.Data[8:12])}) // from where it was asked
-				case m.Header.Level == unix.IPPROTO_IPV6 && m.Header.Type == unix.IPV6_PKTINFO && from.Addr().Is6() && !from.Addr().Is4In6():
-					answer = unix.PktInfo6(&unix.Inet6Pktinfo{Addr: [16]byte(m.Data[:16])})
-				}
-			}
-			_, _, _ = udp.WriteMsgUDPAddrPort(fmt.Appendf(nil, "%d %d", i, hops), answer, from)
+		hops, where := envelope(control[:n], from.Addr().Is4In6())
+		_, _, _ = c.WriteMsgUDPAddrPort(fmt.Appendf(nil, "%d %d", isp, hops), where, from)
+	}
+}
+
+// envelope is what a packet had left of its hop limit, and how to answer from where it was sent to.
+func envelope(control []byte, four bool) (hops int, where []byte) {
+	messages, _ := unix.ParseSocketControlMessage(control)
+	for _, m := range messages {
+		switch is := [2]int32{m.Header.Level, m.Header.Type}; {
+		case is == [2]int32{unix.IPPROTO_IP, unix.IP_TTL}, is == [2]int32{unix.IPPROTO_IPV6, unix.IPV6_HOPLIMIT}:
+			hops = int(m.Data[0])
+		case is == [2]int32{unix.IPPROTO_IP, unix.IP_PKTINFO}:
+			where = unix.PktInfo4(&unix.Inet4Pktinfo{Spec_dst: [4]byte(m.Data[8:12])})
+		case is == [2]int32{unix.IPPROTO_IPV6, unix.IPV6_PKTINFO} && !four:
+			where = unix.PktInfo6(&unix.Inet6Pktinfo{Addr: [16]byte(m.Data[:16])})
 		}
-	}()
+	}
+	return hops, where
 }
 
 func (h *divertHouse) run(ns *sandbox.Namespace, lines string) {
@@ -291,16 +302,20 @@ func (h *divertHouse) raw(network, from, to string, packet []byte) func() error 
 // tracked reports how many of a router's flows lead to the providers.
 func (h *divertHouse) tracked(router int) (n int) {
 	h.t.Helper()
-	_, err := h.routers[router].Run("true")
-	out := nftRun(h.t, h.routers[router], "cat /proc/net/nf_conntrack")
-	for line := range strings.Lines(out) {
-		if strings.Contains(line, "dst=9.9.") || strings.Contains(line, "dst=2001:0db8:0009") {
-			n++
+	h.do(router, func(*Kernel) error {
+		c, err := conntrack.Dial(nil)
+		if err != nil {
+			return err
 		}
-	}
-	if err != nil {
-		h.t.Fatal(err)
-	}
+		defer c.Close()
+		flows, err := c.Dump(nil)
+		for _, f := range flows {
+			if a := f.TupleOrig.IP.DestinationAddress; netip.MustParsePrefix("9.9.0.0/16").Contains(a) || netip.MustParsePrefix("2001:db8:9::/64").Contains(a) {
+				n++
+			}
+		}
+		return err
+	})
 	return n
 }
 

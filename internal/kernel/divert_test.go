@@ -188,18 +188,3 @@ func (b *box) elements() string {
 	slices.Sort(all)
 	return strings.Join(all, ", ")
 }
-
-// 100,000 flows are loaded while nobody else waits for long.
-func BenchmarkDivertList(b *testing.B) {
-	box := newBox(b)
-	box.must("ip link set lan0 up")
-	all := make([]flow.Flow, 100_000)
-	for i := range all {
-		all[i] = flow.Of(17, netip.AddrPortFrom(netip.AddrFrom4([4]byte{192, 168, 1, byte(i)}), uint16(i)), netip.AddrPortFrom(netip.AddrFrom4([4]byte{9, 9, byte(i >> 16), byte(i >> 8)}), 443))
-	}
-	for b.Loop() {
-		box.divert(testDiversion(handover.All, false))
-		box.kept(flow.Change{Begun: all})
-		box.divert(handover.Diversion{})
-	}
-}

@@ -13,18 +13,19 @@ import (
 	"github.com/twinpath/twinpath/pair/handover"
 )
 
-// echo requests with the identifier 0x4711; the kernel sees to the checksum of ICMPv6.
-var (
-	ping4 = []byte{8, 0, 0xf8 - 0x47, 0xff - 0x11 - 1, 0x47, 0x11, 0, 0}
-	ping6 = []byte{128, 0, 0, 0, 0x47, 0x11, 0, 0}
-)
+// echoRequest has the identifier 0x4711. The kernel sees to the checksum of ICMPv6 (RFC 3542 §3.1), and not to that of ICMP.
+func echoRequest(kind byte) []byte {
+	b := []byte{kind, 0, 0, 0, 0x47, 0x11, 0, 0}
+	sum := ^(uint16(kind)<<8 + 0x4711)
+	b[2], b[3] = byte(sum>>8), byte(sum)
+	return b
+}
 
 // The story of a house that comes back: flows that began at the second router stay there, new ones are the first one's.
 func TestDivertHandsOver(t *testing.T) {
 	h := newDivertHouse(t)
-	ping4[2], ping4[3] = sumICMP(ping4)
 	old := []*talk{h.dial("tcp", "9.9.9.1:80", 1), h.dial("udp", "9.9.9.1:53", 1), h.dial("tcp", "[2001:db8:9::1]:80", 1), h.dial("udp", "[2001:db8:9::1]:53", 1)}
-	echo4, echo6 := h.raw("ip4:1", "192.168.1.10", "9.9.9.1", ping4), h.raw("ip6:58", "2001:db8:3::10", "2001:db8:9::1", ping6)
+	echo4, echo6 := h.raw("ip4:1", "192.168.1.10", "9.9.9.1", echoRequest(8)), h.raw("ip6:58", "2001:db8:3::10", "2001:db8:9::1", echoRequest(128))
 	other := h.raw("ip4:253", "192.168.1.10", "9.9.9.1", []byte{1, 2, 3, 4, 5, 6, 7, 8})
 	all := func(router int) {
 		t.Helper()
@@ -73,17 +74,6 @@ func TestDivertHandsOver(t *testing.T) {
 	if out := nftRun(t, h.routers[0], "nft list tables") + nftRun(t, h.routers[0], "ip rule") + nftRun(t, h.routers[0], "ip route show table all proto 201"); strings.Contains(out, "pair") || strings.Contains(out, "20050") {
 		t.Errorf("left behind:\n%s", out)
 	}
-}
-
-// sumICMP is the checksum of RFC 792.
-func sumICMP(b []byte) (byte, byte) {
-	b[2], b[3] = 0, 0
-	sum := uint32(0)
-	for i := 0; i < len(b); i += 2 {
-		sum += uint32(b[i])<<8 | uint32(b[i+1])
-	}
-	sum = sum>>16 + sum&0xffff
-	return byte(^sum >> 8), byte(^sum)
 }
 
 // This router's own flows stay while everything else goes to the other one; so do those of its own IPv6 networks.
