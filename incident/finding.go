@@ -237,7 +237,8 @@ func (b *Book) offline(now time.Time, s *router.Snapshot) finding {
 }
 
 func peer(s *router.Snapshot) finding {
-	f := finding{subject: subject{router.CausePeer, ""}, cause: router.CausePeer, is: !s.Pair.Connected, late: peerLate}
+	split := s.Pair.Second != nil && s.Pair.Second.Split // that says it all
+	f := finding{subject: subject{router.CausePeer, ""}, cause: router.CausePeer, is: !s.Pair.Connected && !split, late: peerLate}
 	if s.Pair.Seen != nil {
 		f.began = *s.Pair.Seen
 	}

@@ -122,3 +122,22 @@ func TestTheOtherRouterCarriesTheHouse(t *testing.T) {
 		t.Errorf("nobody takes it over: %+v", i)
 	}
 }
+
+// Two routers that both serve the house, and find each other over their lines only, are one trouble.
+func TestASplitBrainIsOneIncident(t *testing.T) {
+	s := newScene(t)
+	s.view.Pair = &router.PairView{Peer: "192.168.1.3", Second: &router.SecondView{Answers: true, Split: true}}
+	s.say(router.Event{Kind: router.EventPair, Cause: router.CauseTwo, To: "begins", Sentence: "Split brain: both serve 192.168.1.1."})
+	s.want("two-actives on: Split brain: both serve 192.168.1.1.")
+	s.pass(time.Minute)
+	s.want()
+	s.view.Pair = &router.PairView{Peer: "192.168.1.3", Second: &router.SecondView{}}
+	s.pass(time.Minute)
+	s.want("peer on: The other router (192.168.1.3) does not answer.")
+	s.view.Pair = &router.PairView{Peer: "192.168.1.3", Connected: true}
+	s.say(router.Event{Kind: router.EventPair, Cause: router.CauseTwo, To: "ends", Sentence: "The two routers no longer both serve the house."})
+	s.pass(time.Second)
+	if i := s.the(router.CauseTwo); i.Open() || i.Sentence != "Split brain: both serve 192.168.1.1. It was over after 2 min." {
+		t.Errorf("%+v", i)
+	}
+}

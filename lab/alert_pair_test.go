@@ -11,6 +11,7 @@ import (
 func tellingPair(t *testing.T) (*House, *Inbox) {
 	t.Helper()
 	home := Pair()
+	home.Routers[1].Upstairs = true
 	home.Tag = fmt.Sprintf("a%d-", tags.Add(1))
 	h, err := Build(t.Context(), home)
 	must(t, err)
@@ -66,4 +67,37 @@ func TestAPairTellsOnce(t *testing.T) {
 	onlyThose(t, inbox, 3)
 	t.Log(lost)
 	discreet(t, h.Boxes[1], inboxSecret, "known to both in the lab")
+}
+
+// TestASplitBrainIsToldOnce cuts the LAN between the two: both serve the house and see the same, and they find each other over their lines.
+func TestASplitBrainIsToldOnce(t *testing.T) {
+	t.Parallel()
+	h, inbox := tellingPair(t)
+	must(t, h.CutTrunk())
+	notices(t, inbox, 1)
+	sleepUntil(time.Now().Add(8 * alertWait))
+	all := opened(t, inbox.Taken("/"+inboxSecret))
+	causes := map[string]int{}
+	for _, n := range all {
+		causes[n.Fields["cause"]]++
+		t.Log(n)
+		if n.Line != "fibre" || n.Resolved {
+			t.Errorf("told by %s: %s", n.Line, n)
+		}
+	}
+	if causes["two-actives"] != 1 || len(all) != 1 {
+		t.Errorf("of a split brain is told %v", causes)
+	}
+	must(t, h.PlugTrunk())
+	for _, b := range h.Boxes {
+		await(t, b, "they are linked again", func(s Status) bool { return s.Pair.Linked })
+	}
+	again := notices(t, inbox, 2*len(all))[len(all):]
+	for _, n := range again {
+		t.Log(n)
+		if !n.Resolved {
+			t.Errorf("told again: %s", n)
+		}
+	}
+	onlyThose(t, inbox, 2*len(all))
 }
