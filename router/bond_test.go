@@ -2,6 +2,7 @@ package router
 
 import (
 	"net/netip"
+	"slices"
 	"testing"
 	"time"
 
@@ -150,5 +151,16 @@ func TestThePairInTheSnapshot(t *testing.T) {
 	}}})
 	if side = snap().Side; !side.Known || side.Serves != 1 || side.Follows != 0 {
 		t.Errorf("the house's side is %+v", side)
+	}
+}
+
+// The end of a connection is told of, whether or not the routers were linked when it began; a router alone has the kernel's own way.
+func TestConntrackTellsAPair(t *testing.T) {
+	told := Sysctl{Path: "net/netfilter/nf_conntrack_events", Value: "1", Optional: true}
+	if h := coupled(t); !slices.Contains(h.state.Plan(h.last).Sysctls, told) {
+		t.Errorf("a pair's plan lacks %v", told)
+	}
+	if h := settled(t, twoWANs()); slices.Contains(h.state.Plan(h.last).Sysctls, told) {
+		t.Errorf("a lone router's plan has %v", told)
 	}
 }

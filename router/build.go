@@ -22,6 +22,10 @@ func (s *State) Plan(d Decision) Plan {
 		p.Routes = append(p.Routes, s.mainDefault(d)...)
 		p.Routes = append(p.Routes, s.mainDefault6(d, lan)...)
 		p.Sysctls = append(forwarding(), p.Sysctls...)
+		if pair := s.config.Pair; pair.Peer.IsValid() && pair.Secret != "" {
+			// By itself the kernel never tells of the end of a connection that began while nobody listened: before the two routers were linked.
+			p.Sysctls = append(p.Sysctls, Sysctl{Path: "net/netfilter/nf_conntrack_events", Value: "1", Optional: true})
+		}
 	}
 	p.Ruleset = firewall.Build(s.policy(d, lan))
 	return p

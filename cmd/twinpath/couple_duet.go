@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/twinpath/twinpath/firewall"
 	"github.com/twinpath/twinpath/pair/flow"
 	"github.com/twinpath/twinpath/pair/handover"
 	"github.com/twinpath/twinpath/pair/link"
@@ -34,7 +35,8 @@ type duet struct {
 	session  *link.Session // nil: not linked
 	partner  link.Greeting // the newest one
 	unlink   context.CancelFunc
-	since    time.Time // of being linked, or not
+	mine     map[firewall.Mark]bool // of the lines whose connections are watched
+	since    time.Time              // of being linked, or not
 	life     pulse.View
 	mixed    time.Time // since when this router serves a part of the house's addresses; zero: it serves all or none
 
@@ -157,6 +159,7 @@ func (d *duet) look(now time.Time) {
 	if d.snap.Side.Link != d.side || d.doubtful {
 		d.settle(now)
 	}
+	d.watchOthers()
 }
 
 // settle tells the link and the signs of life who the two routers are.

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"time"
 
 	"github.com/twinpath/twinpath/firewall"
@@ -66,8 +67,9 @@ func (d *duet) watchFlows() {
 	ctx, cancel := context.WithCancel(d.ctx)
 	d.unlink = cancel
 	mine := ownMarks(d.snap)
+	d.mine = mine
 	d.group.Go(func() error {
-		err := d.kernel.WatchFlows(ctx, mine, func(c flow.Change) {
+		err := d.kernel.WatchFlows(ctx, func(m firewall.Mark) bool { return mine[m] }, func(c flow.Change) {
 			d.do(func(time.Time) {
 				if ctx.Err() == nil { // else it is of the session before
 					d.tellFlows(c)
@@ -81,15 +83,23 @@ func (d *duet) watchFlows() {
 	})
 }
 
-// ownMarks accepts the marks of this router's own lines.
-func ownMarks(s *router.Snapshot) func(firewall.Mark) bool {
+// watchOthers watches by other marks where the configuration has given the lines others.
+func (d *duet) watchOthers() {
+	if d.session != nil && !maps.Equal(d.mine, ownMarks(d.snap)) {
+		d.unlink()
+		d.watchFlows()
+	}
+}
+
+// ownMarks are the marks of this router's own lines.
+func ownMarks(s *router.Snapshot) map[firewall.Mark]bool {
 	mine := map[firewall.Mark]bool{}
 	for _, w := range s.WANs {
 		if w.Kind != router.Peer.String() {
 			mine[w.Mark] = true
 		}
 	}
-	return func(m firewall.Mark) bool { return mine[m&firewall.MarkMask] }
+	return mine
 }
 
 // tellFlows takes news of this router's own connections.

@@ -21,7 +21,7 @@ import (
 const (
 	flowPause   = 50 * time.Millisecond // from the first news to telling it with all that came meanwhile
 	flowRecount = 10 * time.Second      // from one count to the next, at least; twice as long after each that found nothing
-	flowRest    = 5 * time.Minute       // at most, for that reason
+	flowRest    = time.Minute           // at most, for that reason
 	flowShare   = 100                   // of the time, at most one part is spent on counting
 	flowRepair  = time.Second           // at least, from one loss of news to counting for the next
 	flowMost    = 1 << 16               // messages that are read in one go
