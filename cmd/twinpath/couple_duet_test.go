@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -23,9 +24,15 @@ import (
 )
 
 // fakeKernel is all that a couple wants of a kernel; it notes what it is asked for.
-type fakeKernel struct{ fakeDiverter }
+type fakeKernel struct {
+	fakeDiverter
+	watches atomic.Int32 // that were begun
+}
 
-func (f *fakeKernel) WatchFlows(ctx context.Context, _ func(firewall.Mark) bool, _ func(flow.Change)) error {
+func (f *fakeKernel) WatchFlows(ctx context.Context, own func(firewall.Mark) bool, _ func(flow.Change)) error {
+	if own(firewall.MarkOf(0)) && !own(firewall.MarkOf(1)) { // the fibre's, and not the other router's
+		f.watches.Add(1)
+	}
 	<-ctx.Done()
 	return nil
 }
