@@ -73,19 +73,21 @@ func paired(cfg *router.Config) bool { return cfg.Pair.Peer.IsValid() && cfg.Pai
 
 // Run has the two routers work together for as long as a configuration asks for it, until ctx ends.
 func (c *couple) Run(ctx context.Context) error {
-	var was bool
-	for ctx.Err() == nil {
+	for was := false; ctx.Err() == nil; was = true {
 		cfg := c.config.Load()
 		if !paired(cfg) {
 			c.alone(was)
-			was = false
+		}
+		for !paired(cfg) && ctx.Err() == nil {
 			select {
 			case <-ctx.Done():
 			case <-c.news:
+				cfg = c.config.Load()
 			}
-			continue
 		}
-		was = true
+		if ctx.Err() != nil {
+			return nil
+		}
 		if err := newDuet(c, cfg).run(ctx); err != nil {
 			return err
 		}

@@ -252,3 +252,28 @@ func TestWhatTheOtherRouterSays(t *testing.T) {
 		s.wants("nonsense", "", "")
 	})
 }
+
+// A router alone does nothing, however much its kernel changes; what an earlier run left of a pair goes, once.
+func TestARouterAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		kernel := &fakeKernel{}
+		snap := &router.Snapshot{}
+		c := &couple{kernel: kernel, log: slog.New(slog.DiscardHandler), news: make(chan struct{}, 1), lending: &lending{}, mover: &mover{}}
+		c.tell = func(router.TogetherSeen) { t.Error("a router alone is told of another one") }
+		c.view = func() (*router.Snapshot, <-chan struct{}) { return snap, nil }
+		c.Use(router.Config{Pair: router.Pair{Peer: netip.MustParseAddr("192.168.1.3")}}) // without a secret
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan struct{})
+		go func() { defer close(ended); _ = c.Run(ctx) }()
+		for range 3 {
+			synctest.Wait()
+			c.Look()
+		}
+		synctest.Wait()
+		if got := kernel.said(); got != "none" {
+			t.Errorf("the kernel was asked for %q, want it to be looked at once", got)
+		}
+		cancel()
+		<-ended
+	})
+}
