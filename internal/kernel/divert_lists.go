@@ -12,8 +12,9 @@ import (
 	"github.com/twinpath/twinpath/pair/flow"
 )
 
-// divertChunk is how many elements go into one transaction, for which other changes of the ruleset wait: some 3 ms of a small machine.
-const divertChunk = 500
+// divertChunk is how many elements are changed in one transaction, for which other changes of the ruleset wait. The kernel takes its time after each that
+// removes some, however few (16 ms on a busy machine, seen 2026-11-22).
+const divertChunk = 2000
 
 // DivertKept takes a change of the other router's list into the kernel, which must have a Diversion. A list that begins anew is compared with what the kernel
 // has: what stays in it is never missing, and what is no longer in it goes with the last piece.
@@ -32,19 +33,28 @@ func (k *Kernel) divertList(n int, list string, c flow.Change) error {
 		}
 		k.stale[n] = stale
 	}
-	begun, ended := keysOf(c.Begun), keysOf(c.Ended)
-	for _, keys := range begun {
-		for _, key := range keys {
-			delete(k.stale[n], string(key))
-		}
+	begun := editsOf(nil, c.Begun, false)
+	for _, e := range begun {
+		delete(k.stale[n], string(e.key))
 	}
+	edits := editsOf(nil, c.Ended, true)
 	if !c.More {
 		for key := range k.stale[n] {
-			ended[len(key) == key6] = append(ended[len(key) == key6], []byte(key))
+			edits = append(edits, edit{[]byte(key), true})
 		}
 		k.stale[n] = nil
 	}
-	return errors.Join(changeList(list+"4", begun[false], ended[false]), changeList(list+"6", begun[true], ended[true]))
+	edits = append(edits, begun...) // a flow may have ended and begun again
+	for part := range slices.Chunk(edits, divertChunk) {
+		err := commitEdits(list, part, false)
+		if errors.Is(err, unix.ENOENT) { // one that is to go was not there: with all of them put there first, each is
+			err = commitEdits(list, part, true)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // listed are the keys of both families that a list has in the kernel.
@@ -68,67 +78,61 @@ const (
 	key6 = 16 + 16 + 3*4
 )
 
-// keysOf are the keys of flows, those of IPv6 under true.
-func keysOf(flows []flow.Flow) map[bool][][]byte {
-	keys := map[bool][][]byte{}
+// edit is an element that comes, or goes. The family is known by the key's length.
+type edit struct {
+	key  []byte
+	gone bool
+}
+
+func editsOf(edits []edit, flows []flow.Flow, gone bool) []edit {
 	for i := range flows {
-		f := &flows[i]
-		var key []byte
-		if f.Is4() {
-			key = append(append(make([]byte, 0, key4), f.Source[12:]...), f.Destination[12:]...)
-		} else {
-			key = append(append(make([]byte, 0, key6), f.Source[:]...), f.Destination[:]...)
-		}
-		key = append(key, f.Protocol, 0, 0, 0)
-		key = append(binary.BigEndian.AppendUint16(key, f.From), 0, 0)
-		key = append(binary.BigEndian.AppendUint16(key, f.To), 0, 0)
-		keys[len(key) == key6] = append(keys[len(key) == key6], key)
+		edits = append(edits, edit{keyOf(&flows[i]), gone})
 	}
-	return keys
+	return edits
 }
 
-// changeList adds and removes elements, some at a time.
-func changeList(set string, begun, ended [][]byte) error {
-	s := &nftables.Set{Table: ourDiverted(), Name: set}
-	for part := range slices.Chunk(begun, divertChunk) {
-		if err := changeElements(s, part, nil); err != nil {
-			return err
-		}
+func keyOf(f *flow.Flow) []byte {
+	var key []byte
+	if f.Is4() {
+		key = append(append(make([]byte, 0, key4), f.Source[12:]...), f.Destination[12:]...)
+	} else {
+		key = append(append(make([]byte, 0, key6), f.Source[:]...), f.Destination[:]...)
 	}
-	for part := range slices.Chunk(ended, divertChunk) {
-		err := changeElements(s, nil, part)
-		if errors.Is(err, unix.ENOENT) { // one was not there: with all of them added first, each is
-			err = changeElements(s, part, part)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+	key = append(key, f.Protocol, 0, 0, 0)
+	key = append(binary.BigEndian.AppendUint16(key, f.From), 0, 0)
+	return append(binary.BigEndian.AppendUint16(key, f.To), 0, 0)
 }
 
-func changeElements(s *nftables.Set, begun, ended [][]byte) error {
+// commitEdits makes changes in one transaction; again puts what is to go there first.
+func commitEdits(list string, edits []edit, again bool) error {
 	conn := nftConnect()
-	if len(begun) > 0 {
-		if err := conn.SetAddElements(s, elementsOf(begun)); err != nil {
-			return err
-		}
-	}
-	if len(ended) > 0 {
-		if err := conn.SetDeleteElements(s, elementsOf(ended)); err != nil {
-			return err
+	for _, six := range []bool{false, true} {
+		set := &nftables.Set{Table: ourDiverted(), Name: list + map[bool]string{false: "4", true: "6"}[six]}
+		for _, pass := range []struct {
+			gone, put bool
+			send      func(*nftables.Set, []nftables.SetElement) error
+		}{{true, again, conn.SetAddElements}, {true, true, conn.SetDeleteElements}, {false, true, conn.SetAddElements}} {
+			if !pass.put {
+				continue
+			}
+			for part := range slices.Chunk(elementsOf(edits, six, pass.gone), setChunk) {
+				if err := pass.send(set, part); err != nil {
+					return err
+				}
+			}
 		}
 	}
 	if err := conn.Flush(); err != nil {
-		return fmt.Errorf("change set %s by %d and %d flows: %w", s.Name, len(begun), len(ended), err)
+		return fmt.Errorf("change %d flows in the sets %s: %w", len(edits), list, err)
 	}
 	return nil
 }
 
-func elementsOf(keys [][]byte) []nftables.SetElement {
-	elements := make([]nftables.SetElement, len(keys))
-	for i, key := range keys {
-		elements[i].Key = key
+func elementsOf(edits []edit, six, gone bool) (elements []nftables.SetElement) {
+	for _, e := range edits {
+		if e.gone == gone && (len(e.key) == key6) == six {
+			elements = append(elements, nftables.SetElement{Key: e.key})
+		}
 	}
 	return elements
 }
