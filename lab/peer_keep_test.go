@@ -76,6 +76,29 @@ func (p *sharers) leavesBy(t *testing.T, when string, source netip.Addr, line st
 	})
 }
 
+// Each router would rather use the other one's line: what the house sends still crosses once, and names are asked of the servers of the line behind it.
+func TestPeersThatPreferEachOther(t *testing.T) {
+	t.Parallel()
+	p := openSharers(t, func(b *Box) string {
+		return served(strings.Replace(sharedTOML(b), "weight = 3\n", "cost = 20\n", 1))
+	})
+	p.carry(t, "the other router carries", "neighbour")
+	await(t, p.backup, "and the backup would use main", func(s Status) bool { return s.Active() == "neighbour" })
+	p.leavesBy(t, "the house is on the backup's line", netip.MustParseAddr("192.168.1.100"), "lte")
+	stream := streamFrom(t, p.laptop, netip.MustParseAddr("192.168.1.100"))
+	queries := asked(t, p.House, "lte")
+	laptop := newTenant(t, p.laptop, "laptop")
+	laptop.resolver = virtual.Addr()
+	p.await(t, "names are answered", func() bool { _, err := laptop.resolve(publicName); return err == nil })
+	if queries() == 0 {
+		t.Error("the line's own name servers were not asked")
+	}
+	if r := stream.Stop(); !r.survived() {
+		t.Errorf("by the other router's line: %s", r)
+	}
+	p.straight(t)
+}
+
 // A device that has an address of the other router's prefix reaches the Internet with it through this one, where it would be refused otherwise.
 func TestPeerTakesTheOthersIPv6(t *testing.T) {
 	t.Parallel()

@@ -112,7 +112,7 @@ func (s *State) resolvers(l *line) []netip.Addr {
 // partnerMAC is the Ethernet address of the other router on the LAN, which its adverts show where the two are not linked; empty: it is not known. A
 // virtual one is not what it sends packets of others from.
 func (s *State) partnerMAC(peer netip.Addr) string {
-	if s.bond.MAC != "" {
+	if s.bond.MAC != "" && peer == s.config.Pair.Peer {
 		return s.bond.MAC
 	}
 	for _, sp := range s.status.Speakers {

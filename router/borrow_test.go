@@ -118,6 +118,9 @@ func TestAPeerThatIsAnotherRouterSpeaksForItself(t *testing.T) {
 	h := sharing(t, config)
 	h.lends()
 	h.wantCarrying("fibre", "lte")
+	if p := h.state.policy(h.last, "lan0"); p.Partner != "" {
+		t.Errorf("what comes from %s is taken for its", p.Partner)
+	}
 }
 
 func TestAPeerThatComesAndGoesIsHeldDown(t *testing.T) {

@@ -110,8 +110,12 @@ func FuzzParseLines(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, err := ParseLines(again); err != nil || !reflect.DeepEqual(got, all) {
-			t.Errorf("%+v is written as %s and read as %+v, %v", all, again, got, err)
+		got, err := ParseLines(again)
+		if err != nil {
+			t.Fatalf("%s: %v", again, err)
+		}
+		if twice, err := FormatLines(got); err != nil || string(twice) != string(again) {
+			t.Errorf("%s is read, and written as %s, %v", again, twice, err)
 		}
 	})
 }
