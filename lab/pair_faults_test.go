@@ -76,3 +76,33 @@ func TestLinkStaysCut(t *testing.T) {
 	p.phase(t, p.backup, "ready")
 	p.straight(t)
 }
+
+// TestPairIsTakenOut takes [pair] out of main's file while connections of the backup are kept, and puts it back: nothing of the hand-over stays,
+// devices are not left hanging, and the two are a pair again.
+func TestPairIsTakenOut(t *testing.T) {
+	t.Parallel()
+	p := openDuo(t)
+	traffic := p.keeps(t, someFlows)
+	with := duoTOML(p.main)
+	without, _, found := strings.Cut(with, "\n[pair]\n")
+	if !found {
+		t.Fatal("there is no [pair] to be taken out")
+	}
+	apply := func(text string) {
+		t.Helper()
+		if out, done := call(t, p.main, "apply", file(t, text)); !done {
+			t.Fatal(out)
+		}
+	}
+	mark := time.Now()
+	apply(without)
+	p.tidy(t, p.main)
+	p.await(t, "every client that speaks knows", func() bool { return traffic.Alive() <= someFlows.Idle*3/2 })
+	t.Logf("they know after %s", round(time.Since(mark)))
+	p.serves(t, "main")
+	traffic.Stop()
+	apply(with)
+	p.linked(t)
+	p.phase(t, p.backup, "ready")
+	p.straight(t)
+}
