@@ -182,7 +182,9 @@ func (x *exchange) fill(now time.Time, o *Outbox, able bool) []Letter {
 		if size += len(text); err != nil || size > bundleSize {
 			break
 		}
-		letters = append(letters, k.Letter)
+		l := k.Letter
+		l.Incidents = slices.Clone(l.Incidents) // the outbox goes on correcting its own
+		letters = append(letters, l)
 	}
 	return letters
 }
