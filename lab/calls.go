@@ -48,8 +48,7 @@ func (c *Calls) send(pause time.Duration) {
 
 func (c *Calls) close() {
 	for _, p := range c.probes {
-		_ = p.conn.Close()
-		p.tasks.Wait()
+		p.finish()
 	}
 }
 
@@ -61,9 +60,8 @@ func (c *Calls) quiet() {
 
 // results ends the calls.
 func (c *Calls) results() (all []UDPResult) {
-	c.close()
 	for _, p := range c.probes {
-		all = append(all, p.Since(p.start))
+		all = append(all, p.finish())
 	}
 	return all
 }

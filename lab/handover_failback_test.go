@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"context"
 	"fmt"
 	"net/netip"
 	"os"
@@ -58,6 +59,7 @@ func failback(t *testing.T) {
 	if last := visits.last.Sub(taken); last > learnPromise+slackHere {
 		t.Errorf("a new flow went by lte %s after main had the address, want %s at most", last, learnPromise)
 	}
+	p.reached(t, "while connections stay with backup", load.Inbound)
 	p.wantUnharmed(t, traffic)
 	if c := p.straight(t); c.There == 0 || c.Back > c.There/100 { // who has not heard that main has the address sends to backup, and that to main
 		t.Errorf("crossings %+v, want them from main to backup", c)
@@ -65,6 +67,24 @@ func failback(t *testing.T) {
 	forgetFlows(t, p.backup) // which the kernel does by itself, but of datagrams not before two minutes
 	p.tidy(t, p.main)
 	p.serves(t, "main")
+	p.reached(t, "when none stays there", load.Inbound)
+}
+
+// reached sees that somebody on the Internet gets through to the laptop, by whichever line.
+func (p *duo) reached(t *testing.T, when string, at netip.AddrPort) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second) // the SYN is said again after one second, and after three (RFC 6298 §2)
+	defer cancel()
+	start := time.Now()
+	conn, err := p.dialIn(ctx, at)
+	if err == nil {
+		defer conn.Close()
+		err = echoed(conn)
+	}
+	t.Logf("%s the laptop is reached by %s after %s", when, p.LineOf(at.Addr()), round(time.Since(start)))
+	if err != nil {
+		t.Errorf("%s nobody gets through to the laptop: %v", when, err)
+	}
 }
 
 // wantUnharmed ends a traffic of which nothing may have been lost.

@@ -34,30 +34,49 @@ func TestDaemonsDieWhileFlowsAreKept(t *testing.T) {
 	p.straight(t)
 }
 
-// TestOwnerLosesItsLine cuts the line that kept connections use: their clients are told, and nothing goes there any more.
+// TestOwnerLosesItsLine has the line die that kept connections use: their clients are told, and nothing goes there any more.
 func TestOwnerLosesItsLine(t *testing.T) {
 	t.Parallel()
-	p, traffic := kept(t, someFlows)
-	p.wantGivenUp(t, traffic, func() error { return p.Cut("backup", "lte") })
+	t.Run("its cable", func(t *testing.T) {
+		t.Parallel()
+		p, traffic := kept(t, someFlows)
+		p.wantGivenUp(t, traffic, func() time.Time {
+			mark := time.Now()
+			must(t, p.Cut("backup", "lte"))
+			return mark
+		})
+	})
+	t.Run("its provider", func(t *testing.T) {
+		t.Parallel()
+		p, traffic := kept(t, someFlows)
+		p.wantGivenUp(t, traffic, func() time.Time {
+			must(t, p.Blackhole("lte", Beyond))
+			await(t, p.backup, "the line is known to be dead", func(s Status) bool { return s.state("line") == "down" })
+			return time.Now()
+		})
+	})
 }
 
 // TestOwnerLosesItsPower does the same with the whole router.
 func TestOwnerLosesItsPower(t *testing.T) {
 	t.Parallel()
 	p, traffic := kept(t, someFlows)
-	p.wantGivenUp(t, traffic, func() error { return p.PowerOff("backup") })
+	p.wantGivenUp(t, traffic, func() time.Time {
+		mark := time.Now()
+		must(t, p.PowerOff("backup"))
+		return mark
+	})
 }
 
 // stray is how long a flow may be sent to a router that does not own it (issue 8).
 const stray = time.Second
 
-// wantGivenUp has something happen to the router with the kept connections. A flow of datagrams goes on by main's line.
-func (p *duo) wantGivenUp(t *testing.T, traffic *Traffic, happen func() error) {
+// wantGivenUp has something happen to the router with the kept connections, which says when it is known there. A flow of main's own goes on.
+func (p *duo) wantGivenUp(t *testing.T, traffic *Traffic, happen func() time.Time) {
 	t.Helper()
 	call, err := p.laptop.StartUDP(UDPInterval) // it is main's, and must not feel anything
 	must(t, err)
-	mark := time.Now()
-	must(t, happen())
+	mark := happen()
 	p.await(t, "every client knows", func() bool { _, all := traffic.Told(mark); return all })
 	told, _ := traffic.Told(mark)
 	t.Logf("the last client knows after %s", round(told))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"slices"
 	"time"
 )
 
@@ -135,6 +136,9 @@ func (t *Traffic) Stop() TrafficResult {
 	for _, c := range t.calls {
 		c.quiet()
 	}
+	for _, p := range t.single {
+		p.hush()
+	}
 	for _, tunnel := range t.tunnels {
 		tunnel.silence()
 		tunnel.Wake()
@@ -150,7 +154,7 @@ func (t *Traffic) Stop() TrafficResult {
 		}
 	}
 	for i, p := range t.single {
-		r.datagrams([]string{"the call each 2 ms", "the one without ports"}[i], p.Stop())
+		r.datagrams([]string{"the call each 2 ms", "the one without ports"}[i], p.finish())
 	}
 	for _, p := range t.pings {
 		r.ping(p.Stop())
@@ -161,25 +165,26 @@ func (t *Traffic) Stop() TrafficResult {
 	return r
 }
 
-// settle has the idle streams say a word, and waits a while until all have their answers.
+// settle has the idle streams say a word, and waits a while until everything is answered.
 func (t *Traffic) settle() {
-	all := t.everyStream()
-	for _, s := range all {
+	for _, s := range t.everyStream() {
 		s.hush()
 		s.record()
 	}
 	const enough = 2 * time.Second
-	for end := time.Now().Add(enough); time.Now().Before(end); time.Sleep(look) {
-		settled := 0
-		for _, s := range all {
-			if s.settled() {
-				settled++
-			}
-		}
-		if settled == len(all) {
-			break
-		}
+	for end := time.Now().Add(enough); !t.settled() && time.Now().Before(end); time.Sleep(look) {
 	}
+}
+
+// settled reports whether every record and every datagram has been answered.
+func (t *Traffic) settled() bool {
+	probes := slices.Clone(t.single)
+	for _, c := range t.calls {
+		probes = append(probes, c.probes...)
+	}
+	return !slices.ContainsFunc(t.everyStream(), func(s *Stream) bool { return !s.settled() }) &&
+		!slices.ContainsFunc(t.tunnels, func(u *Tunnel) bool { return !u.settled() }) &&
+		!slices.ContainsFunc(probes, func(p *UDPProbe) bool { return !p.settled() })
 }
 
 func (t *Traffic) everyStream() []*Stream {

@@ -18,6 +18,7 @@ type TrafficResult struct {
 	Late            time.Duration // the worst delay of a sender itself: the precision of the rest
 	First           error         // why the first stream broke
 	Mover           string        // the first flow that moved, and the source addresses that it was seen with
+	Loser           string        // the first flow that lost something, and what
 }
 
 func (r *TrafficResult) stream(s StreamResult) {
@@ -37,6 +38,13 @@ func (r *TrafficResult) datagrams(kind string, u UDPResult) {
 	r.Sent, r.Lost = r.Sent+u.Sent, r.Lost+u.Lost
 	r.Gap, r.Late = max(r.Gap, u.Gap), max(r.Late, u.Late)
 	r.ways(kind, u.Via)
+	r.losses(kind, u.Lost, u.String)
+}
+
+func (r *TrafficResult) losses(kind string, lost int, what func() string) {
+	if lost > 0 && r.Loser == "" {
+		r.Loser = kind + ": " + what()
+	}
 }
 
 func (r *TrafficResult) ways(kind string, via []netip.Addr) {
@@ -53,6 +61,7 @@ func (r *TrafficResult) tunnel(kind string, u TunnelResult) {
 	r.Flows++
 	r.Sent, r.Lost = r.Sent+u.Sent, r.Lost+u.Lost
 	r.ways(kind, u.Via)
+	r.losses(kind, u.Lost, u.String)
 }
 
 func (r *TrafficResult) ping(p PingResult) {
@@ -78,6 +87,9 @@ func (r TrafficResult) String() string {
 	}
 	if r.Mover != "" {
 		s += "; moved: " + r.Mover
+	}
+	if r.Loser != "" {
+		s += "; lost: " + r.Loser
 	}
 	return s + fmt.Sprintf("; sender up to %s late", round(r.Late))
 }

@@ -156,6 +156,23 @@ func (t *Tunnel) Wake() {
 // silence ends the sending; what arrives still counts.
 func (t *Tunnel) silence() { close(t.stop) }
 
+// settled reports whether each end has heard all that the other one has sent.
+func (t *Tunnel) settled() bool {
+	return t.near.count() == t.far.hearing() && t.far.count() == t.near.hearing()
+}
+
+func (e *tunnelEnd) count() int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return int(e.sent)
+}
+
+func (e *tunnelEnd) hearing() int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return len(e.heard)
+}
+
 // result ends the tunnel.
 func (t *Tunnel) result() TunnelResult {
 	t.near.close()
@@ -163,6 +180,7 @@ func (t *Tunnel) result() TunnelResult {
 	t.tasks.Wait()
 	return TunnelResult{
 		Sent: int(t.near.sent + t.far.sent),
+		Up:   int(t.near.sent) - len(t.far.heard), Down: int(t.far.sent) - len(t.near.heard),
 		Lost: int(t.near.sent+t.far.sent) - len(t.near.heard) - len(t.far.heard),
 		Gap:  max(t.near.gap, t.far.gap),
 		Via:  slices.Clone(t.far.from),
@@ -172,6 +190,11 @@ func (t *Tunnel) result() TunnelResult {
 // TunnelResult is what a Tunnel has measured.
 type TunnelResult struct {
 	Sent, Lost int           // packets of both ends
+	Up, Down   int           // those lost on the way to the Internet, and to the house
 	Gap        time.Duration // the longest time in which one end heard nothing; 0 for a quiet one
 	Via        []netip.Addr  // the source addresses that the far end saw, in order of change
+}
+
+func (r TunnelResult) String() string {
+	return fmt.Sprintf("%d of %d lost (%d up, %d down), longest gap %s, via %v", r.Lost, r.Sent, r.Up, r.Down, round(r.Gap), r.Via)
 }

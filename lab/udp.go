@@ -84,12 +84,10 @@ func (p *UDPProbe) send() {
 	runtime.LockOSThread() // a thread of its own wakes up on time; the runtime's timers are a millisecond coarse
 	defer runtime.UnlockOSThread()
 	for due := p.start; ; due = due.Add(p.interval) {
-		select {
-		case <-p.stop:
-			return
-		default:
-		}
 		sleepUntil(due)
+		if stopped(p.stop) {
+			return
+		}
 		if late := time.Since(due); late > 5*p.interval {
 			due = due.Add(late) // a burst of late ones would hide a gap
 		}
@@ -153,13 +151,24 @@ func (p *UDPProbe) answer(number uint64, via netip.Addr) {
 
 // Stop ends the probe after the last answers had time to arrive, and returns the whole result.
 func (p *UDPProbe) Stop() UDPResult {
-	close(p.stop)
+	p.hush()
 	const grace = 100 * time.Millisecond // the lab's round trip is under 1 ms, on a busy machine some 10
 	time.Sleep(grace)
+	return p.finish()
+}
+
+// hush ends the sending; answers still count.
+func (p *UDPProbe) hush() { close(p.stop) }
+
+// finish ends the probe.
+func (p *UDPProbe) finish() UDPResult {
 	_ = p.conn.Close()
 	p.tasks.Wait()
 	return p.Since(p.start)
 }
+
+// settled reports whether every datagram has been answered.
+func (p *UDPProbe) settled() bool { return p.Since(p.start).Lost == 0 }
 
 // Since is the result for the probes sent from a moment on.
 func (p *UDPProbe) Since(from time.Time) UDPResult {
