@@ -184,6 +184,7 @@ func TestAReplayedCallGetsAnAlert(t *testing.T) {
 		called.start(t)
 		caller.start(t)
 		within(t, time.Second, called.up)
+		within(t, time.Second, caller.up)
 		if err := caller.Send(Flows, []byte("once")); err != nil {
 			t.Fatal(err)
 		}
