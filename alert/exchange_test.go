@@ -211,6 +211,9 @@ func TestASplitBrainIsToldOnce(t *testing.T) {
 				p.desks[n].Take(i)
 			}
 		}
+		moved := outage("moved", "")
+		moved.Cause, moved.WAN, moved.VRRP, moved.State, moved.Router, moved.Moment = router.CauseVRRP, "", "lan", "active", "spare", true
+		p.desks[1].Take(moved)
 		for range 10 {
 			time.Sleep(10 * time.Second)
 			for n := range 2 {

@@ -24,7 +24,7 @@ type Machine struct {
 	unrests map[string]*unrest // by key
 
 	reminded time.Time // when the last reminder was made
-	lineTold time.Time // when the last letter about lines, or about the other router, was made here or there
+	lineTold time.Time // when the last letter about lines, or about the two routers, was made here or there
 	endTold  time.Time // the same, of ends of lines here
 	abroad   time.Time // when the other router last told that a line of its own is unstable; zero: it is not
 	past     []string  // IDs of the newest moments, told or not

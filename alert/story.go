@@ -107,10 +107,10 @@ func (m *Machine) consequences(lead *thread) []*thread {
 	return all
 }
 
-// explain takes the moves of virtual addresses into a letter about lines or about the other router, and mutes those to come.
+// explain takes the moves of virtual addresses into a letter about lines or about the two routers, and mutes those to come.
 func (m *Machine) explain(now time.Time, l *Letter) {
 	lead := l.lead()
-	if !isLine(lead.Cause) && lead.Cause != router.CausePeer {
+	if !isLine(lead.Cause) && lead.Cause != router.CausePeer && lead.Cause != router.CauseTwo {
 		return
 	}
 	m.lineTold = now
