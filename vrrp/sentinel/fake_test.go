@@ -237,6 +237,7 @@ type daemon struct {
 
 	mu      sync.Mutex
 	numbers []uint64
+	started []*exec.Cmd
 }
 
 func start(t *testing.T, d directory, version string) *daemon {
@@ -267,7 +268,9 @@ func start(t *testing.T, d directory, version string) *daemon {
 		cmd := exec.Command("/proc/self/exe")
 		cmd.Env = append(os.Environ(), asSentinel+"="+d.dir, ofVersion+"="+version)
 		cmd.Stderr = os.Stderr
-		t.Cleanup(func() { bury(t, cmd) })
+		m.mu.Lock()
+		m.started = append(m.started, cmd)
+		m.mu.Unlock()
 		return cmd
 	}
 	ctx, cancel := context.WithCancel(context.Background())
@@ -278,7 +281,12 @@ func start(t *testing.T, d directory, version string) *daemon {
 			t.Error(err)
 		}
 	}()
-	t.Cleanup(func() { m.end(0) })
+	t.Cleanup(func() {
+		m.end(0) // first: it would start another in the place of one that is buried
+		for _, cmd := range m.started {
+			bury(t, cmd)
+		}
+	})
 	return m
 }
 

@@ -100,9 +100,12 @@ func TestAnotherVersionGoesOn(t *testing.T) {
 func TestUnknownMessagesOfAnotherVersion(t *testing.T) {
 	t.Parallel()
 	d := directory{t.TempDir()}
+	l, err := net.Listen("unix", d.file("s")) // before anybody calls: the file is there sooner than who listens
+	if err != nil {
+		t.Fatal(err)
+	}
 	c := make(chan string, 1)
-	go func() { c <- oldSentinel(t, d) }()
-	within(t, time.Second, "it listens", func() bool { _, err := os.Stat(d.file("s")); return err == nil })
+	go func() { c <- oldSentinel(t, d, l) }()
 	m := start(t, d, "2")
 	m.Want(wanted())
 	if got := <-c; got != "hello retire" {
@@ -115,12 +118,7 @@ func TestUnknownMessagesOfAnotherVersion(t *testing.T) {
 }
 
 // oldSentinel speaks of things that this version has otherwise, and returns what was said to it.
-func oldSentinel(t *testing.T, d directory) (said string) {
-	l, err := listen(d.file("s"))
-	if err != nil {
-		t.Error(err)
-		return ""
-	}
+func oldSentinel(t *testing.T, d directory, l net.Listener) (said string) {
 	defer l.Close()
 	raw, err := l.Accept()
 	if err != nil {
@@ -157,5 +155,3 @@ func oldSentinel(t *testing.T, d directory) (said string) {
 	}
 	return said
 }
-
-func listen(path string) (net.Listener, error) { return net.Listen("unix", path) }
