@@ -6,7 +6,7 @@ import "time"
 type Facts struct {
 	Off      bool     // the owner does not want connections handed over
 	Standing Standing // of this router, for the house: Active as soon as it is for one family
-	// Elsewhere: while it is Backup for the house this router is the Active of another address on the same LAN, so that devices send to it all the time.
+	// Elsewhere: of the house's addresses each router serves some, so that devices send to both all the time.
 	Elsewhere bool
 
 	Linked  bool

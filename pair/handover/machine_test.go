@@ -174,6 +174,17 @@ func TestTheListHoldsUntilEverythingCanGoBack(t *testing.T) {
 	}
 }
 
+// The house goes back and returns at once, as when a line fails that has just recovered: the list was never out of use, and must not be now.
+func TestTheListHoldsThroughAVisit(t *testing.T) {
+	r := newRoom(t).step(standing(Active), partnerActive(false)).is(Keeps, "load late")
+	r.step(standing(Backup), partnerActive(true)).is(Prepares, "load own")
+	r.step(standing(Active)).is(Keeps)
+	if d := r.last.Diversion; d.Mode != Listed || !r.last.Kept {
+		t.Errorf("the other router's connections come to this one: %+v", r.last)
+	}
+	r.step(list(0)).wait(linger).is(Idle)
+}
+
 func TestNothingToLearn(t *testing.T) {
 	r := newRoom(t).step(list(0)).is(Ready)
 	r.slow = true
@@ -270,6 +281,7 @@ func TestMetered(t *testing.T) {
 	r.wait(time.Hour).is(Idle)
 	r.step(list(0)).step(list(1)).is(Keeps, "load")
 	newRoom(t).step(metered(0)).step(standing(Active)).wait(time.Hour).is(Keeps, "load")
+	newRoom(t).step(metered(time.Minute), elsewhere(true), standing(Active)).wait(time.Hour).is(Keeps, "load late") // they are served there
 }
 
 func TestElsewhere(t *testing.T) {

@@ -87,6 +87,10 @@ func (m *Machine) active(now time.Time, f Facts) Phase {
 			return Learns
 		}
 		return Keeps
+	case Prepares:
+		if m.yields { // the list is in use and up to date
+			return Keeps
+		}
 	}
 	return m.list(now, f)
 }
@@ -106,13 +110,13 @@ func (m *Machine) list(now time.Time, f Facts) Phase {
 	return Lists
 }
 
-// keep ends with the last flow, or when a metered line has had its time.
+// keep ends with the last flow, or when a metered line has had its time. What the other router itself is to serve has no such time.
 func (m *Machine) keep(now time.Time, f Facts) Phase {
 	learnt := m.learnt && m.before(now, m.since.Add(after))
 	if !m.empty.IsZero() && !learnt && !m.before(now, m.empty.Add(linger)) {
 		return Idle
 	}
-	if f.Standing == Active && f.Keep > 0 && m.partner.Metered && !m.before(now, m.since.Add(f.Keep)) {
+	if f.Standing == Active && !f.Elsewhere && f.Keep > 0 && m.partner.Metered && !m.before(now, m.since.Add(f.Keep)) {
 		m.spent = true
 		m.actions = append(m.actions, Action{Kind: Release, Four: m.four, Six: m.six})
 		m.owe(now, m.four, m.six)
