@@ -5,8 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
+	"strings"
 	"time"
+	"unicode"
 )
 
 // protocol is the newest version of the messages that this program speaks, and least the oldest.
@@ -52,9 +55,14 @@ func (l *Link) greeting(s Settings) []byte {
 // agree reads the other router's greeting and returns the version that both speak.
 func (l *Link) agree(body []byte) (Greeting, int, error) {
 	var theirs Greeting
-	if err := json.Unmarshal(body, &theirs); err != nil {
+	err := json.Unmarshal(body, &theirs)
+	if err == nil {
+		err = theirs.check()
+	}
+	if err != nil {
 		return Greeting{}, 0, fmt.Errorf("the other router's greeting makes no sense: %w", err)
 	}
+	theirs.Router, theirs.Version = plain(theirs.Router), plain(theirs.Version)
 	common := min(l.protocol, theirs.Protocol)
 	switch {
 	case theirs.Instance == l.instance:
@@ -63,4 +71,31 @@ func (l *Link) agree(body []byte) (Greeting, int, error) {
 		return theirs, 0, versionError{theirs}
 	}
 	return theirs, common, nil
+}
+
+// check says what cannot be: the kernel gets the addresses, and timers the beat.
+func (g Greeting) check() error {
+	const slowest = time.Minute // more than any version is configured to
+	mac, err := net.ParseMAC(g.MAC)
+	switch {
+	case g.MAC != "" && (err != nil || len(mac) != 6 || mac[0]&1 != 0):
+		return fmt.Errorf("%.40q is no Ethernet address of a router", g.MAC)
+	case g.LinkLocal.IsValid() && (!g.LinkLocal.Is6() || g.LinkLocal.Zone() != "" || !g.LinkLocal.IsLinkLocalUnicast()):
+		return fmt.Errorf("%.60q is no link-local address", g.LinkLocal)
+	case g.Beat < 0 || g.Beat > slowest:
+		return fmt.Errorf("a sign of life each %s", g.Beat)
+	}
+	return nil
+}
+
+// plain is the beginning of a text of the other router, without what steers a terminal.
+func plain(text string) string {
+	const longest = 200
+	runes := []rune(strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return -1
+		}
+		return r
+	}, text))
+	return string(runes[:min(len(runes), longest)])
 }

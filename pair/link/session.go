@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"strings"
 	"sync"
 	"time"
 )
@@ -118,10 +117,7 @@ func (l *Link) listenTo(ctx context.Context, c *session, calls <-chan *connectio
 // byeError is the other router's own word that it ends.
 type byeError string
 
-func (e byeError) Error() string {
-	const longest = 200
-	return "the other router ends the link: " + strings.ToValidUTF8(string(e[:min(len(e), longest)]), "")
-}
+func (e byeError) Error() string { return "the other router ends the link: " + plain(string(e)) }
 
 func (l *Link) open(c *session) {
 	l.mu.Lock()
