@@ -110,6 +110,9 @@ func ReadDigest(text []byte) (Digest, error) {
 		return Digest{}, fmt.Errorf("read how the other router is set up: %w", err)
 	}
 	d.Router, d.Version, d.Domain = brief(d.Router), brief(d.Version), brief(d.Domain)
+	for _, a := range []*netip.Addr{&d.Peer, &d.DHCP[0], &d.DHCP[1]} {
+		*a = a.WithZone("") // which may be any text
+	}
 	d.VRRP = d.VRRP[:min(len(d.VRRP), most)]
 	for i := range d.VRRP {
 		v := &d.VRRP[i]

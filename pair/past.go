@@ -38,7 +38,7 @@ func ReadPast(text []byte, name string) (Past, error) {
 	p.Open, p.Incidents = p.Open[:min(len(p.Open), mostOpen)], p.Incidents[:min(len(p.Incidents), MostPast)]
 	var kept []router.Incident
 	for _, i := range p.Incidents {
-		if i.ID == "" || len(i.ID) > clause || i.Start.IsZero() {
+		if i.ID == "" || len(i.ID) > clause || brief(i.ID) != i.ID || i.Start.IsZero() {
 			continue
 		}
 		i.Router, i.Elsewhere = brief(name), true
@@ -56,8 +56,10 @@ func clip(i *router.Incident) {
 	const most = 50
 	i.Ladder, i.Others = i.Ladder[:min(len(i.Ladder), most)], i.Others[:min(len(i.Others), most)]
 	i.Carried, i.Steps = i.Carried[:min(len(i.Carried), most)], i.Steps[:min(len(i.Steps), most)]
+	i.LastHop = i.LastHop.WithZone("") // which may be any text
 	for n := range i.Ladder {
 		r := &i.Ladder[n]
+		r.Address = r.Address.WithZone("")
 		r.What, r.State, r.Detail = brief(r.What), brief(r.State), brief(r.Detail)
 	}
 	for n := range i.Others {
