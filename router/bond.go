@@ -20,6 +20,7 @@ const (
 type bond struct {
 	Together
 	away   bool // the other router does not answer
+	lost   bool // it was gone, and has not been linked since
 	met    bool // they have been linked, and nothing else has been said since
 	parted bool // they are not linked
 	keeps  bool // connections stay with the other one
@@ -44,9 +45,11 @@ func (b *bond) fold(now time.Time, view Together) []Event {
 	was := b.Together
 	b.Together = view
 	var say []string
-	if is, before := view.Gone != (vrrp.Gone{}), was.Gone != (vrrp.Gone{}); is && !before {
+	if gone := view.Gone != (vrrp.Gone{}); gone && !b.lost {
+		b.lost = true
 		say = append(say, title(b.name())+" is gone: it gives no sign of life and answers nothing.")
-	} else if before && !is && view.Linked {
+	} else if b.lost && !gone && view.Linked {
+		b.lost = false
 		say = append(say, title(b.name())+" gives signs of life again.")
 	}
 	if view.Linked && !b.met {

@@ -83,6 +83,15 @@ func TestWhatIsSaidOfThePair(t *testing.T) {
 	h.wantPair("backup is gone: it gives no sign of life and answers nothing.")
 	h.fold(TogetherSeen{linked})
 	h.wantPair("backup gives signs of life again.")
+	h.fold(TogetherSeen{gone})
+	h.wantPair("backup is gone: it gives no sign of life and answers nothing.")
+	back := alone
+	back.Router = "backup"
+	h.fold(TogetherSeen{back}) // it answers, and no more: it has another secret perhaps
+	h.pass(split)
+	h.wantPair("This router and backup do not work together: nobody listens at 192.168.1.3 port 61112. Connections break when the house moves from one to the other.")
+	h.fold(TogetherSeen{linked})
+	h.wantPair("backup gives signs of life again.", "This router and backup work together: connections survive when the house moves from one to the other.")
 }
 
 func TestWhatTheElectionsAreToldOfThePair(t *testing.T) {

@@ -48,6 +48,7 @@ type duet struct {
 	facts       handover.Facts
 	have        handover.Diversion // of the kernel
 	buried      time.Time          // when the other router was found dead; zero: it is not
+	risen       time.Time          // when it answered again, and no more than that; zero: it does not
 	handovers   uint64
 
 	told   router.Together
@@ -61,6 +62,7 @@ const (
 	figures  = time.Second            // between two news that are only of numbers that somebody may wait for
 	idly     = 10 * time.Second       // the same of those that nobody waits for
 	funeral  = 100 * time.Millisecond // for the kernel to stop sending to a dead router, before the house moves all the same
+	boots    = time.Minute            // for a router that answers again to be linked again
 	vouched  = 3 * time.Second        // for a link-local address to be proved to be nobody else's (RFC 4862 §5.4)
 	divided  = 2 * time.Second        // for the addresses of the house to move together
 )

@@ -208,6 +208,23 @@ func TestTheOtherRouterDies(t *testing.T) {
 	})
 }
 
+// A dead router whose box has come back without Twinpath, or with another secret, is not dead: it may be the only way to the Internet.
+func TestTheOtherRouterIsBackAndNotLinked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t)
+		s.meets(nil)
+		s.life = pulse.View{State: pulse.Gone}
+		s.down(nil, false)
+		s.forget()
+		time.Sleep(time.Hour)
+		s.wants("dead for long", "", "")
+		s.life.Risen = true
+		s.wants("it answers", "", "")
+		time.Sleep(boots)
+		s.wants("it only answers", "", "none")
+	})
+}
+
 // A kernel that takes its time does not keep the house with a dead router.
 func TestTheKernelIsSlow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

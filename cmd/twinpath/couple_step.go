@@ -183,19 +183,31 @@ func (d *duet) report(now time.Time) {
 	if d.life.State == pulse.Deaf {
 		view.Deaf = d.life.Reason
 	}
+	view.Gone = d.gone(now)
+	d.publish(now, view)
+}
+
+// gone is the other router, if it is dead and nothing is sent there any more. One that was started anew and does not come to terms with this one is
+// not dead: it may run something else by now.
+func (d *duet) gone(now time.Time) (none vrrp.Gone) {
 	if d.life.State != pulse.Gone {
-		d.buried = time.Time{}
-	} else if d.buried.IsZero() {
+		d.buried, d.risen = time.Time{}, time.Time{}
+		return none
+	}
+	if d.buried.IsZero() {
 		d.buried = now
 	}
-	if !d.buried.IsZero() {
-		if d.have.Mode == handover.None || now.Sub(d.buried) >= funeral {
-			view.Gone = vrrp.Gone{IPv4: d.settings.Partner, IPv6: d.partner.LinkLocal}
-		} else {
-			d.wake = sooner(d.wake, d.buried.Add(funeral))
-		}
+	if d.risen.IsZero() && d.life.Risen {
+		d.risen = now
 	}
-	d.publish(now, view)
+	switch at := d.buried.Add(funeral); {
+	case !d.risen.IsZero() && now.Sub(d.risen) >= boots:
+		return none
+	case d.have.Mode != handover.None && now.Before(at):
+		d.wake = sooner(d.wake, at)
+		return none
+	}
+	return vrrp.Gone{IPv4: d.settings.Partner, IPv6: d.partner.LinkLocal}
 }
 
 // publish tells the router. Each news costs it a round, and whoever looks at its page a new one: mere figures wait.

@@ -36,6 +36,7 @@ type Machine struct {
 	heeds    bool      // the other one hears this one
 	heedless time.Time // since when it does not; zero: it does
 	unlinked bool      // the session's connection has ended without a word
+	risen    bool      // one that is gone has answered since
 
 	beat  time.Time     // the next one of ours
 	hush  time.Time     // when silence becomes suspicious; zero: it does not
@@ -126,6 +127,7 @@ func (m *Machine) Answer(now time.Time) {
 	m.answered = now
 	switch m.state {
 	case Gone:
+		m.risen = true
 		m.become(now, Gone, fmt.Sprintf("%s answers again, and gives no sign of life: it has been started anew", m.name))
 	case Alive, Deaf:
 		if !m.ask.IsZero() {
@@ -241,7 +243,7 @@ func (m *Machine) question(now time.Time) (ask bool) {
 		m.ask = now.Add(apart)
 		return true
 	}
-	m.heard, m.heeds = 0, false
+	m.heard, m.heeds, m.risen = 0, false, false
 	m.become(now, Gone, fmt.Sprintf("%s gives no sign of life and answers nothing", m.name))
 	m.ask = now.Add(slowest)
 	return false
@@ -290,5 +292,5 @@ func (m *Machine) Age(now time.Time) time.Duration {
 // View returns what is thought of the other router.
 func (m *Machine) View() View {
 	hears := m.state == Alive && m.reason == "" || m.state == Deaf && m.heard >= enough
-	return View{State: m.state, Hears: hears, Heard: m.heeds, Since: m.since, Reason: m.reason}
+	return View{State: m.state, Hears: hears, Heard: m.heeds, Risen: m.state == Gone && m.risen, Since: m.since, Reason: m.reason}
 }

@@ -211,6 +211,9 @@ func TestBack(t *testing.T) {
 	tt.shows(Gone, anew)
 	tt.until(time.Minute)
 	tt.shows(Gone, anew)
+	if !tt.View().Risen {
+		t.Error("its box answers, and nobody is told")
+	}
 	tt.hears(time.Minute+200*ms, 10*ms)
 	tt.shows(Alive, "")
 

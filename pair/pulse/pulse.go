@@ -27,6 +27,7 @@ type View struct {
 	State  State
 	Hears  bool // this router hears the other one's signs of life
 	Heard  bool // the other one hears ours, as it says
+	Risen  bool // of one that is gone: its box answers again, and remembers nothing
 	Since  time.Time
 	Reason string // a clause for people; empty: all is well
 }
