@@ -63,7 +63,7 @@ func (a *abroad) Hear(time.Time, link.Kind, []byte) {}
 
 // Look implements topic.
 func (a *abroad) Look(_ time.Time, s *router.Snapshot) {
-	if s.Pair != nil && s.Pair.Connected {
+	if s.Pair != nil && s.Pair.Linked { // else anybody in the house may answer in its name
 		a.learn(waysOf(s.Pair.WANs))
 	}
 	silent := isSilent(s.Pair)

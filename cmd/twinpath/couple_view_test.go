@@ -203,3 +203,16 @@ func TestWhereTheOtherRouterIsAbroad(t *testing.T) {
 		*s, cfg = before, beforeConfig
 	}
 }
+
+// While the two are not linked anybody in the house may answer in the other router's name: where its lines are is not learned from its page.
+func TestWhereTheOtherRouterIsIsLearnedOverTheLinkAlone(t *testing.T) {
+	cfg := pairedWith("lan")
+	a := &abroad{view: func() (*router.Snapshot, <-chan struct{}) { return nil, nil }, config: func() *router.Config { return cfg }, silent: true}
+	a.Second = twin.NewSecond(a.stand, openAbroad, func(router.SecondSeen) {}, slog.New(slog.DiscardHandler))
+	a.Look(time.Now(), &router.Snapshot{Pair: &router.PairView{Connected: true, WANs: []router.PartnerWAN{{Name: "lte", Kind: "dhcp", Address: "192.0.2.66"}}}})
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.theirs != nil {
+		t.Errorf("it believes a page that the lines are at %+v", a.theirs)
+	}
+}
