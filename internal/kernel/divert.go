@@ -28,10 +28,25 @@ func (k *Kernel) Divert(d handover.Diversion) (made bool, err error) {
 		k.stale = [2]map[string]bool{}
 		return false, errors.Join(removeDiverted(), divertWay(handover.Diversion{}))
 	}
-	if err := divertWay(d); err != nil {
+	if d, err = k.divertWhere(d); err != nil {
 		return false, err
 	}
 	return divertRules(d)
+}
+
+// divertWhere makes the way to the other router, and returns what can go there: without IPv6 where this router's is switched off, for IPv4 must not wait for that.
+func (k *Kernel) divertWhere(d handover.Diversion) (handover.Diversion, error) {
+	err := divertWay(d)
+	if err == nil || !d.Gateway4.IsValid() || !d.Gateway6.IsValid() {
+		return d, err
+	}
+	four := d
+	four.Gateway6 = netip.Addr{}
+	if divertWay(four) != nil {
+		return d, err
+	}
+	k.log.Warn("IPv6 connections cannot be sent to the other router", "err", err)
+	return four, nil
 }
 
 // Diverted returns what an earlier run left in the kernel, the zero value when that is nothing, or not all there.

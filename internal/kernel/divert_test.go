@@ -190,3 +190,21 @@ func (b *box) elements() string {
 	slices.Sort(all)
 	return strings.Join(all, ", ")
 }
+
+// A router whose IPv6 is off hands IPv4 over all the same.
+func TestDivertWithoutIPv6(t *testing.T) {
+	b := newBox(t)
+	b.must("ip link set lan0 up")
+	b.must("ip addr add 192.168.1.2/24 dev lan0")
+	b.divert(testDiversion(handover.All, false))
+	b.must("sysctl -qw net.ipv6.conf.lan0.disable_ipv6=1")
+	d := testDiversion(handover.Listed, false)
+	b.divert(d)
+	if out := b.must("ip route show table 20050"); !strings.Contains(out, "default via 192.168.1.3") {
+		t.Errorf("no way for IPv4: %s", out)
+	}
+	if got := b.left(); got.Mode != handover.Listed || got.Gateway6.IsValid() {
+		t.Errorf("the kernel has %+v", got)
+	}
+	b.divert(handover.Diversion{})
+}
