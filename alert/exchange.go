@@ -50,7 +50,7 @@ type exchange struct {
 	peer   string
 
 	serving bool      // this router is the one that serves the house
-	met     bool      // the two find each other over their lines only
+	met     bool      // the two find each other over their lines only, and the other one has somebody to tell
 	parted  time.Time // when that ended
 	later   bool      // of two that both serve the house it is the other one that tells what both see
 	lost    time.Time // since when the other router does not take bundles; zero: it does, as far as is known
@@ -79,7 +79,7 @@ func (x *exchange) see(now time.Time, s *router.Snapshot) {
 	if len(s.VRRP) > 0 {
 		x.serving = serves(s.VRRP)
 	}
-	met := s.Pair != nil && s.Pair.Second != nil && s.Pair.Second.Answers
+	met := s.Pair != nil && s.Pair.Second != nil && s.Pair.Second.Answers && s.Pair.Second.Tells
 	if x.met && !met {
 		x.parted = now
 	}

@@ -191,6 +191,19 @@ func TestARouterWithoutChannelsAsksTheOther(t *testing.T) {
 	})
 }
 
+// Who has nobody to tell cannot tell what both see.
+func TestWhoHasNobodyToTellIsNotLeftToTell(t *testing.T) {
+	var x exchange
+	x.use(router.Config{LAN: router.LAN{Address: netip.MustParsePrefix("192.168.1.3/24")}, Pair: router.Pair{Peer: netip.MustParseAddr("192.168.1.2"), Secret: "s"}}, true)
+	l := Letter{Incidents: []router.Incident{{Cause: router.CauseTwo}}}
+	for _, tells := range []bool{false, true} {
+		x.see(time.Now(), &router.Snapshot{Pair: &router.PairView{Second: &router.SecondView{Answers: true, Split: true, Tells: tells}}})
+		if got := x.yields(time.Now(), l); got != tells {
+			t.Errorf("the other router tells %t: it is left to it %t", tells, got)
+		}
+	}
+}
+
 // The LAN between the two is cut, and both serve the house: they find each other over their lines, and one of them tells.
 func TestASplitBrainIsToldOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -203,7 +216,7 @@ func TestASplitBrainIsToldOnce(t *testing.T) {
 		p.sever(true)
 		var all [2][]router.Incident
 		for n := range 2 {
-			show(n, "active", &router.SecondView{Answers: true, Split: true})
+			show(n, "active", &router.SecondView{Answers: true, Split: true, Tells: true})
 			for _, cause := range []router.Cause{router.CausePeer, router.CauseTwo} {
 				i := outage(string(cause)+[2]string{"main", "spare"}[n], "")
 				i.Cause, i.WAN, i.Router = cause, "", [2]string{"main", "spare"}[n]
@@ -217,7 +230,7 @@ func TestASplitBrainIsToldOnce(t *testing.T) {
 		for range 10 {
 			time.Sleep(10 * time.Second)
 			for n := range 2 {
-				show(n, "active", &router.SecondView{Answers: true, Split: true})
+				show(n, "active", &router.SecondView{Answers: true, Split: true, Tells: true})
 			}
 		}
 		if got := p.worlds[0].read(); len(got) == 0 || len(got) > 2 {

@@ -18,10 +18,11 @@ const mostWord = 1200
 type word struct {
 	From      string `json:"from"` // which running program of which router: who hears itself has been sent its own words
 	Router    string `json:"router"`
-	Line      string `json:"line"`      // by which it sends this
-	State     string `json:"state"`     // of its election for the house
-	Hears     bool   `json:"hears"`     // it hears the other router over the LAN
-	Challenge []byte `json:"challenge"` // to be answered by the other's next word
+	Line      string `json:"line"`            // by which it sends this
+	State     string `json:"state"`           // of its election for the house
+	Hears     bool   `json:"hears"`           // it hears the other router over the LAN
+	Tells     bool   `json:"tells,omitempty"` // it has somebody to tell of trouble
+	Challenge []byte `json:"challenge"`       // to be answered by the other's next word
 }
 
 var errOwnWord = errors.New("it is this router's own word")

@@ -30,6 +30,7 @@ type Standing struct {
 	Them   string    // the other router's name
 	State  string    // of our election for the house
 	House  string    // the address that both would serve
+	Tells  bool      // this router has somebody to tell of trouble
 	Heard  time.Time // when something of the other router came over the LAN last
 	Secret string
 	Port   uint16
@@ -154,7 +155,7 @@ func (a *asking) send(ctx context.Context, st Standing) {
 		if socket == nil {
 			continue
 		}
-		text, err := a.box.write(st.Secret, word{Router: st.Router, Line: p.from.Line, State: st.State, Hears: a.hears(st)})
+		text, err := a.box.write(st.Secret, word{Router: st.Router, Line: p.from.Line, State: st.State, Hears: a.hears(st), Tells: st.Tells})
 		if err == nil {
 			_, err = socket.WriteTo(text, net.UDPAddrFromAddrPort(netip.AddrPortFrom(p.to.Address, st.Port)))
 		}
@@ -269,7 +270,7 @@ func (a *asking) hears(st Standing) bool { return st.Heard.After(a.began) }
 // answered is what follows from a word of the other router.
 func answered(st Standing, hears bool, w word) *router.SecondView {
 	them := cmp.Or(w.Router, st.Them, "the other router")
-	v := &router.SecondView{Answers: true, Line: w.Line, State: w.State, HearsUs: w.Hears, Split: st.State == "active" && w.State == "active"}
+	v := &router.SecondView{Answers: true, Line: w.Line, State: w.State, HearsUs: w.Hears, Tells: w.Tells, Split: st.State == "active" && w.State == "active"}
 	switch {
 	case v.Split:
 		v.Sentence = fmt.Sprintf("Split brain: %s; both serve %s. Look at the cables and switches between them.", direction(st, hears, w, them), cmp.Or(st.House, "the house"))

@@ -203,12 +203,12 @@ func TestTheBrokenDirectionIsNamed(t *testing.T) {
 func TestOneThatServesAndOneThatDoesNot(t *testing.T) {
 	apart(t, func(t *testing.T, a *abroad, main, backup *half) {
 		main.set(silent)
-		backup.set(func(s *Standing) { s.Silent, s.State = true, "fault" })
+		backup.set(func(s *Standing) { s.Silent, s.State, s.Tells = true, "fault", true })
 		time.Sleep(5 * time.Second)
-		if v := main.newest(t); v.Split || v.State != "fault" || v.Sentence != "Over the LAN nothing is heard of backup, but it answers over lte: it leaves the house to this router." {
+		if v := main.newest(t); v.Split || v.State != "fault" || !v.Tells || v.Sentence != "Over the LAN nothing is heard of backup, but it answers over lte: it leaves the house to this router." {
 			t.Errorf("main: %+v", v)
 		}
-		if v := backup.newest(t); v.Sentence != "Over the LAN nothing is heard of main, but it answers over fibre: it serves the house." {
+		if v := backup.newest(t); v.Tells || v.Sentence != "Over the LAN nothing is heard of main, but it answers over fibre: it serves the house." {
 			t.Errorf("backup: %+v", v)
 		}
 		a.mu.Lock()

@@ -32,6 +32,7 @@ type SecondView struct {
 	Line     string    `json:"line,omitempty"`     // the other router's, where it answers
 	State    string    `json:"state,omitempty"`    // of its election for the house's address
 	HearsUs  bool      `json:"hears_us,omitempty"` // something of ours reaches it over the LAN
+	Tells    bool      `json:"tells,omitempty"`    // it has somebody to tell of trouble
 	Sentence string    `json:"sentence"`
 	Since    time.Time `json:"since"`
 }

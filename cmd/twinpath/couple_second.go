@@ -150,7 +150,7 @@ func (a *abroad) stand() twin.Standing {
 	}
 	st := twin.Standing{
 		Silent: true, Router: s.Router, Them: s.Pair.Router, State: s.Side.Standing(), Heard: heardOf(s),
-		Secret: cfg.Pair.Secret, Port: cfg.Pair.Port, Ours: ownWays(s),
+		Secret: cfg.Pair.Secret, Port: cfg.Pair.Port, Ours: ownWays(s), Tells: len(cfg.Alert.To) > 0,
 	}
 	for _, v := range s.VRRP {
 		for _, text := range v.Addresses {
