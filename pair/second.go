@@ -15,12 +15,14 @@ import (
 
 // How the second path is used. Chosen here: often enough that both ask within the half minute for which a firewall takes an answer, and no load.
 const (
-	asksAt    = time.Second     // between two questions for the first minute
-	asksLater = 5 * time.Second // and then
-	eager     = time.Minute
-	unheard   = 12 * time.Second // without an answer until the other one counts as silent there, too
-	mostWords = 20               // that are read in a second
-	mostPaths = 4                // from a line of ours to an address of the other router
+	asksAt     = time.Second      // between two questions for the first minute
+	asksLater  = 5 * time.Second  // and then
+	asksRarely = 20 * time.Second // when nobody has answered for long: one that is off costs a metered line 40 MB a month
+	eager      = time.Minute
+	long       = time.Hour
+	unheard    = 12 * time.Second // without an answer until the other one counts as silent there, too
+	mostWords  = 20               // that are read in a second
+	mostPaths  = 4                // from a line of ours to an address of the other router
 )
 
 // Standing is how this router stands while the LAN between the two is silent.
@@ -120,11 +122,7 @@ func (s *Second) ask(ctx context.Context) {
 		}
 		a.send(ctx, st)
 		a.say(st)
-		every := asksAt
-		if time.Since(a.began) > eager {
-			every = asksLater
-		}
-		if !a.listen(ctx, st, time.NewTimer(every)) {
+		if !a.listen(ctx, st, time.NewTimer(a.pace(time.Now()))) {
 			return
 		}
 	}
@@ -143,6 +141,17 @@ type asking struct {
 	at     time.Time // of the newest fresh word
 	paths  bool      // there is a way to ask
 	said   *router.SecondView
+}
+
+// pace is the time until the next question.
+func (a *asking) pace(now time.Time) time.Duration {
+	switch {
+	case now.Sub(a.began) <= eager:
+		return asksAt
+	case now.Sub(a.began) > long && now.Sub(a.at) > long:
+		return asksRarely
+	}
+	return asksLater
 }
 
 // send asks over each path.

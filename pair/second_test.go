@@ -233,6 +233,26 @@ func TestWithoutAPublicAddressNobodyIsAsked(t *testing.T) {
 	})
 }
 
+// A router that is off for weeks must not use up a metered line, and is found all the same when it is on again.
+func TestOneThatIsOffIsAskedRarely(t *testing.T) {
+	apart(t, func(t *testing.T, a *abroad, main, backup *half) {
+		main.set(silent)
+		time.Sleep(2 * time.Hour)
+		before, _ := a.counts()
+		time.Sleep(24 * time.Hour)
+		if after, _ := a.counts(); after-before > 5000 {
+			t.Errorf("%d words in a day", after-before)
+		}
+		backup.set(silent)
+		time.Sleep(time.Minute)
+		for _, h := range []*half{main, backup} {
+			if v := h.newest(t); !v.Answers {
+				t.Errorf("%s: %+v", h.st.Router, v)
+			}
+		}
+	})
+}
+
 func TestOldAndOwnWordsAreNoNews(t *testing.T) {
 	const secret = "0123456789abcdef"
 	ours, theirs := newLetterbox(time.Now), newLetterbox(time.Now)
