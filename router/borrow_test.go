@@ -52,6 +52,20 @@ func broken(p PartnerLine) PartnerLine {
 	return p
 }
 
+// The LAN leads to the Internet only while the other router's line is used: else a route by it leads to another router in the house.
+func TestWhereTheInternetIs(t *testing.T) {
+	h := sharing(t, shared(0))
+	for _, c := range []struct {
+		line PartnerLine
+		want []string
+	}{{cableLine(), []string{"wan0", "lan0"}}, {broken(cableLine()), []string{"wan0"}}} {
+		h.lends(c.line)
+		if side := h.state.side(h.state.Decide(h.now)); !slices.Equal(side.Uplinks, c.want) {
+			t.Errorf("with the other line %s the Internet is behind %v, want %v", c.line.State, side.Uplinks, c.want)
+		}
+	}
+}
+
 func TestAPeerIsAsGoodAsWhatIsBehindIt(t *testing.T) {
 	h := sharing(t, shared(0))
 	h.wantCarrying("fibre", "lte")

@@ -12,7 +12,7 @@ type Side struct {
 	Link                   // of the LAN; zero Index: there is none
 	Devices []string       // that the house's packets come in by: the LAN's, and those with virtual MAC addresses
 	Subnets []netip.Prefix // the house's networks
-	Uplinks []string       // interfaces of this router's own lines
+	Uplinks []string       // interfaces that lead to the Internet: of this router's own lines and, while its way leads to the other router, the LAN's
 	// Sources6 are the IPv6 networks that leave by this router's own lines alone.
 	Sources6 []netip.Prefix
 
@@ -31,7 +31,7 @@ func (s *State) side(d Decision) Side {
 	p := s.policy(d, lan)
 	out := Side{Link: named(s.links, lan), Devices: p.LAN, Subnets: p.Subnets}
 	for _, l := range s.lines {
-		if l.config.Kind != Peer && l.way.Index != 0 && !slices.Contains(out.Uplinks, l.way.Name) {
+		if (l.config.Kind != Peer || d.Carries(l.config.Name)) && l.way.Index != 0 && !slices.Contains(out.Uplinks, l.way.Name) {
 			out.Uplinks = append(out.Uplinks, l.way.Name)
 		}
 		if l.config.Kind != Peer && l.speaks(s.config.LAN) {

@@ -172,7 +172,7 @@ func (d *diversion) outside(f side, to string) {
 		rules = append(rules, slices.Concat(d.want(firewall.Match{Field: firewall.DestKind, Value: word32(kind)}), back()))
 	}
 	rules = append(rules, slices.Concat(d.want(firewall.Match{Field: firewall.RouteThere, Value: word32(0)}), goTo(to)))
-	for _, name := range slices.Concat(d.Uplinks, d.LAN[:1]) {
+	for _, name := range d.Uplinks {
 		leads := []expr.Any{&expr.Fib{Register: 1, FlagDADDR: true, ResultOIFNAME: true}, compareTo(expr.CmpOpEq, deviceName(name).Bytes)}
 		rules = append(rules, slices.Concat(leads, goTo(to)))
 	}

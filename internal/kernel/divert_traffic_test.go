@@ -97,6 +97,13 @@ func TestDivertSparesItsOwn(t *testing.T) {
 	if got, err := lost.conn.Write([]byte{1}); err != nil {
 		t.Error(got, err)
 	}
+	nftRun(t, h.routers[0], "ip route add 9.9.6.0/24 via 192.168.1.10") // to a router within the house
+	inner := h.dial("udp", "9.9.6.1:53", 1)
+	_ = inner.conn.SetDeadline(time.Now().Add(brief))
+	if got, err := inner.conn.Write([]byte{1}); err != nil {
+		t.Error(got, err)
+	}
+	_, _ = inner.conn.Read(make([]byte, 10)) // an answer would be the second provider's
 	if n := h.tracked(1); n != 3 {
 		t.Errorf("the second router tracks %d flows, want three", n)
 	}

@@ -21,7 +21,7 @@ type Diversion struct {
 	Gateway4 netip.Addr     // the other router on the LAN; invalid: no IPv4 goes to it
 	Gateway6 netip.Addr     // its link-local address; invalid: no IPv6 goes to it
 	Subnets  []netip.Prefix // the house's networks: what is for them stays here
-	// Uplinks are the devices that lead to the Internet. What a route leads elsewhere, to a VPN perhaps, stays here.
+	// Uplinks are the devices that lead to the Internet. What a route leads elsewhere, to a VPN or another router in the house, stays here.
 	Uplinks []string
 	// Sources6 are the IPv6 networks that leave by this router's lines alone: the other one could not send what comes from there anywhere.
 	Sources6 []netip.Prefix
