@@ -7,7 +7,7 @@ import (
 
 // apply steps one member and makes the others follow it out of being Active.
 func (g *Group) apply(now time.Time, m *Machine, e Event) {
-	was, stood := m.state, m.standing
+	was, since, stood := m.state, m.since, m.standing
 	m.apply(now, e)
 	switch {
 	case e.Kind == Configure && stood != m.standing && m.standing == alone:
@@ -15,10 +15,16 @@ func (g *Group) apply(now time.Time, m *Machine, e Event) {
 	case m.state == Fault && was != Fault:
 		g.leave(now, m, fmt.Sprintf("%s of its group is in fault: %s", m.key, m.reason), e.Keep)
 	case was == Active && m.state == Backup:
-		if g.leave(now, m, fmt.Sprintf("%s of its group has to leave: %s", m.key, m.reason), 0) {
+		if g.leave(now, m, fmt.Sprintf("%s of its group has to leave: %s", m.key, m.reason), 0) && fought(now.Sub(since), m) {
 			g.truce.call(now, m)
 		}
 	}
+}
+
+// fought reports whether a reign was so short that its end may be one of many in a row. One who has served for longer leaves to somebody better,
+// and may be needed again at any moment; should it be a fight all the same, the next round is short.
+func fought(reign time.Duration, m *Machine) bool {
+	return reign < m.settings.downInterval(m.settings.Interval)
 }
 
 // leave makes every other member that is Active say priority 0 and keep its addresses until it hears the successor: a

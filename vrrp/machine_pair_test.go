@@ -201,3 +201,21 @@ func TestGoneGroup(t *testing.T) {
 		"wan send 100 1s", "wan hold", "wan announce",
 		"wan backup>active: "+gateway+" is gone: it gives no sign of life and answers nothing")
 }
+
+// One who has served for a while, and left to somebody better, waits for nothing when that one breaks.
+func TestNoTruceAfterALongReign(t *testing.T) {
+	s := plain(100)
+	s.FastPreempt = true
+	tt := duo(t, s, 100)
+	tt.rise()
+	for at := down100 + time.Second; at < 20*time.Second; at += time.Second {
+		tt.tick(at, "send 100 1s", "wan send 100 1s")
+	}
+	tt.hear(20*time.Second, other, 150, "send 100 1s", "release", "active>backup: "+other+" announces priority 150, ours is 100",
+		"wan send 0 1s", "wan active>backup: lan ipv4 of its group has to leave: "+other+" announces priority 150, ours is 100")
+	tt.step(20100*ms, wan, heard(lower, 150, time.Second), "wan release")
+	tt.hear(22*time.Second, other, 20)
+	tt.step(22*time.Second, wan, heard(lower, 20, time.Second))
+	tt.tick(22*time.Second+skew100, "send 100 1s", "hold", "announce", "backup>active: "+other+" announces priority 20, ours is 100",
+		"wan send 100 1s", "wan hold", "wan announce", "wan backup>active: "+lower+" announces priority 20, ours is 100")
+}
