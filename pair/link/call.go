@@ -76,7 +76,7 @@ func (s Settings) explain(err error) string {
 	case errors.As(err, new(tls.RecordHeaderError)):
 		return fmt.Sprintf("something else than Twinpath answers at %s, port %d", s.Partner, s.Port)
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return fmt.Sprintf("nothing listens at %s, port %d: Twinpath does not run there, or has no [pair]", s.Partner, s.Port)
+		return fmt.Sprintf("nothing listens at %s, port %d: Twinpath does not run there, has no [pair], or one with another port", s.Partner, s.Port)
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET):
 		return fmt.Sprintf("%s hangs up: it ends just now, or its [pair] peer is not %s", s.Partner, s.Own)
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ETIMEDOUT), isTimeout(err):

@@ -261,7 +261,7 @@ func TestVersions(t *testing.T) {
 func TestWhyThereIsNone(t *testing.T) {
 	both(t, func(t *testing.T, a *air, called, caller *end) {
 		caller.start(t)
-		reason(t, caller, "nothing listens at 192.168.1.2, port 61112: Twinpath does not run there, or has no [pair]")
+		reason(t, caller, "nothing listens at 192.168.1.2, port 61112: Twinpath does not run there, has no [pair], or one with another port")
 		a.set(func() { a.dead = true })
 		reason(t, caller, "192.168.1.2 does not answer")
 		a.set(func() { a.dead, a.faulty = false, syscall.ENODEV })
