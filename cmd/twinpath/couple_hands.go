@@ -27,6 +27,7 @@ type hands struct {
 	mu     sync.Mutex
 	wanted handover.Diversion
 	anew   bool // wanted is to be compared with the kernel, whatever was done before
+	vain   bool // the kernel has refused what is wanted: it gets no pieces, and is told to have lost its lists when it takes it
 	pieces []piece
 	after  []func() // once what is wanted is so
 	wake   chan struct{}
@@ -42,7 +43,7 @@ type piece struct {
 // handsDone is what has become true in the kernel.
 type handsDone struct {
 	diversion handover.Diversion // that the kernel has
-	made      bool               // it had none before: its lists were empty
+	made      bool               // it had none before, or has missed some of it: its lists are to be loaded again
 	piece     piece
 }
 
@@ -79,6 +80,9 @@ func (h *hands) check() {
 func (h *hands) put(change flow.Change, own bool, ticket handover.Ticket) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if h.vain {
+		return
+	}
 	if change.Anew { // what waits is of the list before
 		kept := h.pieces[:0]
 		for _, p := range h.pieces {
@@ -160,11 +164,23 @@ func (h *hands) divert(d handover.Diversion) bool {
 	made, err := h.kernel.Divert(d)
 	if err != nil {
 		h.log.Error("the other router's connections cannot be sent to it", "mode", d.Mode.String(), "err", err)
-		h.again()
+		h.refused(true)
 		return false
 	}
-	h.report(handsDone{diversion: d, made: made})
+	lost := h.refused(false)
+	h.report(handsDone{diversion: d, made: made || lost})
 	return true
+}
+
+// refused notes whether the kernel has refused what is wanted, and returns whether it had before.
+func (h *hands) refused(is bool) (before bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	before, h.vain = h.vain, is
+	if is {
+		h.anew, h.pieces = true, nil
+	}
+	return before
 }
 
 func (h *hands) load(p piece, d handover.Diversion) bool {

@@ -173,3 +173,29 @@ func TestHandsTryAgain(t *testing.T) {
 		}
 	})
 }
+
+// A kernel that refuses for hours, for it lacks a module perhaps, is neither asked with each piece of a list nor do the pieces pile up.
+func TestHandsGiveNoMore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		kernel := &fakeDiverter{}
+		h, done := handsAtWork(t, kernel)
+		wantSaid(t, kernel, "none")
+		kernel.refuse = 3
+		h.want(listedWay)
+		for range 25 {
+			time.Sleep(100 * time.Millisecond)
+			h.put(flow.Change{Begun: someFlows(2)}, false, 0)
+		}
+		wantSaid(t, kernel, "refused listed, refused listed, refused listed")
+		h.mu.Lock()
+		if n := len(h.pieces); n > 0 {
+			t.Errorf("%d pieces wait for a kernel that takes none", n)
+		}
+		h.mu.Unlock()
+		time.Sleep(retry)
+		wantSaid(t, kernel, "listed")
+		if all := done(); !all[len(all)-1].made {
+			t.Error("nobody hears that lists are to be loaded again")
+		}
+	})
+}
