@@ -4,6 +4,7 @@ import (
 	"reflect"
 	"time"
 
+	"github.com/twinpath/twinpath/health"
 	"github.com/twinpath/twinpath/pair/flow"
 	"github.com/twinpath/twinpath/pair/handover"
 	"github.com/twinpath/twinpath/pair/pulse"
@@ -61,7 +62,8 @@ func (d *duet) gather(now time.Time) {
 	for _, l := range lines {
 		f.Partner.Usable4, f.Partner.Usable6 = f.Partner.Usable4 || l.Usable, f.Partner.Usable6 || l.Usable6
 	}
-	f.Partner.Metered = metered(lines)
+	f.Partner.Metered = all(lines, func(l router.PartnerLine) bool { return l.Metered })
+	f.Partner.Doubtful = all(lines, func(l router.PartnerLine) bool { return l.State == health.Degraded.String() })
 	f.List, f.Listed, f.Own = d.theirs.Len(), d.listed, d.own.Len()
 	f.Way = handover.Diversion{}
 	if d.session != nil && len(side.Devices) > 0 {
@@ -72,11 +74,11 @@ func (d *duet) gather(now time.Time) {
 	}
 }
 
-// metered reports whether only metered lines of a router work.
-func metered(lines []router.PartnerLine) bool {
+// all reports whether something is so of every line of a router that works, and there is one.
+func all(lines []router.PartnerLine, is func(router.PartnerLine) bool) bool {
 	some := false
 	for _, l := range lines {
-		if l.Usable && !l.Metered {
+		if l.Usable && !is(l) {
 			return false
 		}
 		some = some || l.Usable

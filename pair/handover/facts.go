@@ -30,6 +30,7 @@ type Partner struct {
 	Active           bool // for the house
 	Usable4, Usable6 bool // it has a line of its own that works
 	Metered          bool // and none that is not metered
+	Doubtful         bool // and none of which nothing is lost
 }
 
 // Standing is whether a router serves the house.

@@ -241,6 +241,23 @@ func TestLinesOfTheOwnerDie(t *testing.T) {
 	r.step(usable(true, false)).is(Keeps, "load late")
 	r = newRoom(t).step(usable(false, false)).is(Idle)
 	r.step(standing(Active)).is(Idle)
+	r = newRoom(t).step()
+	r.deeds = nil
+	r.step(usable(false, false)).is(Idle).wait(time.Second)
+	r.step(standing(Active)).is(Idle, "tell 4 6") // the line died, and the house came here for that
+	r = newRoom(t).step()
+	r.deeds = nil
+	r.step(usable(false, false)).wait(time.Second).step(usable(true, false)).step(standing(Active)).is(Learns, "load", "tell 6") // its IPv4 is back
+}
+
+func TestADoubtfulLineGetsNothingNew(t *testing.T) {
+	r := newRoom(t).step(func(f *Facts) { f.Partner.Doubtful = true })
+	r.slow = true
+	r.step(standing(Active)).is(Learns, "load").wait(window / 10).is(Learns)
+	r.step(func(f *Facts) { f.Loaded = r.m.load }).is(Keeps)
+	if !r.last.Diversion.Seen {
+		t.Error("what was learnt in that moment is forgotten")
+	}
 }
 
 func TestLinkBreaks(t *testing.T) {

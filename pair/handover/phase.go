@@ -83,7 +83,11 @@ func (m *Machine) active(now time.Time, f Facts) Phase {
 		return Learns
 	case Learns:
 		loaded := f.Listed && (f.Loaded == m.load || f.List == 0)
-		if m.before(now, m.since.Add(window)) || !loaded && m.before(now, m.since.Add(most)) {
+		least := window
+		if m.partner.Doubtful { // what is new is not to begin on a line that is about to fail
+			least = 0
+		}
+		if m.before(now, m.since.Add(least)) || !loaded && m.before(now, m.since.Add(most)) {
 			return Learns
 		}
 		return Keeps
@@ -133,7 +137,8 @@ func (m *Machine) bury(now time.Time, f Facts, four, six bool) {
 	case f.List == 0 || f.Off:
 	case died || !m.gone && !f.Linked && m.phase != Idle && !m.heard(now, f):
 		m.owe(now, true, true)
-	case f.Standing == Active:
+	default: // its line is dead: a Backup has the house in a moment, or the line is back by then
+		m.owed.four, m.owed.six = m.owed.four && !four, m.owed.six && !six
 		m.owe(now, m.four && !four, m.six && !six)
 	}
 }
