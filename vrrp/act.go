@@ -2,6 +2,7 @@ package vrrp
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/twinpath/twinpath/vrrp/packet"
@@ -10,17 +11,26 @@ import (
 // act does what machines ask for, in their order.
 func (e *Engine) act(now time.Time, actions []Action) {
 	moved := false
-	for _, a := range actions {
+	for i, a := range actions {
 		in := e.members[a.Member]
 		if in == nil {
 			continue
 		}
 		switch a.Kind {
 		case Send:
-			e.send(now, in, a)
+			switch {
+			case in.wish.VirtualMAC && has(actions[i:], a.Member, Hold):
+				in.first = a
+			case in.wish.VirtualMAC && a.Priority > 0 && has(actions[i:], a.Member, Release): // the last word of one who concedes
+			default:
+				e.send(now, in, a)
+			}
 		case Hold, Release:
 			moved = true
-			in.announcing = announcing{pending: a.Kind == Hold, last: in.last}
+			in.announcing = announcing{pending: a.Kind == Hold, last: in.last, first: in.first}
+			if a.Kind == Release {
+				in.first = Action{}
+			}
 		case Announce:
 			e.announceAgain(now, in)
 		case Tell:
@@ -30,6 +40,12 @@ func (e *Engine) act(now time.Time, actions []Action) {
 	if moved {
 		e.hold()
 	}
+}
+
+// has reports whether actions of a kind are wanted of a member, too. Where the virtual MAC is used, an advert leads the house's switch here: the first
+// one waits until the interface with that address is there, and of one who leaves for a better Active none follows.
+func has(actions []Action, member Key, kind ActionKind) bool {
+	return slices.ContainsFunc(actions, func(a Action) bool { return a.Kind == kind && a.Member == member })
 }
 
 // send puts one advert on the wire, or one for each peer.
@@ -114,6 +130,10 @@ func (e *Engine) installed(now time.Time, h held) {
 	for _, in := range e.order {
 		if in.awaited != 0 && in.awaited <= h.number {
 			in.awaited, in.step, in.next = 0, 0, now
+			if in.first.Kind == Send && in.group.View(in.key).State == Active {
+				e.send(now, in, in.first)
+			}
+			in.first = Action{}
 			e.announce(now, in)
 		}
 	}

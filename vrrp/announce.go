@@ -22,6 +22,7 @@ const (
 type announcing struct {
 	pending bool      // once they are there, with the next order to the hands
 	awaited uint64    // the order that puts them there; 0: none
+	first   Action    // the advert that goes out once they are there; zero: none waits
 	next    time.Time // zero: nothing to tell
 	step    int
 	last    time.Time
