@@ -86,6 +86,7 @@ type host struct {
 	stolen  []Holding // taken away by somebody, to be noticed
 	changed func()
 	refresh int
+	slow    time.Duration // what it takes to put addresses on
 }
 
 func (h *hub) add(name string, n byte) *host {
@@ -139,6 +140,7 @@ func (h *host) Devices() ([]Device, error) {
 }
 
 func (h *host) Hold(all []Holding, refresh bool) ([]Holding, error) {
+	time.Sleep(h.slow)
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.here = slices.Clone(all)
