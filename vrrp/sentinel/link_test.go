@@ -55,7 +55,7 @@ func TestKilledSentinelIsReplacedAtOnce(t *testing.T) {
 	if n := m.starts.Load(); n != 4 {
 		t.Errorf("%d sentinels were started, want 4", n)
 	}
-	if gap := d.gap(t); gap > interval+500*time.Millisecond { // a busy machine; alone it is below 0.2 s
+	if gap := d.gap(t); gap > interval+time.Second { // a busy machine; alone it is below 0.2 s
 		t.Errorf("a gap of %s in the adverts", gap)
 	}
 	if n := d.farewells(t); n > 0 {
@@ -87,7 +87,7 @@ func TestAnotherVersionGoesOn(t *testing.T) {
 	upgraded.Want(wanted())
 	gap := next(t, d, 2*time.Second, pid)
 	t.Logf("nobody spoke for %s", gap)
-	if gap > interval+500*time.Millisecond {
+	if gap > interval+time.Second {
 		t.Errorf("nobody spoke for %s", gap)
 	}
 	upgraded.active()
