@@ -99,7 +99,8 @@ func (m *Machine) insist(now time.Time, h Heard) {
 	m.announce(now, fmt.Sprintf("%s is Active too, with priority %d, ours is %d", h.Source, h.Priority, m.settings.Priority))
 }
 
-// concede yields to a better Active. It gets one last advert, so that it knows of the conflict and announces itself again.
+// concede yields to a better Active. It gets one last advert, so that it knows of the conflict and announces itself again (not
+// with a virtual MAC: Engine.act).
 func (m *Machine) concede(now time.Time, h Heard) {
 	m.do(Action{Kind: Send, Priority: m.settings.Priority, Interval: m.settings.Interval})
 	reason := fmt.Sprintf("%s announces priority %d, ours is %d", h.Source, h.Priority, m.settings.Priority)

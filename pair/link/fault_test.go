@@ -83,7 +83,7 @@ func TestARouterThatDoesNotReadIsLeft(t *testing.T) {
 		within(t, time.Second, caller.up)
 		last.Load().asleep.Store(true)
 		sent := 0
-		for called.Send(Past, make([]byte, biggest)) == nil {
+		for called.Send(Incidents, make([]byte, biggest)) == nil {
 			if sent++; sent > 20 {
 				t.Fatal("20 MB wait for somebody who does not read")
 			}

@@ -17,15 +17,11 @@ const (
 	Flows           // flow.Change
 	Lines           // the lines of a router
 	Neighbours      // who is where on the LAN
-	Sync            // asks for Synced, when all that was sent before has been dealt with
-	Synced
-	View     // how the sender's router is
-	Prepare  // asks for Prepared: the sender wants to leave the house to the receiver
-	Prepared // the receiver can take it
-	Digest   // what of the configuration has to be the same
+	View            // how the sender's router is
+	Prepare         // asks for Prepared: the sender wants to leave the house to the receiver
+	Prepared        // the receiver can take it
+	Digest          // what of the configuration has to be the same
 	Incidents
-	Past
-	Sight              // what is seen over another path than the LAN
 	Release            // asks a router that does not serve the house to end its connections: they have no way to it any more
 	Leaves             // says that the sender's kernel carries no connection any more as soon as the link ends
 	breath  Kind = 255 // nothing was sent for a while
